@@ -1,0 +1,1 @@
+"""The words of the city: frozen records and enumerations. Imports nothing of ours."""

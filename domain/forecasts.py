@@ -1,0 +1,30 @@
+"""Forecasts: quantiles of what comes next, with the model that made them and the reason when it was a fallback."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """One forecast of one datastream: values at `first_target + k × step_s`, each at 10, 50 and 90 %.
+
+    A target time is the start of its interval. `watermark` is the newest measured time the model was given.
+    """
+
+    datastream_id: int
+    issued_at: datetime
+    first_target: datetime
+    step_s: int
+    q10: tuple[float, ...]
+    q50: tuple[float, ...]
+    q90: tuple[float, ...]
+    model: str
+    model_version: str
+    watermark: datetime | None
+    fallback_reason: str = ""
+
+    @property
+    def target_times(self) -> tuple[datetime, ...]:
+        return tuple(self.first_target + timedelta(seconds=self.step_s * k) for k in range(len(self.q50)))

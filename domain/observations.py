@@ -1,0 +1,154 @@
+"""Observations: what a device measured, how far it can be trusted, how old it is.
+
+`phenomenon_time` is when it was measured, `received_time` when it reached us. "Latest" always means latest measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from domain.labels import Labelled
+
+FUTURE_TOLERANCE = timedelta(minutes=5)
+"""How far ahead of our clock a device's clock may run before its reading is refused."""
+
+
+class Quality(Labelled):
+    """How far a stored value can be trusted. Stored as `code`, a small integer."""
+
+    GOOD = "good", "正常", "good"
+    UNCERTAIN = "uncertain", "存疑", "uncertain"
+    BAD = "bad", "异常", "bad"
+    SIMULATED = "simulated", "模拟", "simulated"
+    BACKFILLED = "backfilled", "补录", "back-filled"
+
+    @property
+    def code(self) -> int:
+        return _QUALITY_CODES[self]
+
+    @classmethod
+    def from_code(cls, code: int) -> Quality:
+        return _QUALITY_BY_CODE[code]
+
+
+_QUALITY_CODES = {quality: code for code, quality in enumerate(Quality)}
+_QUALITY_BY_CODE = {code: quality for quality, code in _QUALITY_CODES.items()}
+
+USABLE_QUALITY_CODES: tuple[int, ...] = tuple(q.code for q in (Quality.GOOD, Quality.SIMULATED, Quality.BACKFILLED))
+"""Qualities that rollups, forecasts and rules may count."""
+
+
+class Freshness(Labelled):
+    """How current the newest value of a datastream is."""
+
+    FRESH = "fresh", "实时", "live"
+    LATE = "late", "延迟", "late"
+    STALE = "stale", "过期", "stale"
+    SILENT = "silent", "失联", "silent"
+    NEVER = "never", "从未上报", "never seen"
+
+
+def freshness(age_s: float | None, interval_s: float) -> Freshness:
+    """Freshness of a value measured `age_s` seconds ago by a device that speaks every `interval_s`.
+
+    Up to two intervals is fresh (one reading may be under way), up to three late, up to ten stale, then silent;
+    never under ten seconds, so that network jitter alone does not grey out a value. None means nothing was ever measured.
+    """
+    if age_s is None:
+        return Freshness.NEVER
+    unit_s = max(interval_s, 5.0)
+    if age_s <= 2 * unit_s:
+        return Freshness.FRESH
+    if age_s <= 3 * unit_s:
+        return Freshness.LATE
+    if age_s <= 10 * unit_s:
+        return Freshness.STALE
+    return Freshness.SILENT
+
+
+LATE_FLOOR_S = 30.0
+"""A reading is late when it arrives later after its measurement than its device's interval, and than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One measured value of one property of one device.
+
+    `item` names the service for values that a hall reports per service, and is empty otherwise.
+    `unit` is the UCUM code the device sent, or None when it relies on its birth message.
+    """
+
+    device_id: str
+    property: str
+    phenomenon_time: datetime
+    received_time: datetime
+    value: float
+    quality: Quality = Quality.GOOD
+    seq: int | None = None
+    unit: str | None = None
+    item: str = ""
+    is_correction: bool = False
+    message_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A message, or a part of one, that cannot be stored: kept as a dead letter with the reason."""
+
+    topic: str
+    payload: bytes
+    received_time: datetime
+    code: str
+    reason: str
+    device_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PropertySpec:
+    """What a birth message says of one property; limits are None where the device gave none."""
+
+    name: str
+    unit: str | None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceBirth:
+    """What a device says of itself: type, place (WGS-84, origin kept), interval, properties."""
+
+    device_id: str
+    received_time: datetime
+    phenomenon_time: datetime
+    type_name: str
+    lon: float | None
+    lat: float | None
+    crs_origin: str
+    interval_s: float
+    mode: str
+    properties: tuple[PropertySpec, ...]
+    name: str | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
+    """What else the birth said in plain words (kind and capabilities of a unit, for example)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStateReport:
+    """Online or offline, said by the device or by its Last Will."""
+
+    device_id: str
+    phenomenon_time: datetime
+    received_time: datetime
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class RawFields:
+    """Fields of a message that this version does not know: kept as they came."""
+
+    device_id: str
+    message_id: str
+    phenomenon_time: datetime
+    received_time: datetime
+    fields_json: str

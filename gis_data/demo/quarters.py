@@ -1,0 +1,199 @@
+"""What the ground of the demonstration city is used for: districts, blocks, parks, and where people live.
+
+Areas are polygons in metres from the centre; population counts are whole people and add up: city = districts = squares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from gis_data.demo import plan
+from gis_data.demo.network import Network
+from gis_data.demo.streets import Fabric
+from gis_data.demo.terrain import Field, Terrain, blank, blob, noise, softened, wander
+
+SQUARE_M = 1000.0
+#: Half the width kept free for each class of road when a block is drawn, metres, by rank.
+VERGE_M = (26.0, 17.0, 12.0, 8.0)
+#: Residents per unit of urban intensity, relative: homes, shops and offices, works, parks, open country.
+DWELLING = {"residential": 1.0, "commercial": 0.55, "industrial": 0.08, "green": 0.0, "": 0.02}
+
+
+def border(rng: np.random.Generator, terrain: Terrain) -> BaseGeometry:
+    """The city's area: a ragged line on land, the coast, and the islands near it; inland water included."""
+    grid = blank(28e3, 28e3, 100.0)
+    x, y = grid.mesh
+    ragged = 1000 * plan.RADIUS_KM - np.hypot(x, y) + 1300 * noise(rng, grid, 7.5e3, octaves=2) + 420 * noise(rng, grid, 2.2e3, octaves=3)
+    shape = softened(max(shapely.get_parts(Field(ragged, grid.west_m, grid.south_m, 100.0).above(0.0)), key=shapely.area), 1)
+    whole = shapely.Polygon(shape.exterior)
+    on_land = whole.intersection(terrain.mainland)
+    islands = [p for p in shapely.get_parts(terrain.mainland) if p.area < 2e7 and p.centroid.distance(shapely.Point(0, 0)) < 23_500]
+    parts = [p for p in shapely.get_parts(on_land) if p.area > 2e5]
+    return shapely.union_all([*parts, *islands])
+
+
+def districts(rng: np.random.Generator, terrain: Terrain, area: BaseGeometry) -> tuple[BaseGeometry, ...]:
+    """One area per `plan.QUARTERS`, covering `area` without gap or overlap; the river divides the two banks."""
+    river = shapely.LineString(np.vstack([terrain.course[:, :2], [60_000.0, -36_000.0]]))
+    box = area.envelope.buffer(8000, join_style="mitre")
+    halves = list(shapely.get_parts(shapely.polygonize([shapely.union_all([box.exterior, river.intersection(box)])])))
+    north_point = shapely.Point(0, 15_000)
+    north = next(half for half in halves if half.contains(north_point))
+    lines = [area.boundary, river.intersection(box)]
+    for bank in ("north", "south"):
+        # a line that overshoots the river a little is cut exactly where it crosses; one that ends on it may miss it
+        side = (north if bank == "north" else box.difference(north)).buffer(60.0)
+        seeds = [q.at_km for q in plan.QUARTERS if q.bank == bank]
+        edges = shapely.voronoi_polygons(shapely.MultiPoint(np.array(seeds) * 1000), extend_to=box, only_edges=True)
+        for edge in shapely.get_parts(edges):
+            line = shapely.get_coordinates(shapely.segmentize(edge, 120.0))
+            bent = wander(rng, wander(rng, line, 320.0, 3600.0), 110.0, 900.0) if len(line) > 8 else line
+            lines.append(shapely.LineString(bent).intersection(side))
+    faces = shapely.get_parts(shapely.polygonize([shapely.union_all(lines)]))
+    members: list[list[BaseGeometry]] = [[] for _ in plan.QUARTERS]
+    for face in faces:
+        spot = face.representative_point()
+        if not area.contains(spot):
+            continue
+        bank = "north" if north.contains(spot) or spot.x > 12_000 else "south"
+        distance = [
+            np.hypot(spot.x - q.at_km[0] * 1000, spot.y - q.at_km[1] * 1000) if q.bank == bank else np.inf for q in plan.QUARTERS
+        ]
+        members[int(np.argmin(distance))].append(face)
+    return tuple(shapely.union_all(faces) for faces in members)
+
+
+def parks(rng: np.random.Generator) -> tuple[BaseGeometry, ...]:
+    """The outline of each of `plan.PARKS`, before water and streets cut into it."""
+    return tuple(blob(rng, park, 0.3) for park in plan.PARKS)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of ground between streets and what it is used for; `name` only for parks."""
+
+    use: str
+    area: BaseGeometry
+    urban: float
+    name_zh: str = ""
+    name_en: str = ""
+
+
+def blocks(
+    rng: np.random.Generator, terrain: Terrain, fabric: Fabric, network: Network, lawns: Sequence[BaseGeometry]
+) -> tuple[Block, ...]:
+    """The ground between the streets, each block with one use; parks first, works by the harbour, shops in the centres."""
+    shapes = network.shapes
+    linework = shapely.union_all(shapes, grid_size=0.5)
+    faces = shapely.get_parts(shapely.polygonize([linework]))
+    dry = _without(faces, terrain.wet)
+    spots = shapely.point_on_surface(dry)
+    x, y = shapely.get_x(spots), shapely.get_y(spots)
+    urban = fabric.urban.at(x, y)
+    size = shapely.area(dry)
+    patch = blank(27e3, 27e3, 200.0)
+    mood = Field(noise(rng, patch, 1500.0, octaves=2), patch.west_m, patch.south_m, 200.0).at(x, y)
+    scatter = rng.normal(size=len(dry))
+    shops, works = (
+        np.max([np.exp(-(((x - e * 1000) ** 2 + (y - n * 1000) ** 2) / (r * 1000) ** 2)) for (e, n), r in spots_km], axis=0)
+        for spots_km in (plan.COMMERCE_KM, plan.INDUSTRY_KM)
+    )
+    use = np.full(len(dry), "residential", dtype=object)
+    use[(shops + 0.13 * mood + 0.10 * scatter > 0.52) | (scatter > 2.1)] = "commercial"
+    use[(works + 0.16 * mood > 0.42) & (shops < 0.75)] = "industrial"
+    use[(scatter < -2.05) & (size < 9e4)] = "green"
+    park_of = np.full(len(dry), -1)
+    for k, lawn in enumerate(lawns):
+        shapely.prepare(lawn)
+        park_of[shapely.contains(lawn, spots)] = k
+    for k, lawn in enumerate(lawns):  # a park whose only face has its inner point outside the outline
+        if not (park_of == k).any():
+            share = shapely.area(shapely.intersection(dry, lawn)) / np.maximum(size, 1.0)
+            park_of[(share > 0.5) & (park_of < 0)] = k
+    built = (park_of < 0) & (urban > 0.27) & (size > 1500) & (size < 1.6e6)
+    inner = _inset(dry, network)
+    plain = [
+        Block(str(use[i]), inner[i], float(round(urban[i], 3)))
+        for i in np.flatnonzero(built) if not inner[i].is_empty and inner[i].area > 700
+    ]
+    named = []
+    for k, (park, lawn) in enumerate(zip(plan.PARKS, lawns, strict=True)):
+        whole = shapely.union_all(inner[park_of == k]) if (park_of == k).any() else lawn.difference(terrain.wet)
+        whole = whole.intersection(lawn.buffer(500)).buffer(0)
+        if not whole.is_empty:
+            named.append(Block("green", whole, 0.0, park.name_zh, park.name_en))
+    return tuple(named + plain)
+
+
+def _without(faces: np.ndarray, wet: BaseGeometry) -> np.ndarray:
+    """Each face less the water in it; faces under water vanish."""
+    shapely.prepare(wet)
+    touched = shapely.intersects(wet, faces)
+    out = faces.copy()
+    pieces = shapely.subdivide(wet) if hasattr(shapely, "subdivide") else wet
+    out[touched] = shapely.difference(faces[touched], pieces)
+    return out[~shapely.is_empty(out)]
+
+
+def _inset(faces: np.ndarray, network: Network) -> np.ndarray:
+    """Faces drawn back from the streets by half of each street's width."""
+    inner = shapely.buffer(faces, -VERGE_M[3], join_style="mitre")
+    for rank in (0, 1, 2):
+        bands = shapely.buffer(network.shapes[network.rank == rank], VERGE_M[rank], cap_style="flat")
+        tree = shapely.STRtree(bands)
+        face, band = tree.query(inner, predicate="intersects")
+        order = np.argsort(face, kind="stable")
+        starts = np.flatnonzero(np.r_[True, np.diff(face[order]) > 0]) if len(face) else []
+        groups = np.split(order, starts[1:]) if len(face) else []
+        for group in groups:
+            i = face[group[0]]
+            inner[i] = shapely.difference(inner[i], shapely.union_all(bands[band[group]]))
+    return shapely.simplify(inner, 1.0)
+
+
+def greenway(terrain: Terrain, fabric: Fabric) -> BaseGeometry:
+    """The planted bank along river, lakes and streams inside the city."""
+    fresh = shapely.union_all([w.area for w in terrain.waters if w.kind != "sea"])
+    town = Field((fabric.urban.values > 0.22).astype(float), fabric.urban.west_m, fabric.urban.south_m, fabric.urban.cell_m).above(0.5)
+    return fresh.buffer(70.0).difference(terrain.wet).intersection(town.buffer(300))
+
+
+@dataclass(frozen=True)
+class Squares:
+    """The population grid: south-west corners (n × 2, metres), residents and district index of each square."""
+
+    corner_m: np.ndarray
+    population: np.ndarray
+    district: np.ndarray
+
+
+def population(fabric: Fabric, uses: Sequence[Block], areas: Sequence[BaseGeometry]) -> Squares:
+    """Residents per kilometre square, adding up to `plan.POPULATION`; a square belongs to the district most of it lies in."""
+    grid = blank(24_000.0, 24_000.0, 100.0, (50.0, 50.0))
+    x, y = grid.mesh
+    share = np.full(x.shape, DWELLING[""])
+    for use in ("residential", "commercial", "industrial", "green"):
+        inside = grid.painted(shapely.union_all([b.area for b in uses if b.use == use]))
+        share[inside] = DWELLING[use]
+    label = np.full(x.shape, -1)
+    for k, area in enumerate(areas):
+        label[grid.painted(area)] = k
+    people = np.where(label >= 0, share * (0.04 + fabric.urban.at(x, y)) ** 1.55, 0.0)
+    column, row = ((v // SQUARE_M).astype(int) for v in (x, y))
+    key = (row + 100) * 1000 + column + 100
+    inside = label >= 0
+    squares, index = np.unique(key[inside], return_inverse=True)
+    weight = np.bincount(index, people[inside])
+    votes = np.zeros((len(squares), len(areas)))
+    np.add.at(votes, (index, label[inside]), 1)
+    exact = weight / weight.sum() * plan.POPULATION
+    whole = np.floor(exact).astype(int)
+    order = np.argsort(whole - exact, kind="stable")
+    whole[order[: plan.POPULATION - whole.sum()]] += 1
+    corner = np.column_stack([squares % 1000 - 100, squares // 1000 - 100]) * SQUARE_M
+    return Squares(corner, whole, votes.argmax(axis=1))

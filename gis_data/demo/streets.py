@@ -1,0 +1,385 @@
+"""Streets of the demonstration city, drawn along a direction field so that they bend with river, shore and hill.
+
+The method is tensor-field street modelling (Chen, Esch, Wonka, Müller, Zhang: Interactive procedural street modeling,
+SIGGRAPH 2008) with evenly spaced streamlines (Jobard and Lefer 1997): every point has a direction and its
+perpendicular, streets follow one or the other, and a street ends where it would come too close to its own kind.
+Lengths in metres, directions in radians from east.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import shapely
+from scipy import ndimage, sparse
+from scipy.sparse import csgraph
+from shapely.geometry.base import BaseGeometry
+
+from gis_data.demo import plan
+from gis_data.demo.terrain import Field, Terrain, blank, noise, smoothstep, spline, wander
+
+LAND, BROOK, RIVER, BARRED = 0, 1, 2, 3
+HALF_M, CELL_M = 27_000.0, 50.0
+#: In a park only arterials may pass: between the thresholds of arterial and secondary streets.
+PARK_URBAN = 0.24
+
+
+@dataclass(frozen=True)
+class Road:
+    """A road before it is cut at its crossings: class key, coordinates (n × 2, metres), names if planned."""
+
+    kind: str
+    line: np.ndarray
+    name_zh: str = ""
+    name_en: str = ""
+
+
+@dataclass(frozen=True)
+class Fabric:
+    """What the streets are drawn from, on one grid: how urban (0–1), the direction field as cos 2θ and sin 2θ,
+    what stands in the way (`ground`: LAND, BROOK, RIVER, BARRED) and the local grain (1 = usual spacing)."""
+
+    urban: Field
+    cos2: Field
+    sin2: Field
+    ground: Field
+    grain: Field
+
+
+def weave(rng: np.random.Generator, terrain: Terrain, parks: Iterable[BaseGeometry]) -> Fabric:
+    """The urban fabric from the plan, the ground and the areas (metres) that are to stay parks."""
+    grid = blank(HALF_M, HALF_M, CELL_M)
+    x, y = grid.mesh
+    ground = np.full(x.shape, LAND, dtype=np.int8)
+    for water in terrain.waters:
+        code = {"stream": BROOK, "river": RIVER}.get(water.kind, BARRED)
+        filled = shapely.union_all([shapely.Polygon(p.exterior) for p in shapely.get_parts(water.area)]) if code == RIVER else water.area
+        ground = np.maximum(ground, np.where(grid.painted(filled), code, LAND)).astype(np.int8)
+    height = terrain.height_m.at(x, y)
+    steep = np.hypot(*np.gradient(ndimage.gaussian_filter(height, 3), CELL_M))
+
+    urban = np.zeros_like(x)
+    for q in plan.QUARTERS:
+        east, north = (1000 * k for k in q.at_km)
+        far2 = ((x - east) ** 2 + (y - north) ** 2) / (q.spread_km * 1000) ** 2
+        urban = 1 - (1 - urban) * (1 - q.intensity * np.exp(-0.62 * far2))
+    heart = np.hypot((x - 300) / 1.15, y - 300) / 1000
+    urban = 1 - (1 - urban) * (1 - 0.75 * np.exp(-((heart / 6.4) ** 2)))
+    urban = urban * (1 + 0.20 * noise(rng, grid, 2400.0, octaves=2))
+    for at_km, radius_km in plan.TOWNS_KM:
+        far2 = ((x - at_km[0] * 1000) ** 2 + (y - at_km[1] * 1000) ** 2) / (radius_km * 1000) ** 2
+        urban = np.maximum(urban, 0.56 * np.exp(-0.75 * far2) * (1 + 0.15 * noise(rng, grid, 900.0)))
+    urban *= (1 - smoothstep(0.045, 0.11, steep)) * (1 - smoothstep(60.0, 150.0, height - 12.0))
+    urban = np.where(ground == BARRED, 0.0, np.clip(urban, 0, 1))
+    lawns = grid.painted(shapely.union_all(list(parks)))
+    urban = np.where(lawns, np.minimum(urban, PARK_URBAN), urban)
+
+    cos2, sin2 = _directions(rng, grid, terrain, height, ground)
+    grain = np.exp(0.30 * noise(rng, grid, 2100.0, octaves=2))
+    return Fabric(*(Field(v, grid.west_m, grid.south_m, CELL_M) for v in (urban, cos2, sin2, ground, grain)))
+
+
+def _directions(
+    rng: np.random.Generator, grid: Field, terrain: Terrain, height: np.ndarray, ground: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The direction field: each quarter's grid, rings around the centre, the shore's own line, the hillside's contour."""
+    x, y = grid.mesh
+    cos2, sin2 = np.full_like(x, 0.05), np.zeros_like(x)
+
+    def add(angle: np.ndarray | float, weight: np.ndarray) -> None:
+        nonlocal cos2, sin2
+        cos2 = cos2 + weight * np.cos(2 * np.asarray(angle))
+        sin2 = sin2 + weight * np.sin(2 * np.asarray(angle))
+
+    for q in plan.QUARTERS:
+        east, north = (1000 * k for k in q.at_km)
+        add(math.radians(q.street_deg), np.exp(-((x - east) ** 2 + (y - north) ** 2) / (2 * (q.spread_km * 900) ** 2)))
+    for at_km, radius_km in plan.TOWNS_KM:
+        far2 = (x - at_km[0] * 1000) ** 2 + (y - at_km[1] * 1000) ** 2
+        add(rng.uniform(0, math.pi), np.exp(-far2 / (2 * (radius_km * 1300) ** 2)))
+    from_centre = np.hypot(x, y)
+    add(np.arctan2(y, x), 0.34 * smoothstep(3e3, 7e3, from_centre) * smoothstep(30e3, 12e3, from_centre))
+    open_water = ground >= RIVER
+    to_shore = ndimage.gaussian_filter(
+        ndimage.distance_transform_edt(~open_water) - ndimage.distance_transform_edt(open_water), 5
+    ) * CELL_M
+    down, across = np.gradient(to_shore)
+    add(np.arctan2(down, across) + math.pi / 2, 1.7 * np.exp(-((np.clip(to_shore, 0, None) / 900) ** 2)))
+    up, along = np.gradient(ndimage.gaussian_filter(height, 6), CELL_M)
+    add(np.arctan2(up, along) + math.pi / 2, 1.6 * smoothstep(0.02, 0.07, np.hypot(up, along)))
+    turn = 0.13 * noise(rng, grid, 3400.0, octaves=2)
+    strength = np.hypot(cos2, sin2) + 1e-9
+    angle = np.arctan2(sin2 / strength, cos2 / strength) / 2 + turn
+    return np.cos(2 * angle), np.sin(2 * angle)
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How one class of street is drawn.
+
+    `spacing_m`: distance between parallels where the city is densest and where it ends, per family (along the
+    direction, across it); `urban_from`: how urban a place must be; `leap_m`: the widest water it bridges, per ground.
+    """
+
+    kind: str
+    spacing_m: tuple[tuple[float, float], tuple[float, float]]
+    urban_from: float
+    step_m: float
+    least_m: float
+    leap_m: tuple[float, float]
+    bridge_gap_m: float
+
+
+MANNERS = (
+    Manner("arterial", ((950, 2100), (1050, 2300)), 0.17, 60.0, 2200.0, (200.0, 1900.0), 1000.0),
+    Manner("secondary", ((430, 820), (500, 900)), 0.27, 40.0, 800.0, (160.0, 0.0), 300.0),
+    Manner("local", ((150, 270), (205, 360)), 0.33, 30.0, 280.0, (0.0, 0.0), 0.0),
+)
+
+
+@dataclass
+class Samples:
+    """Points of the streets drawn so far, of one family, in a hash of square cells: is anything closer than d?"""
+
+    cell_m: float
+    cells: dict[tuple[int, int], list[tuple[float, float]]] = field(default_factory=dict)
+
+    def add(self, x: float, y: float) -> None:
+        self.cells.setdefault((int(x // self.cell_m), int(y // self.cell_m)), []).append((x, y))
+
+    def near(self, x: float, y: float, within_m: float) -> bool:
+        reach = int(within_m / self.cell_m) + 1
+        column, row, limit = int(x // self.cell_m), int(y // self.cell_m), within_m * within_m
+        cells = self.cells
+        for i in range(column - reach, column + reach + 1):
+            for j in range(row - reach, row + reach + 1):
+                for px, py in cells.get((i, j), ()):
+                    if (px - x) ** 2 + (py - y) ** 2 < limit:
+                        return True
+        return False
+
+
+class Drafter:
+    """Draws the streets of one class into a fabric that already holds wider ones."""
+
+    def __init__(self, fabric: Fabric, manner: Manner, roads: Iterable[Road], detail: float) -> None:
+        self.manner, self.detail = manner, detail
+        self.west, self.south, self.cell = fabric.urban.west_m, fabric.urban.south_m, fabric.urban.cell_m
+        self.urban, self.ground = fabric.urban.values.tolist(), fabric.ground.values.tolist()
+        self.cos2, self.sin2 = fabric.cos2.values.tolist(), fabric.sin2.values.tolist()
+        self.grain = fabric.grain.values.tolist()
+        self.last = len(self.urban) - 2
+        spacing = [min(s) / detail for s in manner.spacing_m]
+        self.drawn = tuple(Samples(s * 0.8) for s in spacing)
+        self.bridges: list[tuple[float, float]] = []
+        for road in roads:
+            self._remember(road.line, min(spacing) * 0.3)
+
+    def _remember(self, line: np.ndarray, every_m: float) -> None:
+        """A wider road counts as a street of the family it runs along."""
+        dense = shapely.get_coordinates(shapely.segmentize(shapely.LineString(line), every_m))
+        heading = np.arctan2(*np.gradient(dense, axis=0).T[::-1])
+        for (x, y), angle in zip(dense.tolist(), heading.tolist(), strict=True):
+            if not self._on_grid(x, y):
+                continue
+            family = 0 if abs(math.cos(angle - self._angle(x, y))) > 0.7071 else 1
+            self.drawn[family].add(x, y)
+
+    def _on_grid(self, x: float, y: float) -> bool:
+        return 0 <= (x - self.west) / self.cell < self.last and 0 <= (y - self.south) / self.cell < self.last
+
+    def _angle(self, x: float, y: float) -> float:
+        column, row = (x - self.west) / self.cell, (y - self.south) / self.cell
+        i, j = int(row), int(column)
+        u, v = row - i, column - j
+        cos2, sin2 = self.cos2, self.sin2
+        a = (cos2[i][j] * (1 - v) + cos2[i][j + 1] * v) * (1 - u) + (cos2[i + 1][j] * (1 - v) + cos2[i + 1][j + 1] * v) * u
+        b = (sin2[i][j] * (1 - v) + sin2[i][j + 1] * v) * (1 - u) + (sin2[i + 1][j] * (1 - v) + sin2[i + 1][j + 1] * v) * u
+        return math.atan2(b, a) / 2
+
+    def _look(self, table: list[list[float]], x: float, y: float) -> float:
+        return table[int((y - self.south) / self.cell + 0.5)][int((x - self.west) / self.cell + 0.5)]
+
+    def spacing(self, x: float, y: float, family: int) -> float:
+        """Metres between parallels here."""
+        dense, sparse_ = self.manner.spacing_m[family]
+        share = min(1.0, max(0.0, (self._look(self.urban, x, y) - self.manner.urban_from) / (0.9 - self.manner.urban_from)))
+        return (sparse_ + (dense - sparse_) * share**0.7) * self._look(self.grain, x, y) / self.detail
+
+    def draw(self, rng: np.random.Generator) -> list[Road]:
+        """All streets of the class, the densest places first."""
+        low = self.manner.urban_from
+        pitch = min(min(s) for s in self.manner.spacing_m) / self.detail * 1.6
+        side = int((HALF_M - 300) / pitch)
+        lattice = np.arange(-side, side + 1) * pitch
+        x, y = (v.ravel() for v in np.meshgrid(lattice, lattice))
+        x, y = x + rng.uniform(-0.45, 0.45, x.size) * pitch, y + rng.uniform(-0.45, 0.45, x.size) * pitch
+        seeds = [(self._look(self.urban, a, b), a, b) for a, b in zip(x.tolist(), y.tolist(), strict=True)]
+        seeds = sorted((s for s in seeds if s[0] > low), reverse=True)
+        roads: list[Road] = []
+        waiting: list[tuple[float, float, int]] = []
+        for _, a, b in seeds:
+            waiting += [(a, b, 0), (a, b, 1)]
+            while waiting:
+                sx, sy, family = waiting.pop()
+                if not self._on_grid(sx, sy) or self._look(self.urban, sx, sy) <= low or self._look(self.ground, sx, sy) != LAND:
+                    continue
+                gap = self.spacing(sx, sy, family)
+                if self.drawn[family].near(sx, sy, gap * 0.96):
+                    continue
+                line = self._trace(sx, sy, family)
+                if line is None:
+                    continue
+                roads.append(Road(self.manner.kind, np.array(line)))
+                stride = max(1, int(gap / self.manner.step_m))
+                for (px, py), (qx, qy) in zip(line[:-1:stride], line[1::stride], strict=False):
+                    length = math.hypot(qx - px, qy - py)
+                    if length > 2 * self.manner.step_m:
+                        continue
+                    nx, ny = -(qy - py) / length, (qx - px) / length
+                    for side_ in (1.0, -1.0):
+                        d = self.spacing(px, py, family) * side_
+                        waiting.insert(0, (px + nx * d, py + ny * d, family))
+        return roads
+
+    def _trace(self, x: float, y: float, family: int) -> list[tuple[float, float]] | None:
+        """A street through a point, both ways until water, countryside or a parallel stops it."""
+        store, step = self.drawn[family], self.manner.step_m
+        halves: list[list[tuple[float, float]]] = []
+        length = 0.0
+        start = self._angle(x, y) + family * math.pi / 2
+        for heading in (start, start + math.pi):
+            px, py, path, leaps, spare = x, y, [], [], -1.0
+            recent = [heading] * 8
+            for _ in range(2000):
+                angle = self._onward(px, py, heading, family)
+                if angle is None or math.cos(angle - recent[0]) < 0.35:
+                    break
+                recent = [*recent[1:], angle]
+                mx, my = px + 0.5 * step * math.cos(angle), py + 0.5 * step * math.sin(angle)
+                angle = self._onward(mx, my, angle, family)
+                if angle is None:
+                    break
+                nx, ny = px + step * math.cos(angle), py + step * math.sin(angle)
+                if not self._on_grid(nx, ny) or self._look(self.urban, nx, ny) <= self.manner.urban_from * 0.9:
+                    if not self._on_grid(nx, ny) or self._look(self.ground, nx, ny) == LAND:
+                        break
+                if self._look(self.ground, nx, ny) != LAND:
+                    far = self._leap(px, py, angle)
+                    if far is None:
+                        break
+                    leaps.append(((px + far[0]) / 2, (py + far[1]) / 2))
+                    nx, ny = far
+                gap = self.spacing(nx, ny, family)
+                if spare < 0 and store.near(nx, ny, gap * 0.62):
+                    spare = 0.9 * self.spacing(nx, ny, 1 - family)
+                if spare >= 0:
+                    spare -= step
+                    if spare < 0 or store.near(nx, ny, gap * 0.25):
+                        break
+                if len(path) > 12 and math.hypot(nx - x, ny - y) < gap * 0.6:
+                    break
+                path.append((nx, ny))
+                length += math.hypot(nx - px, ny - py)
+                px, py, heading = nx, ny, angle
+            self.bridges += leaps
+            halves.append(path)
+        line = halves[1][::-1] + [(x, y)] + halves[0]
+        if length < self.manner.least_m / self.detail**0.5:
+            return None
+        stride = max(1, int(self.spacing(x, y, family) * 0.3 / step))
+        for px, py in [*line[::stride], line[-1]]:
+            store.add(px, py)
+        return line
+
+    def _onward(self, x: float, y: float, heading: float, family: int) -> float | None:
+        if not self._on_grid(x, y):
+            return None
+        angle = self._angle(x, y) + family * math.pi / 2
+        return angle if math.cos(angle - heading) >= 0 else angle + math.pi
+
+    def _leap(self, x: float, y: float, angle: float) -> tuple[float, float] | None:
+        """The far bank straight ahead, if this class of street builds bridges as long and there is none beside it."""
+        widest = self.manner.leap_m[1]
+        cos, sin, walked, code = math.cos(angle), math.sin(angle), 0.0, LAND
+        while walked <= max(self.manner.leap_m):
+            walked += 20.0
+            px, py = x + walked * cos, y + walked * sin
+            if not self._on_grid(px, py):
+                return None
+            here = self._look(self.ground, px, py)
+            code = max(code, here)
+            if code == BARRED:
+                return None
+            if here == LAND and walked > 2 * self.cell:
+                limit = widest if code == RIVER else self.manner.leap_m[0]
+                middle = (x + walked * cos / 2, y + walked * sin / 2)
+                gap = self.manner.bridge_gap_m / self.detail * (1.0 if code == RIVER else 0.35)
+                crowded = any(math.hypot(middle[0] - a, middle[1] - b) < gap for a, b in self.bridges)
+                return None if walked > limit or crowded else (px + 30 * cos, py + 30 * sin)
+        return None
+
+
+def expressways(rng: np.random.Generator) -> list[Road]:
+    """The expressways of the plan, smoothed; an end that meets another is left exactly where the plan puts it."""
+    roads = []
+    for name_zh, name_en, closed, points in plan.EXPRESSWAYS:
+        line = spline(np.asarray(points) * 1000, 60.0, closed)
+        roads.append(Road("expressway", wander(rng, line, 40.0, 4200.0), name_zh, name_en))
+    return roads
+
+
+def country_roads(rng: np.random.Generator, terrain: Terrain) -> list[Road]:
+    """Winding roads between towns and to the city, by least effort over slope and water."""
+    half_x, half_y = (1000 * side - 200 for side in plan.EXTENT_KM)
+    grid = blank(half_x, half_y, 400.0)
+    x, y = grid.mesh
+    rows, columns = x.shape
+    height = terrain.height_m.at(x, y)
+    steep = np.hypot(*np.gradient(height, grid.cell_m))
+    wet = grid.painted(terrain.wet)
+    effort = 1 + 26 * steep + 9 * wet + 40 * (terrain.inland_m.at(x, y) < 0) + 0.5 * np.abs(noise(rng, grid, 2500.0))
+    ids = np.arange(rows * columns).reshape(rows, columns)
+    edges = []
+    for dr, dc in ((0, 1), (1, 0), (1, 1), (1, -1), (1, 2), (2, 1), (1, -2), (2, -1)):
+        a = ids[: rows - dr, max(0, -dc) : columns - max(0, dc)]
+        b = ids[dr:, max(0, dc) : columns - max(0, -dc)]
+        cost = (effort.ravel()[a] + effort.ravel()[b]) / 2 * math.hypot(dr, dc)
+        edges.append((a.ravel(), b.ravel(), cost.ravel()))
+    a, b, cost = (np.concatenate(part) for part in zip(*edges, strict=True))
+    graph = sparse.csr_array((cost, (a, b)), shape=(rows * columns, rows * columns))
+    spots = [at for at, _ in plan.TOWNS_KM] + [q.at_km for q in plan.QUARTERS if math.hypot(*q.at_km) > 8.5]
+    nodes = [int(np.argmin(np.hypot(x - e * 1000, y - n * 1000))) for e, n in spots]
+    towns = len(plan.TOWNS_KM)
+    cost_to, back = csgraph.dijkstra(graph, directed=False, indices=nodes[:towns], return_predecessors=True, limit=110.0)
+    wanted: set[tuple[int, int]] = set()
+    for i in range(towns):
+        order = np.argsort(cost_to[i, nodes], kind="stable")
+        wanted |= {(min(i, int(j)), max(i, int(j))) for j in order[1:4] if np.isfinite(cost_to[i, nodes[j]])}
+    roads = []
+    for i, j in sorted(wanted):
+        path, node = [], nodes[j]
+        while node >= 0:
+            path.append(node)
+            node = int(back[i, node])
+        if len(path) < 4:
+            continue
+        points = np.column_stack([x.ravel()[path], y.ravel()[path]])
+        kept = np.unique(np.r_[np.arange(0, len(points), 3), len(points) - 1])
+        line = wander(rng, spline(points[kept], 60.0), 90.0, 1500.0)
+        roads.append(Road("secondary", line))
+    return roads
+
+
+def lay_out(rng: np.random.Generator, terrain: Terrain, fabric: Fabric, detail: float = 1.0) -> list[Road]:
+    """All roads of the city and its surroundings, widest first, not yet cut at their crossings."""
+    roads = expressways(rng)
+    country = country_roads(rng, terrain)
+    for manner in MANNERS:
+        roads += Drafter(fabric, manner, roads, detail).draw(rng)
+        if manner.kind == "arterial":
+            roads += country
+    return roads

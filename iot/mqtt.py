@@ -1,0 +1,144 @@
+"""The broker connection: one way to open it, with the settings that do not lose messages.
+
+MQTT 5 where the broker speaks it; 3.1.1 (`MQTT_PROTOCOL=4`) for the small embedded broker, whose weaker guarantees the
+system page names.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+SESSION_EXPIRY_S = 7 * 24 * 3600
+RECEIVE_MAXIMUM = 4_000
+"""Unacknowledged messages the broker may have under way to us: two batches' worth, so that a commit never idles the line."""
+
+
+class BrokerUnreachable(Exception):  # noqa: N818 - a state of the world, named after it
+    """The broker did not answer. The message names it without its password."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """Where the broker is and how it is spoken to. `protocol` is 5 or 4 (3.1.1)."""
+
+    host: str
+    port: int
+    username: str | None
+    password: str | None
+    is_tls: bool
+    protocol: int
+
+    @property
+    def named(self) -> str:
+        return f"{'mqtts' if self.is_tls else 'mqtt'}://{self.host}:{self.port}"
+
+
+def parse_address(mqtt_url: str, protocol: int = 5) -> BrokerAddress:
+    """Takes apart mqtt://user:password@host:port or mqtts://… . Raises ValueError naming what is wrong."""
+    parts = urlsplit(mqtt_url)
+    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+        raise ValueError(
+            f"MQTT_URL has the scheme '{parts.scheme}' and host '{parts.hostname or ''}': "
+            "expected mqtt://host:1883 or mqtts://host:8883"
+        )
+    is_tls = parts.scheme == "mqtts"
+    return BrokerAddress(
+        host=parts.hostname,
+        port=parts.port or (8883 if is_tls else 1883),
+        username=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+        is_tls=is_tls,
+        protocol=protocol,
+    )
+
+
+def new_client(address: BrokerAddress, client_id: str, *, keeps_session: bool = False, manual_ack: bool = False) -> paho.Client:
+    """A paho client for `address`, not yet connected; it reconnects by itself with a growing delay."""
+    client = paho.Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=client_id,
+        protocol=MQTTProtocolVersion.MQTTv5 if address.protocol == 5 else MQTTProtocolVersion.MQTTv311,
+        manual_ack=manual_ack,
+        clean_session=None if address.protocol == 5 else not keeps_session,
+    )
+    if address.username:
+        client.username_pw_set(address.username, address.password)
+    if address.is_tls:
+        client.tls_set()
+    client.reconnect_delay_set(min_delay=1, max_delay=30)
+    return client
+
+
+def connect(client: paho.Client, address: BrokerAddress, *, keeps_session: bool, keepalive_s: int = 30) -> None:
+    """Connects (blocking). Raises BrokerUnreachable. With `keeps_session` the broker holds our messages while we are away."""
+    try:
+        if address.protocol == 5:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            if keeps_session:
+                properties.SessionExpiryInterval = SESSION_EXPIRY_S
+                properties.ReceiveMaximum = RECEIVE_MAXIMUM
+            client.connect(address.host, address.port, keepalive_s, clean_start=not keeps_session, properties=properties)
+        else:
+            client.connect(address.host, address.port, keepalive_s)
+    except (OSError, ValueError) as cause:
+        raise BrokerUnreachable(
+            f"the MQTT broker at {address.named} did not accept a connection ({cause}): "
+            "expected a running broker; check MQTT_URL, or unset it to use the private one"
+        ) from cause
+
+
+class Publisher:
+    """A connected client that publishes at QoS 1 with at most `window` messages not yet acknowledged by the broker.
+
+    `publish` waits while the window is full, so that a fast producer cannot fill memory. Messages given while the broker is
+    away are kept and sent when it is back.
+    """
+
+    def __init__(self, address: BrokerAddress, client_id: str, *, window: int = 1_000) -> None:
+        self.address = address
+        self.client = new_client(address, client_id)
+        self.client.max_queued_messages_set(0)
+        self._window = window
+        self._free = threading.Semaphore(window)
+        self.client.on_publish = self._on_publish
+
+    def open(self) -> Publisher:
+        """Connects. Raises BrokerUnreachable."""
+        connect(self.client, self.address, keeps_session=False)
+        self.client.loop_start()
+        return self
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, timeout_s: float = 60.0) -> None:
+        """Hands one message over. Raises BrokerUnreachable when no place became free in `timeout_s`."""
+        if not self._free.acquire(timeout=timeout_s):
+            raise BrokerUnreachable(self._unacknowledged(timeout_s))
+        self.client.publish(topic, payload, qos=1, retain=retain)
+
+    def flush(self, timeout_s: float = 60.0) -> None:
+        """Waits until the broker has acknowledged everything. Raises BrokerUnreachable after `timeout_s`."""
+        for n_taken in range(self._window):
+            if not self._free.acquire(timeout=timeout_s):
+                if n_taken:
+                    self._free.release(n_taken)
+                raise BrokerUnreachable(self._unacknowledged(timeout_s))
+        self._free.release(self._window)
+
+    def close(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+    def _on_publish(self, *_: object) -> None:
+        self._free.release()
+
+    def _unacknowledged(self, timeout_s: float) -> str:
+        return (
+            f"the MQTT broker at {self.address.named} has not acknowledged messages for {timeout_s:.0f} s: "
+            "expected it to be running; start it again, nothing that it acknowledged is lost"
+        )

@@ -1,0 +1,12 @@
+"""What a process says on standard error: one line per happening, its level first. The supervisor adds the name in
+front, and a log collector the time.
+"""
+
+from __future__ import annotations
+
+import logging
+
+
+def configure(level: str) -> None:
+    """Sends the log of this process to standard error, from `level` (debug, info, warning, error) on."""
+    logging.basicConfig(level=level.upper(), format="%(levelname)s %(name)s: %(message)s", force=True)

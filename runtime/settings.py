@@ -1,0 +1,202 @@
+"""The deployment's settings: environment variables, read once, here and nowhere else.
+
+Packages receive plain values. `.env.example` documents every variable; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo
+
+# The number that MQTT itself writes on the wire for each version of the protocol.
+MQTT_PROTOCOLS = {"5": 5, "3.1.1": 4}
+NO_MOSQUITTO = "none"
+_LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+class SettingsError(Exception):
+    """The environment is wrong. `faults` holds one sentence per wrong variable; the message is all of them."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What this deployment was told. Paths are absolute; a URL that is None is provided by `runtime.backing`."""
+
+    database_url: str | None
+    mqtt_url: str | None
+    mqtt_protocol: int  # 5, or 4 for MQTT 3.1.1
+    home: Path
+    mosquitto: str  # a path, "" = look for it, "none" = do as if there were none
+    host: str
+    port: int
+    zone: ZoneInfo
+    config: Path
+    city: Path
+    log_level: str
+
+    def as_environ(self) -> dict[str, str]:
+        """The variables that, loaded, give these settings again: what a child process is started with."""
+        protocol = next(name for name, number in MQTT_PROTOCOLS.items() if number == self.mqtt_protocol)
+        return {
+            "DATABASE_URL": self.database_url or "",
+            "MQTT_URL": self.mqtt_url or "",
+            "MQTT_PROTOCOL": protocol,
+            "CITYHELM_HOME": str(self.home),
+            "CITYHELM_MOSQUITTO": self.mosquitto,
+            "CITYHELM_HOST": self.host,
+            "CITYHELM_PORT": str(self.port),
+            "CITYHELM_ZONE": self.zone.key,
+            "CITYHELM_CONFIG": str(self.config),
+            "CITYHELM_CITY": str(self.city),
+            "CITYHELM_LOG_LEVEL": self.log_level,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """An MQTT URL taken apart: mqtt://user:password@host:port, or mqtts:// for TLS."""
+
+    host: str
+    port: int
+    tls: bool
+    username: str | None
+    password: str | None
+
+    @property
+    def shown(self) -> str:
+        """The address as it may be shown: without user and password."""
+        return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
+
+
+def broker_address(mqtt_url: str) -> BrokerAddress:
+    """`mqtt_url` taken apart; the port defaults to 1883, or 8883 with TLS. Raises ValueError."""
+    parts = urlsplit(mqtt_url)
+    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.path.strip("/"):
+        raise ValueError(mqtt_url)
+    tls = parts.scheme == "mqtts"
+    username, password = (
+        unquote(part) if part is not None else None for part in (parts.username, parts.password)
+    )
+    return BrokerAddress(parts.hostname, parts.port or (8883 if tls else 1883), tls, username, password)
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable: the field it fills, its default as one would write it, and what is expected."""
+
+    name: str
+    field: str
+    default: str
+    parse: Callable[[str], Any]
+    expected: str
+    example: str
+
+
+def _database_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("postgresql", "postgres") or not text.partition("://")[1]:
+        raise ValueError(text)
+    if "," not in parts.netloc:  # several hosts are allowed and are libpq's to read
+        _ = parts.port
+    return text
+
+
+def _mqtt_url(text: str) -> str:
+    broker_address(text)
+    return text
+
+
+def _host(text: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", text) and not re.fullmatch(r"[\d.]+", text):
+        return text
+    return str(ipaddress.ip_address(text))
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
+        raise ValueError(text)
+    return int(text)
+
+
+def _level(text: str) -> str:
+    return _LOG_LEVELS[_LOG_LEVELS.index(text.lower())]
+
+
+def _mosquitto(text: str) -> str:
+    if text != NO_MOSQUITTO and not Path(text).is_file():
+        raise ValueError(text)
+    return text
+
+
+VARIABLES = (
+    Variable("DATABASE_URL", "database_url", "", _database_url,
+             "the address of a PostgreSQL database", "postgresql://cityhelm:secret@db.example:5432/cityhelm"),
+    Variable("MQTT_URL", "mqtt_url", "", _mqtt_url,
+             "the address of an MQTT broker, mqtt:// or mqtts://", "mqtts://cityhelm:secret@broker.example:8883"),
+    Variable("MQTT_PROTOCOL", "mqtt_protocol", "5", MQTT_PROTOCOLS.__getitem__,
+             "the MQTT version that the broker speaks, 5 or 3.1.1", "5"),
+    Variable("CITYHELM_HOME", "home", ".cityhelm", Path,
+             "a directory for the private services' data", "/srv/cityhelm"),
+    Variable("CITYHELM_MOSQUITTO", "mosquitto", "", _mosquitto,
+             "the path of a mosquitto binary, or none", "/usr/sbin/mosquitto"),
+    Variable("CITYHELM_HOST", "host", "127.0.0.1", _host,
+             "the address on which the dashboard listens", "127.0.0.1"),
+    Variable("CITYHELM_PORT", "port", "8050", _port, "a port number from 1 to 65535", "8050"),
+    Variable("CITYHELM_ZONE", "zone", "Asia/Shanghai", ZoneInfo,
+             "a time zone of the tz database (the package tzdata brings it where the system has none)", "Asia/Shanghai"),
+    Variable("CITYHELM_CONFIG", "config", "config/city.toml", Path, "the path of the policy file", "config/city.toml"),
+    Variable("CITYHELM_CITY", "city", "", Path, "the directory of the built city layers", "/srv/cityhelm/city"),
+    Variable("CITYHELM_LOG_LEVEL", "log_level", "info", _level, f"one of {', '.join(_LOG_LEVELS)}", "info"),
+)  # fmt: skip
+
+
+def without_password(text: str) -> str:
+    """`text` with the password of a URL in it covered."""
+    return re.sub(r"(://[^:/@\s]*:)[^/\s]*@", r"\1***@", text)
+
+
+def load_settings(environ: Mapping[str, str], cwd: Path | None = None) -> Settings:
+    """The settings that `environ` says; an empty variable counts as not given, relative paths start at `cwd`.
+
+    Raises SettingsError with every fault at once. A misspelt CITYHELM_ variable is a fault; one that resembles
+    none of ours is somebody else's and left alone.
+    """
+    cwd = cwd or Path.cwd()
+    faults: list[str] = []
+    values: dict[str, Any] = {}
+    for variable in VARIABLES:
+        given = environ.get(variable.name, "").strip()
+        text = given or variable.default
+        try:
+            values[variable.field] = variable.parse(text) if text else None
+        except (ValueError, KeyError, OSError):
+            shown = without_password(text)
+            faults.append(
+                f'{variable.name} is "{shown}": expected {variable.expected}, such as {variable.example}'
+            )
+    known = [variable.name for variable in VARIABLES]
+    for name in sorted(environ.keys() - set(known)):
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+        if name.startswith("CITYHELM_") and near:
+            faults.append(f'{name} is "{environ[name]}" but there is no such setting: expected {near[0]}')
+    if faults:
+        raise SettingsError(faults)
+    home = cwd / values["home"].expanduser()
+    values |= {
+        "home": home,
+        "mosquitto": values["mosquitto"] or "",
+        "config": cwd / values["config"].expanduser(),
+        "city": cwd / values["city"].expanduser() if values["city"] else home / "city",
+    }
+    return Settings(**values)

@@ -1,0 +1,100 @@
+"""The audit: what was done or refused, by whom; appended in the act's own transaction, chained afterwards by one sealer.
+
+hash = SHA-256 of prev_hash and the entry's canonical JSON (keys sorted, no spaces, times in UTC with microseconds), so that
+a changed byte breaks every later link. The first prev_hash is 64 zeros.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from domain.rights import Actor
+from storage.connection import Connection
+
+GENESIS = "0" * 64
+_SEALER_LOCK = 7_205_003
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    audit_id: int
+    acted_at: datetime
+    actor: str
+    role: str
+    action: str
+    object: str
+    outcome: str
+    detail: dict[str, Any]
+    before_hash: str | None
+    after_hash: str | None
+    exercise_id: str | None
+
+
+def append(
+    conn: Connection,
+    actor: Actor,
+    action: str,
+    object_id: str,
+    *,
+    outcome: str,
+    now: datetime,
+    detail: dict[str, Any] | None = None,
+    exercise_id: str | None = None,
+) -> None:
+    """Appends an unsealed entry in the caller's transaction."""
+    conn.execute(
+        "INSERT INTO audit_entry (acted_at, actor, role, action, object, outcome, detail, exercise_id) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        (now, actor.name, actor.role.value, action, object_id, outcome, Jsonb(detail or {}), exercise_id),
+    )
+
+
+def entry_hash(entry: AuditEntry, prev_hash: str) -> str:
+    fields = {
+        "audit_id": entry.audit_id, "acted_at": entry.acted_at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "actor": entry.actor, "role": entry.role, "action": entry.action, "object": entry.object, "outcome": entry.outcome,
+        "detail": entry.detail, "before_hash": entry.before_hash, "after_hash": entry.after_hash,
+        "exercise_id": entry.exercise_id,
+    }  # fmt: skip
+    canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(f"{prev_hash}{canonical}".encode()).hexdigest()
+
+
+def seal(conn: Connection, now: datetime) -> int:
+    """Chains the entries committed since the last call; returns how many. Acts never wait for it.
+
+    Only one sealer works at a time; another caller returns 0 at once.
+    """
+    with conn.transaction():
+        if conn.execute("SELECT pg_try_advisory_xact_lock(%s)", (_SEALER_LOCK,)).fetchone() != (True,):
+            return 0
+        head = conn.execute("SELECT seq, hash FROM audit_chain ORDER BY seq DESC LIMIT 1").fetchone()
+        seq, prev_hash = (int(head[0]), str(head[1])) if head else (0, GENESIS)
+        unsealed = [AuditEntry(*row) for row in conn.execute(_UNSEALED)]
+        for entry in unsealed:
+            seq += 1
+            digest = entry_hash(entry, prev_hash)
+            conn.execute(
+                "INSERT INTO audit_chain (seq, audit_id, prev_hash, hash, sealed_at) VALUES (%s, %s, %s, %s, %s)",
+                (seq, entry.audit_id, prev_hash, digest, now),
+            )
+            prev_hash = digest
+        return len(unsealed)
+
+
+def list_entries(conn: Connection, *, limit: int = 100) -> list[AuditEntry]:
+    """The newest entries, newest first."""
+    return [AuditEntry(*row) for row in conn.execute(f"{_SELECT} ORDER BY audit_id DESC LIMIT %s", (limit,))]
+
+
+_SELECT = (
+    "SELECT audit_entry.audit_id, acted_at, actor, role, action, object, outcome, detail, before_hash, after_hash, exercise_id "
+    "FROM audit_entry"
+)
+_UNSEALED = f"{_SELECT} LEFT JOIN audit_chain USING (audit_id) WHERE audit_chain.audit_id IS NULL ORDER BY audit_entry.audit_id"

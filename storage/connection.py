@@ -1,0 +1,59 @@
+"""Connections to the memory: how they are opened, and the sentence when they cannot be.
+
+Sessions run in UTC; every time read is aware. Callers own transactions: `with conn.transaction():`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg.rows import TupleRow
+from psycopg_pool import ConnectionPool
+
+Connection = psycopg.Connection[TupleRow]
+
+_SESSION_OPTIONS = "-c timezone=UTC -c lock_timeout=15s"
+
+
+class DatabaseUnreachable(Exception):  # noqa: N818 - a state of the world, named after it
+    """The database did not answer. The message names it without its password."""
+
+
+def named(database_url: str) -> str:
+    """`database_url` as it may be shown: without user and password."""
+    parts = urlsplit(database_url)
+    return f"{parts.scheme}://{parts.hostname or ''}:{parts.port or 5432}{parts.path}"
+
+
+def connect(database_url: str, *, application: str = "cityhelm", connect_timeout_s: int = 5) -> Connection:
+    """A connection in autocommit mode (transactions are opened explicitly). Raises DatabaseUnreachable."""
+    try:
+        return psycopg.connect(
+            database_url,
+            autocommit=True,
+            connect_timeout=connect_timeout_s,
+            application_name=application,
+            options=_SESSION_OPTIONS,
+        )
+    except psycopg.OperationalError as cause:
+        raise DatabaseUnreachable(
+            f"the database at {named(database_url)} did not accept a connection ({str(cause).strip().splitlines()[-1]}): "
+            "expected a running PostgreSQL 15 or newer; check DATABASE_URL, or unset it to use the private one"
+        ) from cause
+
+
+@contextmanager
+def open_pool(database_url: str, *, size: int, application: str) -> Iterator[ConnectionPool[Connection]]:
+    """A pool of at most `size` connections, closed on leaving."""
+    options: dict[str, Any] = {"autocommit": True, "application_name": application, "options": _SESSION_OPTIONS}
+    with ConnectionPool(database_url, min_size=1, max_size=size, kwargs=options, open=True, timeout=10) as pool:
+        yield pool
+
+
+def is_connection_lost(fault: BaseException) -> bool:
+    """Whether `fault` says that the database went away, so that the same work is worth trying again."""
+    return isinstance(fault, psycopg.OperationalError | psycopg.InterfaceError)

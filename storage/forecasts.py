@@ -1,0 +1,70 @@
+"""Forecasts: stored as issued, never rewritten; read as known at a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from domain.forecasts import Forecast
+from domain.moments import Moment
+from storage.connection import Connection
+from storage.partitions import DayPartitions
+
+
+def write_forecasts(conn: Connection, partitions: DayPartitions, forecasts: Sequence[Forecast]) -> int:
+    """Stores forecasts; one already issued for the same series and time stays as it is. Returns how many were new."""
+    partitions.ensure(conn, "forecast", {forecast.issued_at for forecast in forecasts})
+    with conn.transaction(), conn.cursor() as cur:
+        cur.executemany(
+            "INSERT INTO forecast (datastream_id, issued_at, first_target, step_s, q10, q50, q90, model, model_version, "
+            "watermark, fallback_reason) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            [
+                (f.datastream_id, f.issued_at, f.first_target, f.step_s, list(f.q10), list(f.q50), list(f.q90), f.model,
+                 f.model_version, f.watermark, f.fallback_reason)
+                for f in forecasts
+            ],
+        )  # fmt: skip
+        return cur.rowcount
+
+
+def newest_issue(conn: Connection) -> datetime | None:
+    """When forecasts were last issued."""
+    row = conn.execute("SELECT issued_at FROM forecast ORDER BY issued_at DESC LIMIT 1").fetchone()
+    return row[0] if row else None
+
+
+def find_forecast(conn: Connection, datastream_id: int, moment: Moment) -> Forecast | None:
+    """The newest forecast of a series issued by the moment, if it still looks ahead of it."""
+    row = conn.execute(
+        f"{_SELECT} WHERE datastream_id = %s AND issued_at <= %s ORDER BY issued_at DESC LIMIT 1", (datastream_id, moment.at)
+    ).fetchone()
+    if row is None:
+        return None
+    forecast = _forecast(row)
+    return forecast if forecast.target_times[-1] >= moment.at else None
+
+
+def list_forecasts(conn: Connection, properties: Sequence[str], moment: Moment) -> list[Forecast]:
+    """The newest forecast of every series of the given properties, issued within a day before the moment."""
+    rows = conn.execute(_NEWEST, {"properties": list(properties), "at": moment.at})
+    return [_forecast(row) for row in rows]
+
+
+def _forecast(row: tuple) -> Forecast:  # type: ignore[type-arg]
+    return Forecast(
+        datastream_id=row[0], issued_at=row[1], first_target=row[2], step_s=row[3], q10=tuple(row[4]), q50=tuple(row[5]),
+        q90=tuple(row[6]), model=row[7], model_version=row[8], watermark=row[9], fallback_reason=row[10],
+    )  # fmt: skip
+
+
+_COLUMNS = "datastream_id, issued_at, first_target, step_s, q10, q50, q90, model, model_version, watermark, fallback_reason"
+_SELECT = f"SELECT {_COLUMNS} FROM forecast"
+_NEWEST = f"""
+SELECT newest.* FROM datastream
+CROSS JOIN LATERAL (
+    SELECT {_COLUMNS} FROM forecast
+    WHERE forecast.datastream_id = datastream.datastream_id AND issued_at <= %(at)s AND issued_at > %(at)s - interval '1 day'
+    ORDER BY issued_at DESC LIMIT 1
+) newest
+WHERE datastream.property = ANY(%(properties)s)
+"""

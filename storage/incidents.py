@@ -1,0 +1,132 @@
+"""Incidents, requests and detections: what was reported, and incidents as known at a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from domain.incidents import (
+    OPEN_STATES,
+    DetectionReport,
+    Grade,
+    Incident,
+    IncidentReport,
+    IncidentState,
+    RequestReport,
+    ResponseLevel,
+)
+from domain.moments import Moment
+from storage.connection import Connection
+from storage.ledger import LedgerCounts
+
+
+def write_incidents(conn: Connection, reports: Sequence[IncidentReport], ledger: LedgerCounts) -> None:
+    """Stores newly reported incidents with their first state; one reported before is a duplicate."""
+    stored = []
+    for r in reports:
+        row = conn.execute(
+            "INSERT INTO incident (incident_id, device_id, hazard_class, lon, lat, crs_origin, channel, reported_at, "
+            "received_time) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING 1",
+            (r.incident_id, r.device_id, r.hazard_class, r.lon, r.lat, r.crs_origin, r.channel, r.phenomenon_time,
+             r.received_time),
+        ).fetchone()  # fmt: skip
+        if row is None:
+            continue
+        stored.append((r.device_id, r.phenomenon_time))
+        set_state(
+            conn, r.incident_id, IncidentState.REPORTED, r.grade, ResponseLevel.NONE,
+            valid_from=r.phenomenon_time, recorded_at=r.received_time, actor=None,
+        )  # fmt: skip
+        if r.text:
+            conn.execute(
+                "INSERT INTO incident_text (incident_id, recorded_at, text) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+                (r.incident_id, r.received_time, r.text),
+            )
+    ledger.count_events([(r.device_id, r.phenomenon_time) for r in reports], stored)
+
+
+def set_state(
+    conn: Connection,
+    incident_id: str,
+    state: IncidentState,
+    grade: Grade,
+    response_level: ResponseLevel,
+    *,
+    valid_from: datetime,
+    recorded_at: datetime,
+    actor: str | None,
+) -> None:
+    conn.execute(
+        "INSERT INTO incident_history (incident_id, valid_from, recorded_at, state, grade, response_level, actor) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (incident_id, valid_from, recorded_at, state.value, grade.value, response_level.value, actor),
+    )
+
+
+def get_incident_for_update(conn: Connection, incident_id: str, now: datetime) -> Incident:
+    """The incident as known now, locked until the transaction ends. Raises LookupError for an unknown one."""
+    if conn.execute("SELECT FROM incident WHERE incident_id = %s FOR UPDATE", (incident_id,)).fetchone() is None:
+        raise LookupError(f"incident {incident_id} is not known: expected one that was reported")
+    rows = conn.execute(
+        f"{_SELECT_INCIDENTS} WHERE incident.incident_id = %(incident)s", {"incident": incident_id, "at": now, "known_at": now}
+    )
+    return _incident(rows.fetchone())
+
+
+def list_open_incidents(conn: Connection, moment: Moment, exercise_id: str | None = None) -> list[Incident]:
+    """Incidents not ended at the moment, gravest first, then newest."""
+    query = (
+        f"{_SELECT_INCIDENTS} WHERE incident.exercise_id IS NOT DISTINCT FROM %(exercise)s AND incident.reported_at <= %(at)s "
+        "AND incident.received_time <= %(known_at)s AND status.state = ANY(%(open)s) "
+        "ORDER BY array_position(ARRAY['I', 'II', 'III', 'IV'], status.grade), incident.reported_at DESC, incident.incident_id"
+    )
+    open_states = [state.value for state in OPEN_STATES]
+    parameters = {"at": moment.at, "known_at": moment.known_at, "exercise": exercise_id, "open": open_states}
+    return [_incident(row) for row in conn.execute(query, parameters)]
+
+
+def write_requests(conn: Connection, requests: Sequence[RequestReport], ledger: LedgerCounts) -> None:
+    stored = []
+    for r in requests:
+        row = conn.execute(
+            "INSERT INTO request (request_id, device_id, phenomenon_time, received_time, source, request_class, lon, lat, "
+            "crs_origin, due) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING 1",
+            (r.request_id, r.device_id, r.phenomenon_time, r.received_time, r.source, r.request_class, r.lon, r.lat,
+             r.crs_origin, r.due),
+        ).fetchone()  # fmt: skip
+        if row is not None:
+            stored.append((r.device_id, r.phenomenon_time))
+    ledger.count_events([(r.device_id, r.phenomenon_time) for r in requests], stored)
+
+
+def write_detections(conn: Connection, detections: Sequence[DetectionReport], ledger: LedgerCounts) -> None:
+    stored = []
+    for d in detections:
+        row = conn.execute(
+            "INSERT INTO detection (detection_id, device_id, phenomenon_time, received_time, detection_class, confidence, "
+            "snapshot_url) VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING 1",
+            (d.detection_id, d.device_id, d.phenomenon_time, d.received_time, d.detection_class, d.confidence, d.snapshot_url),
+        ).fetchone()
+        if row is not None:
+            stored.append((d.device_id, d.phenomenon_time))
+    ledger.count_events([(d.device_id, d.phenomenon_time) for d in detections], stored)
+
+
+def _incident(row: object) -> Incident:
+    assert isinstance(row, tuple)
+    return Incident(
+        incident_id=row[0], hazard_class=row[1], grade=Grade.of(row[2]), response_level=ResponseLevel.of(row[3]),
+        state=IncidentState.of(row[4]), lon=row[5], lat=row[6], channel=row[7], reported_at=row[8], exercise_id=row[9],
+    )  # fmt: skip
+
+
+_SELECT_INCIDENTS = """
+SELECT incident.incident_id, hazard_class, status.grade, status.response_level, status.state, lon, lat, channel,
+       reported_at, exercise_id
+FROM incident
+JOIN LATERAL (
+    SELECT state, grade, response_level FROM incident_history
+    WHERE incident_history.incident_id = incident.incident_id AND valid_from <= %(at)s AND recorded_at <= %(known_at)s
+    ORDER BY valid_from DESC, recorded_at DESC LIMIT 1
+) status ON true
+"""

@@ -1,0 +1,98 @@
+"""Ingestion: one batch of reports into the memory, all of it or nothing.
+
+Rows, newest values, ledger and dead letters are one transaction; when it has committed, the messages may be acknowledged.
+Writing the same batch again stores nothing twice.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import chain
+from typing import Protocol
+
+from domain.batches import Batch, BatchCounts
+from domain.observations import Reading
+from domain.units import UnitPosition, UnitStatusReport
+from storage import devices, halls, incidents, ledger, observations, units
+from storage.connection import Connection
+from storage.devices import DatastreamKey, Registry
+from storage.ledger import LedgerCounts
+from storage.partitions import DayPartitions
+
+
+class Ingestion:
+    """A connection prepared for batches, with what it has learnt of devices and partitions."""
+
+    def __init__(self, conn: Connection) -> None:
+        self.conn = conn
+        self.registry = Registry()
+        self.registry.load(conn)
+        self._partitions = DayPartitions(conn)
+        observations.prepare(conn)
+
+    def register(self, batch: Batch, now: datetime) -> None:
+        """Makes the devices, units and datastreams a batch speaks of known, so that its values can be judged."""
+        try:
+            with self.conn.transaction():
+                self.registry.apply_births(self.conn, batch.births)
+                self.registry.ensure_devices(self.conn, _speakers(batch), now)
+                unit_reports: chain[UnitPosition | UnitStatusReport] = chain(batch.positions, batch.statuses)
+                self.registry.ensure_units(self.conn, {(r.unit_id, r.device_id) for r in unit_reports})
+                self.registry.ensure_datastreams(self.conn, _wanted(batch.readings))
+        except BaseException:
+            self.registry.forget()
+            raise
+
+    def write(self, batch: Batch) -> BatchCounts:
+        """Stores a registered batch and returns what became of it."""
+        conn = self.conn
+        self._partitions.ensure(conn, "observation", (r.phenomenon_time for r in batch.readings))
+        self._partitions.ensure(conn, "raw_field", (r.phenomenon_time for r in batch.raw_fields))
+        self._partitions.ensure(conn, "hall_event", (e.phenomenon_time for e in batch.hall_events))
+        self._partitions.ensure(conn, "unit_position", (p.phenomenon_time for p in batch.positions))
+        counts = LedgerCounts()
+        with conn.transaction():
+            observations.write_readings(conn, self.registry, batch.readings, counts)
+            stored_states = devices.write_states(conn, batch.states)
+            counts.count_events(
+                [(s.device_id, s.phenomenon_time) for s in batch.states],
+                [(s.device_id, s.phenomenon_time) for s in stored_states],
+            )
+            births = [(b.device_id, b.phenomenon_time) for b in batch.births]
+            counts.count_events(births, births)
+            with conn.cursor() as cur:
+                cur.executemany(
+                    "INSERT INTO raw_field (device_id, message_id, phenomenon_time, received_time, fields) "
+                    "VALUES (%s, %s, %s, %s, %s::jsonb) ON CONFLICT DO NOTHING",
+                    [(r.device_id, r.message_id, r.phenomenon_time, r.received_time, r.fields_json) for r in batch.raw_fields],
+                )
+            halls.write_hall_events(conn, batch.hall_events, counts)
+            units.write_positions(conn, batch.positions, counts)
+            units.write_statuses(conn, batch.statuses, counts)
+            units.write_acks(conn, batch.acks, counts)
+            incidents.write_incidents(conn, batch.incidents, counts)
+            incidents.write_requests(conn, batch.requests, counts)
+            incidents.write_detections(conn, batch.detections, counts)
+            ledger.write_dead_letters(conn, batch.rejections)
+            for rejection in batch.rejections:
+                counts.count("received", rejection.device_id or "", rejection.received_time)
+                counts.count("rejected", rejection.device_id or "", rejection.received_time)
+            counts.write(conn)
+        return counts.totals()
+
+
+class _Speaks(Protocol):
+    @property
+    def device_id(self) -> str: ...
+
+
+def _speakers(batch: Batch) -> set[str]:
+    said: chain[_Speaks] = chain(
+        batch.readings, batch.states, batch.raw_fields, batch.hall_events, batch.positions, batch.statuses, batch.acks,
+        batch.incidents, batch.requests, batch.detections,
+    )  # fmt: skip
+    return {report.device_id for report in said}
+
+
+def _wanted(readings: list[Reading]) -> dict[DatastreamKey, str | None]:
+    return {(reading.device_id, reading.property, reading.item): reading.unit for reading in readings}

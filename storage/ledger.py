@@ -1,0 +1,121 @@
+"""The ledger: per device and hour, what was received and what became of it; and the dead letters.
+
+received = stored + corrected + duplicate + rejected, to the last message, because the counts are written in the
+transaction that stores the rows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from domain.batches import BatchCounts
+from domain.observations import Rejection
+from storage.connection import Connection
+
+LedgerKey = tuple[str, datetime]
+_COLUMNS = ("received", "stored", "late", "duplicate", "corrected", "rejected")
+
+
+def hour_of(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+class LedgerCounts:
+    """Counts gathered during a batch, written once at its end."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, Counter[LedgerKey]] = {column: Counter() for column in _COLUMNS}
+
+    def count(self, column: str, device_id: str, time: datetime, n: int = 1) -> None:
+        self._counts[column][(device_id, hour_of(time))] += n
+
+    def count_events(self, received: Iterable[LedgerKey], stored: Iterable[LedgerKey]) -> None:
+        """Counts reports of which each is either stored or a duplicate, given as (device_id, time)."""
+        arrived = Counter((device_id, hour_of(time)) for device_id, time in received)
+        kept = Counter((device_id, hour_of(time)) for device_id, time in stored)
+        for key, n in arrived.items():
+            self._counts["received"][key] += n
+            self._counts["stored"][key] += kept[key]
+            self._counts["duplicate"][key] += n - kept[key]
+
+    def totals(self) -> BatchCounts:
+        return BatchCounts(**{column: counter.total() for column, counter in self._counts.items()})
+
+    def write(self, conn: Connection) -> None:
+        keys = sorted(set().union(*self._counts.values()))
+        with conn.cursor() as cur:
+            cur.executemany(_ADD, [(*key, *(self._counts[column][key] for column in _COLUMNS)) for key in keys])
+
+
+def write_dead_letters(conn: Connection, rejections: list[Rejection]) -> None:
+    with conn.cursor() as cur:
+        cur.executemany(
+            "INSERT INTO dead_letter (received_time, topic, device_id, code, reason, payload) VALUES (%s, %s, %s, %s, %s, %s)",
+            [(r.received_time, r.topic, r.device_id, r.code, r.reason, r.payload) for r in rejections],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    dead_letter_id: int
+    received_time: datetime
+    topic: str
+    code: str
+    reason: str
+    payload: bytes
+    replayed_at: datetime | None
+
+
+def list_dead_letters(conn: Connection, *, limit: int = 100) -> list[DeadLetter]:
+    """The newest refused messages, newest first."""
+    rows = conn.execute(
+        "SELECT dead_letter_id, received_time, topic, code, reason, payload, replayed_at FROM dead_letter "
+        "ORDER BY received_time DESC, dead_letter_id DESC LIMIT %s",
+        (limit,),
+    )
+    return [DeadLetter(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One device in one hour. `expected` follows from its interval; a device that speaks on change owes one heartbeat."""
+
+    device_id: str
+    hour: datetime
+    expected: int
+    received: int
+    stored: int
+    late: int
+    duplicate: int
+    corrected: int
+    rejected: int
+
+
+def list_ledger(conn: Connection, *, since: datetime, until: datetime) -> list[LedgerRow]:
+    """Ledger rows of the hours in [since, until), by hour and device."""
+    return [LedgerRow(*row) for row in conn.execute(_LIST, {"since": since, "until": until})]
+
+
+_ADD = """
+INSERT INTO ingest_ledger (device_id, hour, received, stored, late, duplicate, corrected, rejected)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (device_id, hour) DO UPDATE SET
+    received = ingest_ledger.received + excluded.received, stored = ingest_ledger.stored + excluded.stored,
+    late = ingest_ledger.late + excluded.late, duplicate = ingest_ledger.duplicate + excluded.duplicate,
+    corrected = ingest_ledger.corrected + excluded.corrected, rejected = ingest_ledger.rejected + excluded.rejected
+"""
+
+_LIST = """
+SELECT ledger.device_id, ledger.hour,
+       CASE WHEN device.mode = 'on_change' THEN 1
+            ELSE coalesce(round(3600 / device.interval_s) * greatest(streams.n, 1), 0) END::bigint AS expected,
+       received, stored, late, duplicate, corrected, rejected
+FROM ingest_ledger ledger
+LEFT JOIN device USING (device_id)
+LEFT JOIN (SELECT device_id, count(*) AS n FROM datastream GROUP BY device_id) streams USING (device_id)
+WHERE ledger.hour >= %(since)s AND ledger.hour < %(until)s
+ORDER BY ledger.hour, ledger.device_id
+"""

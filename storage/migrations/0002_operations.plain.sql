@@ -1,0 +1,2 @@
+-- unit_position is partitioned by day on plain PostgreSQL; nothing else differs.
+SELECT 1;

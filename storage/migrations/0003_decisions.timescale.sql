@@ -1,0 +1,1 @@
+SELECT create_hypertable('forecast', by_range('issued_at', INTERVAL '1 day'));

@@ -1,0 +1,115 @@
+"""Orders: who was sent where, and every step of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.moments import Moment
+from domain.orders import OPEN_ORDER_STATES, Order, OrderState
+from storage.connection import Connection
+
+
+def create_order(
+    conn: Connection,
+    order: Order,
+    *,
+    expires_at: datetime,
+    now: datetime,
+) -> None:
+    """Writes a new order. The unique index refuses a second open order of a unit (psycopg UniqueViolation)."""
+    conn.execute(
+        "INSERT INTO dispatch_order (order_id, exercise_id, incident_id, unit_id, actor, issued_at, expires_at, override_reason) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        (order.order_id, order.exercise_id, order.incident_id, order.unit_id, order.actor, order.issued_at, expires_at,
+         order.override_reason),
+    )  # fmt: skip
+    set_state(conn, order.order_id, OrderState.ISSUED, valid_from=now, recorded_at=now)
+
+
+def set_state(
+    conn: Connection, order_id: str, state: OrderState, *, valid_from: datetime, recorded_at: datetime, detail: str | None = None
+) -> None:
+    """Records a step of an order and closes it when the step ends it."""
+    conn.execute(
+        "INSERT INTO order_history (order_id, valid_from, recorded_at, state, detail) VALUES (%s, %s, %s, %s, %s) "
+        "ON CONFLICT DO NOTHING",
+        (order_id, valid_from, recorded_at, state.value, detail),
+    )
+    if state not in OPEN_ORDER_STATES:
+        conn.execute("UPDATE dispatch_order SET is_open = false WHERE order_id = %s", (order_id,))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrder:
+    """An order under way with what its unit has said since: its ack, and its newest status for this order."""
+
+    order_id: str
+    unit_id: str
+    incident_id: str
+    state: OrderState
+    issued_at: datetime
+    expires_at: datetime
+    is_published: bool
+    ack_result: str | None
+    ack_time: datetime | None
+    has_started: bool
+    free_again_at: datetime | None
+    exercise_id: str | None
+
+
+def list_open_orders(conn: Connection) -> list[OpenOrder]:
+    """Open orders with everything needed to decide their next step."""
+    return [OpenOrder(row[0], row[1], row[2], OrderState.of(row[3]), *row[4:]) for row in conn.execute(_OPEN)]
+
+
+def list_orders(conn: Connection, moment: Moment, exercise_id: str | None = None, *, limit: int = 200) -> list[Order]:
+    """Orders open at the moment and those ended within an hour before it, newest first."""
+    parameters = {"at": moment.at, "known_at": moment.known_at, "exercise": exercise_id, "limit": limit}
+    return [
+        Order(
+            order_id=row[0], incident_id=row[1], unit_id=row[2], state=OrderState.of(row[3]), actor=row[4], issued_at=row[5],
+            sent_at=row[6], acknowledged_at=row[7], override_reason=row[8], exercise_id=row[9],
+        )
+        for row in conn.execute(_LIST, parameters)
+    ]  # fmt: skip
+
+
+_OPEN = """
+SELECT o.order_id, o.unit_id, o.incident_id, state.state, o.issued_at, o.expires_at,
+       EXISTS (SELECT FROM outbox WHERE payload ->> 'id' = o.order_id AND created_at = o.issued_at AND sent_at IS NOT NULL),
+       ack.result, ack.phenomenon_time,
+       EXISTS (SELECT FROM unit_status s WHERE s.unit_id = o.unit_id AND s.order_id = o.order_id AND s.source = 'unit'
+               AND s.status NOT IN ('available', 'returning')),
+       (SELECT min(s.valid_from) FROM unit_status s WHERE s.unit_id = o.unit_id AND s.order_id = o.order_id
+        AND s.source = 'unit' AND s.status IN ('available', 'returning') AND s.valid_from >= o.issued_at),
+       o.exercise_id
+FROM dispatch_order o
+JOIN unit USING (unit_id)
+JOIN LATERAL (
+    SELECT state FROM order_history WHERE order_history.order_id = o.order_id
+    ORDER BY recorded_at DESC, valid_from DESC LIMIT 1
+) state ON true
+LEFT JOIN LATERAL (
+    SELECT result, phenomenon_time FROM command_ack WHERE command_id = o.order_id AND device_id = unit.device_id
+    ORDER BY phenomenon_time LIMIT 1
+) ack ON true
+WHERE o.is_open ORDER BY o.issued_at, o.order_id
+"""
+
+_LIST = """
+SELECT o.order_id, o.incident_id, o.unit_id, state.state, o.actor, o.issued_at,
+       (SELECT min(valid_from) FROM order_history h WHERE h.order_id = o.order_id AND h.state = 'sent'
+        AND h.recorded_at <= %(known_at)s AND h.valid_from <= %(at)s),
+       (SELECT min(valid_from) FROM order_history h WHERE h.order_id = o.order_id AND h.state IN ('accepted', 'declined')
+        AND h.recorded_at <= %(known_at)s AND h.valid_from <= %(at)s),
+       o.override_reason, o.exercise_id
+FROM dispatch_order o
+JOIN LATERAL (
+    SELECT state, valid_from FROM order_history h WHERE h.order_id = o.order_id
+    AND h.recorded_at <= %(known_at)s AND h.valid_from <= %(at)s ORDER BY recorded_at DESC, valid_from DESC LIMIT 1
+) state ON true
+WHERE o.issued_at <= %(at)s AND o.exercise_id IS NOT DISTINCT FROM %(exercise)s
+  AND (state.state IN ('issued', 'sent', 'accepted') OR state.valid_from > %(at)s - interval '1 hour')
+ORDER BY o.issued_at DESC, o.order_id LIMIT %(limit)s
+"""

@@ -1,0 +1,89 @@
+"""Partitions: one table a day for the tables that grow with time, on plain PostgreSQL. TimescaleDB makes its own chunks.
+
+Days are UTC days. A partition is made when the first row of its day arrives; retention drops whole days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+
+from psycopg import sql
+
+from storage.connection import Connection
+from storage.migrate import recorded_flavour
+
+PARTITIONED = {
+    "observation": "phenomenon_time",
+    "raw_field": "phenomenon_time",
+    "hall_event": "phenomenon_time",
+    "unit_position": "phenomenon_time",
+    "forecast": "issued_at",
+}
+_LOCK = 7_205_002
+
+
+class DayPartitions:
+    """The days for which each table has a partition, as far as this process knows.
+
+    One object a connection owner; `ensure` is a set look-up once a day exists.
+    """
+
+    def __init__(self, conn: Connection) -> None:
+        self._is_plain = recorded_flavour(conn) == "plain"
+        self._known: set[tuple[str, date]] = set()
+
+    def ensure(self, conn: Connection, table: str, times: Iterable[datetime]) -> None:
+        """Makes the missing daily partitions of `table` for `times`, in a transaction of its own.
+
+        A partition is built aside and attached, which does not stop others from writing to the parent.
+        """
+        if not self._is_plain:
+            return
+        missing = {time.astimezone(UTC).date() for time in times} - {day for name, day in self._known if name == table}
+        for day in sorted(missing):
+            _attach_day(conn, table, day)
+            self._known.add((table, day))
+
+
+def _attach_day(conn: Connection, table: str, day: date) -> None:
+    name = f"{table}_{day:%Y%m%d}"
+    with conn.transaction():
+        conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        if conn.execute("SELECT to_regclass(%s)", (name,)).fetchone() != (None,):
+            return
+        conn.execute(
+            sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)").format(
+                sql.Identifier(name), sql.Identifier(table)
+            )
+        )
+        start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        conn.execute(
+            sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
+                sql.Identifier(table),
+                sql.Identifier(name),
+                sql.Literal(start.isoformat()),
+                sql.Literal((start + timedelta(days=1)).isoformat()),
+            )
+        )
+
+
+def drop_before(conn: Connection, table: str, oldest_kept: datetime) -> list[str]:
+    """Drops the whole days (chunks) of `table` that ended before `oldest_kept`; returns their names."""
+    if recorded_flavour(conn) == "timescale":
+        return [row[0] for row in conn.execute("SELECT drop_chunks(%s::regclass, older_than => %s)", (table, oldest_kept))]
+    names = [
+        row[0]
+        for row in conn.execute(
+            "SELECT child.relname FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid "
+            "JOIN pg_class parent ON parent.oid = inhparent WHERE parent.relname = %s",
+            (table,),
+        )
+    ]
+    dropped = []
+    for name in sorted(names):
+        day = datetime.strptime(name.rsplit("_", 1)[1], "%Y%m%d").replace(tzinfo=UTC)
+        if day + timedelta(days=1) <= oldest_kept:
+            conn.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
+            dropped.append(name)
+    return dropped

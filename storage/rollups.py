@@ -1,0 +1,89 @@
+"""Rollups: hourly figures per district and property, from readings of usable quality.
+
+`district_hour` always equals the observations: hours whose readings changed since the last refresh are marked by the writer
+and read live. `refresh` moves them into the kept table (plain PostgreSQL) or the continuous aggregate (TimescaleDB).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from storage.connection import Connection
+from storage.migrate import recorded_flavour
+
+_LOCK = 7_205_004
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class DistrictHour:
+    """Readings of one property in one district in one hour; `mean`, `low` and `high` in the property's unit."""
+
+    district_code: str
+    property: str
+    hour: datetime
+    n: int
+    mean: float
+    low: float
+    high: float
+
+
+def refresh(conn: Connection, now: datetime) -> int:
+    """Rolls up the marked hours that have ended before `now`; returns how many. One refresher works at a time."""
+    if conn.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,)).fetchone() != (True,):
+        return 0
+    try:
+        _thin_marks(conn)
+        rows = conn.execute("SELECT mark_id, hour FROM rollup_mark WHERE hour < %s", (now - _HOUR,)).fetchall()
+        hours = sorted({row[1] for row in rows})
+        if not hours:
+            return 0
+        is_timescale = recorded_flavour(conn) == "timescale"
+        if is_timescale:
+            for first, end in _spans(hours):
+                conn.execute("CALL refresh_continuous_aggregate('district_hour_kept', %s, %s)", (first, end))
+        with conn.transaction():
+            if not is_timescale:
+                conn.execute("DELETE FROM district_hour_kept WHERE hour = ANY(%s)", (hours,))
+                conn.execute(_KEEP, (hours,))
+            conn.execute("DELETE FROM rollup_mark WHERE mark_id = ANY(%s)", ([row[0] for row in rows],))
+        return len(hours)
+    finally:
+        conn.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+
+
+def _thin_marks(conn: Connection) -> None:
+    """Keeps one mark per hour: a busy hour gathers several a second."""
+    conn.execute("DELETE FROM rollup_mark WHERE mark_id NOT IN (SELECT min(mark_id) FROM rollup_mark GROUP BY hour)")
+
+
+def _spans(hours: list[datetime]) -> list[tuple[datetime, datetime]]:
+    spans: list[tuple[datetime, datetime]] = []
+    for hour in hours:
+        if spans and spans[-1][1] == hour:
+            spans[-1] = (spans[-1][0], hour + _HOUR)
+        else:
+            spans.append((hour, hour + _HOUR))
+    return spans
+
+
+def list_district_hours(conn: Connection, property_name: str, *, since: datetime, until: datetime) -> list[DistrictHour]:
+    """Hours in [since, until) of one property, by hour and district."""
+    rows = conn.execute(
+        "SELECT district_code, property, hour, n, total / n, low, high FROM district_hour "
+        "WHERE property = %s AND hour >= %s AND hour < %s ORDER BY hour, district_code",
+        (property_name, since, until),
+    )
+    return [DistrictHour(*row) for row in rows]
+
+
+_KEEP = """
+INSERT INTO district_hour_kept (district_code, property, hour, n, total, low, high)
+SELECT datastream.district_code, datastream.property, marked.hour, count(*), sum(value), min(value), max(value)
+FROM unnest(%s::timestamptz[]) AS marked (hour)
+JOIN observation ON phenomenon_time >= marked.hour AND phenomenon_time < marked.hour + interval '1 hour'
+JOIN datastream USING (datastream_id)
+WHERE quality IN (0, 3, 4)
+GROUP BY 1, 2, 3
+"""
