@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
+from iot.mqtt import BrokerUnreachable, parse_address
 from runtime import quarters
-from runtime.embedded_broker import GUARANTEES, BrokerUnreachable, find_mosquitto, greet, private_broker
+from runtime.embedded_broker import GUARANTEES, find_mosquitto, greet, private_broker
 from runtime.embedded_postgres import MAJOR, find_installation, run_postgres
 from runtime.quarters import Announce, CannotStart
-from runtime.settings import MQTT_PROTOCOLS, Settings, broker_address
+from runtime.settings import MQTT_PROTOCOLS, Settings
 from storage.connection import DatabaseUnreachable, connect, named
 
 __all__ = ["Backing", "CannotStart", "backing", "find_running", "foresee", "settings_on"]
@@ -73,9 +74,7 @@ def backing(settings: Settings, *, announce: Announce) -> Iterator[Backing]:
             private[f"the private broker in {place}"] = broker.process
             mqtt_url, mqtt_protocol, broker_kind = broker.url, broker.protocol, broker.kind
             announce(f"The private broker is {broker.guarantees}")
-        standing = Backing(
-            database_url, mqtt_url, mqtt_protocol, database_kind, broker_kind, lambda: _ended(private)
-        )
+        standing = Backing(database_url, mqtt_url, mqtt_protocol, database_kind, broker_kind, lambda: _ended(private))
         stack.callback(note.unlink, missing_ok=True)
         quarters.write_private(note, json.dumps(_noted(standing)))
         yield standing
@@ -130,11 +129,9 @@ def _foresee_database(settings: Settings) -> str:
 def _foresee_broker(settings: Settings) -> str:
     if settings.mqtt_url:
         _ask_broker(settings.mqtt_url, settings.mqtt_protocol)
-        return f"Broker: {broker_address(settings.mqtt_url).shown} answers."
+        return f"Broker: {parse_address(settings.mqtt_url).named} answers."
     mosquitto = find_mosquitto(settings.mosquitto)
-    return (
-        f"Broker: a private one, {mosquitto or 'amqtt'}. {GUARANTEES['mosquitto' if mosquitto else 'amqtt']}"
-    )
+    return f"Broker: a private one, {mosquitto or 'amqtt'}. {GUARANTEES['mosquitto' if mosquitto else 'amqtt']}"
 
 
 def _ask_database(url: str) -> None:
@@ -145,13 +142,13 @@ def _ask_database(url: str) -> None:
 
 
 def _ask_broker(url: str, protocol: int) -> None:
-    address = broker_address(url)
+    address = parse_address(url, protocol)
     version = next(name for name, number in MQTT_PROTOCOLS.items() if number == protocol)
     try:
-        greet(address, protocol, _PATIENCE_S)
+        greet(address, _PATIENCE_S)
     except BrokerUnreachable as fault:
         raise CannotStart(
-            f"the broker at {address.shown} did not accept a connection ({fault}): expected one that speaks MQTT {version} "
+            f"the broker at {address.named} did not accept a connection ({fault}): expected one that speaks MQTT {version} "
             "and knows the user and password of MQTT_URL; check MQTT_URL and MQTT_PROTOCOL, or unset MQTT_URL to use a "
             "private broker"
         ) from fault

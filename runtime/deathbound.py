@@ -9,6 +9,7 @@ Linux only (prctl(2), PR_SET_PDEATHSIG). Nothing of ours is imported, so that it
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Sequence
@@ -17,22 +18,19 @@ from signal import Signals
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def command(
-    argv: Sequence[str], *, at_parents_death: Signals, user: tuple[int, int] | None = None
-) -> list[str]:
+def command(argv: Sequence[str], *, at_parents_death: Signals, user: tuple[int, int] | None = None) -> list[str]:
     """`argv`, wrapped. `user` is (uid, gid) to become; only root may name one.
 
     The kernel means the *thread* that started the process when it speaks of the parent, so that only the main
     thread, which lives as long as the process, may start one: RuntimeError otherwise.
     """
     if threading.current_thread() is not threading.main_thread():
-        raise RuntimeError(
-            f"{argv[0]} must be started from the main thread, whose end is the end of the process"
-        )
+        raise RuntimeError(f"{argv[0]} must be started from the main thread, whose end is the end of the process")
     who = f"{user[0]}:{user[1]}" if user else "-"
     # -I and -S: no site-packages, no environment, and runtime/ not on the import path.
     python = [sys.executable, "-I", "-S", __file__]
-    return [*python, str(os.getpid()), str(int(at_parents_death)), who, *argv]
+    program = shutil.which(argv[0]) or argv[0]
+    return [*python, str(os.getpid()), str(int(at_parents_death)), who, program, *argv[1:]]
 
 
 def _become(parent: int, death_signal: int, who: str, argv: list[str]) -> None:
@@ -49,7 +47,7 @@ def _become(parent: int, death_signal: int, who: str, argv: list[str]) -> None:
     if os.getppid() != parent:  # it died before the kernel knew of the request
         sys.exit(1)
     try:
-        os.execvp(argv[0], argv)
+        os.execv(argv[0], argv)
     except OSError as cause:
         sys.exit(f"FATAL: {argv[0]} cannot be run: {cause.strerror}")
 

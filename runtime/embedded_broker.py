@@ -30,14 +30,13 @@ from signal import Signals
 from typing import Literal
 from urllib.parse import quote
 
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.properties import Properties
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
+from iot.mqtt import BrokerAddress, BrokerUnreachable, new_client, parse_address
 from runtime import deathbound, quarters
 from runtime.quarters import Announce, CannotStart, ServiceUser
-from runtime.settings import NO_MOSQUITTO, BrokerAddress, broker_address
+from runtime.settings import NO_MOSQUITTO
 
 BrokerKind = Literal["mosquitto", "amqtt"]
 _USER = "cityhelm"
@@ -90,10 +89,6 @@ class BrokerHandle:
     @property
     def guarantees(self) -> str:
         return GUARANTEES[self.kind]
-
-
-class BrokerUnreachable(Exception):  # noqa: N818 - a state of the world, named after it
-    """A broker did not let us in. The message is the reason, without the password."""
 
 
 def find_mosquitto(choice: str = "") -> Path | None:
@@ -164,47 +159,29 @@ def _start(place: Path, mosquitto: Path | None, user: ServiceUser | None) -> Bro
     )
 
 
-def _wait_until_ready(
-    process: subprocess.Popen[bytes], url: str, protocol: int, patience_s: float = 30
-) -> bool:
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str, protocol: int, patience_s: float = 30) -> bool:
     deadline = time.monotonic() + patience_s
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            greet(broker_address(url), protocol, timeout_s=2)
+            greet(parse_address(url, protocol), timeout_s=2)
             return process.poll() is None
         except BrokerUnreachable:
             time.sleep(0.02)
     return False
 
 
-def greet(address: BrokerAddress, protocol: int, timeout_s: float) -> None:
+def greet(address: BrokerAddress, timeout_s: float) -> None:
     """Connects to a broker and leaves again. Raises BrokerUnreachable with the reason, in words."""
     answers: list[ReasonCode] = []
-
-    def answered(
-        client: paho.Client, _: object, flags: paho.ConnectFlags, code: ReasonCode, p: Properties | None
-    ) -> None:
-        answers.append(code)
-
-    client = paho.Client(
-        CallbackAPIVersion.VERSION2,
-        client_id=f"cityhelm-greeting-{secrets.token_hex(4)}",
-        protocol=MQTTProtocolVersion(protocol),
-    )
-    client.on_connect = answered
+    client = new_client(address, f"cityhelm-greeting-{secrets.token_hex(4)}")
+    client.on_connect = lambda _client, _data, _flags, code, _properties: answers.append(code)
     client.connect_timeout = timeout_s
-    if address.username is not None:
-        client.username_pw_set(address.username, address.password)
     deadline = time.monotonic() + timeout_s
     try:
-        if address.tls:
-            client.tls_set()
         client.connect(address.host, address.port)
         while not answers and time.monotonic() < deadline:
             if client.loop(0.05) is not MQTTErrorCode.MQTT_ERR_SUCCESS and not answers:
-                raise BrokerUnreachable(
-                    "it closed the connection without an answer: perhaps it speaks another MQTT version"
-                )
+                raise BrokerUnreachable("it closed the connection without an answer: perhaps it speaks another MQTT version")
     except OSError as cause:
         raise BrokerUnreachable(cause.strerror or str(cause)) from cause
     finally:

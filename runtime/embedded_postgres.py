@@ -79,9 +79,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def private_postgres(
-    data_dir: Path, *, fast: bool = False, announce: Announce = lambda sentence: None
-) -> Iterator[str]:
+def private_postgres(data_dir: Path, *, fast: bool = False, announce: Announce = lambda sentence: None) -> Iterator[str]:
     """The URL of a database server of our own that lives in `data_dir`, stopped on leaving. See `run_postgres`."""
     with run_postgres(data_dir, fast=fast, announce=announce) as server:
         yield server.url
@@ -89,8 +87,10 @@ def private_postgres(
 
 @contextlib.contextmanager
 def throwaway_postgres() -> Iterator[str]:
-    """The URL of a fast database server that is deleted on leaving: for tests and benchmarks."""
-    home = Path(tempfile.mkdtemp(prefix="cityhelm-postgres-"))
+    """The URL of a fast database server that is deleted on leaving: for tests, never for measuring (its files may
+    lie in memory).
+    """
+    home = Path(tempfile.mkdtemp(prefix="cityhelm-postgres-", dir=memory_directory()))
     data_dir = home / "postgres"
     if os.geteuid() == 0:
         home.chmod(0o711)
@@ -103,10 +103,15 @@ def throwaway_postgres() -> Iterator[str]:
         shutil.rmtree(home, ignore_errors=True)
 
 
+def memory_directory() -> str | None:
+    """The system's directory in memory, when it has room for a few databases (containers give it 64 MB)."""
+    shared = Path("/dev/shm")
+    roomy = shared.is_dir() and os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > 3_000_000_000
+    return str(shared) if roomy else None
+
+
 @contextlib.contextmanager
-def run_postgres(
-    data_dir: Path, *, fast: bool = False, announce: Announce = lambda sentence: None
-) -> Iterator[Server]:
+def run_postgres(data_dir: Path, *, fast: bool = False, announce: Announce = lambda sentence: None) -> Iterator[Server]:
     """A database server of our own that lives in `data_dir` (made at the first start), stopped on leaving.
 
     Ends with this process even if that is killed; a server that is still ending from the last time is waited for.
@@ -122,9 +127,7 @@ def run_postgres(
         try:
             password = quarters.kept_password(place / "password")
             if not cluster.exists():
-                announce(
-                    f"First start of the private database: PostgreSQL {MAJOR} makes its data directory in {place}."
-                )
+                announce(f"First start of the private database: PostgreSQL {MAJOR} makes its data directory in {place}.")
                 _create_cluster(installation, place, user, fast=fast)
             _check_version(cluster)
             server = _start(installation, place, password, user, fast=fast, announce=announce)
@@ -223,11 +226,7 @@ def _fault(place: Path, said: str) -> CannotStart:
     """The sentence for a PostgreSQL that did not start, from what it `said`."""
     if "No space left on device" in said or "Disk quota exceeded" in said:
         return quarters.disk_full(place)
-    lines = [
-        line
-        for line in said.strip().splitlines()
-        if any(word in line for word in ("FATAL", "ERROR", "error:"))
-    ]
+    lines = [line for line in said.strip().splitlines() if any(word in line for word in ("FATAL", "ERROR", "error:"))]
     reason = (lines or said.strip().splitlines() or ["it said nothing"])[-1].strip()
     return CannotStart(
         f"the private database in {place} did not start ({reason}): expected PostgreSQL {MAJOR} to begin with it; its "
@@ -286,6 +285,7 @@ def _start(
         except BaseException:
             quarters.stop(process, cluster, _STOP)
             raise
+        quarters.stop(process, cluster, _STOP)  # what writes its log ends a little later than itself
         # start.log comes last by name, and last it should be read only when the other says nothing.
         logs = sorted(place.glob("*.log"), reverse=True)
         said = "\n".join(quarters.text_since(path, said_before.get(path, 0)) for path in logs)
@@ -305,9 +305,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], cluster: Path, announce:
             if len(lines) >= 8 and lines[0] == str(process.pid) and lines[7].strip() == "ready":
                 return True
         if not told and time.monotonic() - began > 5:
-            announce(
-                "The private database is putting its data in order after an unclean stop; this may take a while."
-            )
+            announce("The private database is putting its data in order after an unclean stop; this may take a while.")
             told = True
         time.sleep(0.01)
     return False

@@ -45,9 +45,7 @@ class Guardian:
 
     def _tell(self, line: str) -> None:
         assert self._process.stdin is not None
-        with contextlib.suppress(
-            BrokenPipeError
-        ):  # somebody killed it; the services are deathbound all the same
+        with contextlib.suppress(BrokenPipeError):  # somebody killed it; the services are deathbound all the same
             self._process.stdin.write(line.encode())
             self._process.stdin.flush()
 

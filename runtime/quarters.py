@@ -87,7 +87,7 @@ def settle(place: Path, user: ServiceUser | None, announce: Announce) -> Path:
 
     Raises CannotStart: not writable, somebody else's, out of `user`'s reach.
     """
-    place = Path(os.path.abspath(place))
+    place = place.absolute()  # not resolved: it may be a link to the lodging
     owner = user.uid if user else os.geteuid()
     try:
         if not os.path.lexists(place):
@@ -170,10 +170,10 @@ def write_private(path: Path, text: str) -> None:
     """Writes a file that only the directory's owner may read: whole or not at all, through no link that waits there."""
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # 0600, O_EXCL
-        with open(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
             _give_to_owner(file.fileno(), path.parent)
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     except OSError as cause:
         raise unusable(path.parent, cause) from cause
 
@@ -198,7 +198,7 @@ def open_log(path: Path, *, keep_bytes: int = 1_000_000) -> int:
 
 def text_since(path: Path, since: int) -> str:
     """What was written to `path` after byte `since`."""
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         file.seek(since)
         return file.read().decode("utf-8", "replace")
 
@@ -291,7 +291,7 @@ def await_predecessors(directory: Path, what: str, orders: StopOrders, announce:
     if _gone(directory, within_s=10):
         return
     for number, patience_s in orders:
-        # Only the eldest takes a signal as an order for the whole service; force is for all.
+        # Only the parent of them all takes a signal as an order for the service; force is for all.
         left = processes_in(directory)
         _signal(left if number is Signals.SIGKILL else left[:1], number)
         if _gone(directory, patience_s):
@@ -303,22 +303,18 @@ def await_predecessors(directory: Path, what: str, orders: StopOrders, announce:
 
 
 def processes_in(directory: Path) -> list[int]:
-    """The processes whose working directory is `directory`, the eldest first; those we may not look at are left out."""
-    found = []
+    """The processes whose working directory is `directory`, parents before their children; those we may not look
+    at are left out.
+    """
+    parents = {}
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                if os.readlink(f"/proc/{entry.name}/cwd") == str(directory):
-                    found.append(int(entry.name))
-    return sorted(found, key=_born)
-
-
-def _born(pid: int) -> int:
-    """When a process began, in clock ticks since boot: field 22 of /proc/PID/stat, counted after the name."""
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
-    except OSError:
-        return 0
+            with contextlib.suppress(OSError):  # gone meanwhile, or another user's
+                if Path(f"/proc/{entry.name}/cwd").readlink() == directory:
+                    # Field 4, counted after the name, which may contain anything: proc(5).
+                    status = Path(f"/proc/{entry.name}/stat").read_text().rpartition(")")[2]
+                    parents[int(entry.name)] = int(status.split()[1])
+    return sorted(parents, key=lambda pid: (parents[pid] in parents, pid))
 
 
 def _gone(directory: Path, within_s: float) -> bool:

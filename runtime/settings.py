@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 # The number that MQTT itself writes on the wire for each version of the protocol.
@@ -64,34 +64,6 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class BrokerAddress:
-    """An MQTT URL taken apart: mqtt://user:password@host:port, or mqtts:// for TLS."""
-
-    host: str
-    port: int
-    tls: bool
-    username: str | None
-    password: str | None
-
-    @property
-    def shown(self) -> str:
-        """The address as it may be shown: without user and password."""
-        return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
-
-
-def broker_address(mqtt_url: str) -> BrokerAddress:
-    """`mqtt_url` taken apart; the port defaults to 1883, or 8883 with TLS. Raises ValueError."""
-    parts = urlsplit(mqtt_url)
-    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.path.strip("/"):
-        raise ValueError(mqtt_url)
-    tls = parts.scheme == "mqtts"
-    username, password = (
-        unquote(part) if part is not None else None for part in (parts.username, parts.password)
-    )
-    return BrokerAddress(parts.hostname, parts.port or (8883 if tls else 1883), tls, username, password)
-
-
-@dataclass(frozen=True, slots=True)
 class Variable:
     """One environment variable: the field it fills, its default as one would write it, and what is expected."""
 
@@ -113,7 +85,11 @@ def _database_url(text: str) -> str:
 
 
 def _mqtt_url(text: str) -> str:
-    broker_address(text)
+    from iot.mqtt import parse_address  # only where a broker is named: it brings the whole MQTT client
+
+    if urlsplit(text).path.strip("/"):
+        raise ValueError(text)
+    parse_address(text)
     return text
 
 
@@ -182,9 +158,7 @@ def load_settings(environ: Mapping[str, str], cwd: Path | None = None) -> Settin
             values[variable.field] = variable.parse(text) if text else None
         except (ValueError, KeyError, OSError):
             shown = without_password(text)
-            faults.append(
-                f'{variable.name} is "{shown}": expected {variable.expected}, such as {variable.example}'
-            )
+            faults.append(f'{variable.name} is "{shown}": expected {variable.expected}, such as {variable.example}')
     known = [variable.name for variable in VARIABLES]
     for name in sorted(environ.keys() - set(known)):
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)

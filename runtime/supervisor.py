@@ -116,9 +116,7 @@ def supervise(
     `on_ready` is called once, when `is_ready` (asked in a thread of its own) says so. A second SIGINT skips the
     wait for processes that take their time. Must be called in the main thread.
     """
-    return _Supervision(environ, announce, on_ready, fault, command, out or sys.stdout, patience).run(
-        processes, is_ready
-    )
+    return _Supervision(environ, announce, on_ready, fault, command, out or sys.stdout, patience).run(processes, is_ready)
 
 
 @dataclass(slots=True)
@@ -155,8 +153,7 @@ class _Supervision:
     def run(self, processes: Sequence[Process], is_ready: Callable[[], bool]) -> int:
         width = max((len(process.name) for process in processes), default=0)
         children = [
-            _Child(process, self.voice.prefix(process.name.ljust(width), number))
-            for number, process in enumerate(processes)
+            _Child(process, self.voice.prefix(process.name.ljust(width), number)) for number, process in enumerate(processes)
         ]
         with self._signals(), contextlib.ExitStack() as stack:
             self.guardian = guardian.Guardian(self.patience.grace_s)
@@ -208,7 +205,8 @@ class _Supervision:
         guardian.end([child.popen.pid], signal.SIGKILL)  # those it started itself
         self.guardian.forget(child.popen.pid)
         assert child.popen.stdout is not None
-        self._hear(child, child.popen.stdout)
+        while self._hear(child, child.popen.stdout):
+            pass
         if child.unfinished:
             self._pass_on(child, child.unfinished)
             child.unfinished = b""
@@ -226,9 +224,7 @@ class _Supervision:
         words = "".join(f"\n    {line}" for line in child.last_words) or " nothing"
         pause_s = pause_before_restart_s(child.deaths, self.patience)
         if code == _ASKED_WRONGLY:
-            self.announce(
-                f"{died}: it was given bad input, and starting it again would not help. Its last words:{words}"
-            )
+            self.announce(f"{died}: it was given bad input, and starting it again would not help. Its last words:{words}")
             return 2
         if pause_s is None:
             self.announce(
@@ -265,23 +261,25 @@ class _Supervision:
             else:
                 self._hear(key.data, key.fileobj)  # type: ignore[arg-type]
 
-    def _hear(self, child: _Child, pipe: IO[bytes]) -> None:
-        """Reads what is there, and passes on the whole lines."""
-        while True:
-            try:
-                piece = os.read(pipe.fileno(), 65536)
-            except BlockingIOError:
-                return
-            if not piece:  # the end; who holds the other end is known from poll()
-                with contextlib.suppress(KeyError):
-                    self.selector.unregister(pipe)
-                return
-            *lines, child.unfinished = (child.unfinished + piece).split(b"\n")
-            if len(child.unfinished) > _LONGEST_LINE:
-                lines.append(child.unfinished)
-                child.unfinished = b""
-            for line in lines:
-                self._pass_on(child, line)
+    def _hear(self, child: _Child, pipe: IO[bytes]) -> bool:
+        """Reads one piece of what is there and passes on the whole lines; whether there may be more. One piece, so
+        that who never stops talking does not keep the others from being heard.
+        """
+        try:
+            piece = os.read(pipe.fileno(), 65536)
+        except BlockingIOError:
+            return False
+        if not piece:  # the end; whether the process lives is another question
+            with contextlib.suppress(KeyError):
+                self.selector.unregister(pipe)
+            return False
+        *lines, child.unfinished = (child.unfinished + piece).split(b"\n")
+        if len(child.unfinished) > _LONGEST_LINE:
+            lines.append(child.unfinished)
+            child.unfinished = b""
+        for line in lines:
+            self._pass_on(child, line)
+        return True
 
     def _pass_on(self, child: _Child, line: bytes) -> None:
         text = line.decode("utf-8", "replace").rstrip("\r")

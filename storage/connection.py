@@ -5,6 +5,7 @@ Sessions run in UTC; every time read is aware. Callers own transactions: `with c
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -57,3 +58,8 @@ def open_pool(database_url: str, *, size: int, application: str) -> Iterator[Con
 def is_connection_lost(fault: BaseException) -> bool:
     """Whether `fault` says that the database went away, so that the same work is worth trying again."""
     return isinstance(fault, psycopg.OperationalError | psycopg.InterfaceError)
+
+
+def is_unstorable(fault: BaseException) -> bool:
+    """Whether `fault` says that the database can never hold what it was given: trying again would block what follows."""
+    return isinstance(fault, psycopg.DataError | psycopg.IntegrityError | struct.error | OverflowError | UnicodeError)

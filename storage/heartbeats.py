@@ -11,6 +11,8 @@ from psycopg.types.json import Jsonb
 from storage.connection import Connection
 
 FORGOTTEN_AFTER = timedelta(hours=1)
+ALIVE_WITHIN = timedelta(seconds=30)
+"""A process that has not beaten for longer is taken for dead."""
 
 
 @dataclass(frozen=True, slots=True)

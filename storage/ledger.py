@@ -79,6 +79,15 @@ def list_dead_letters(conn: Connection, *, limit: int = 100) -> list[DeadLetter]
     return [DeadLetter(*row) for row in rows]
 
 
+def find_dead_letter(conn: Connection, dead_letter_id: int) -> DeadLetter | None:
+    row = conn.execute(
+        "SELECT dead_letter_id, received_time, topic, code, reason, payload, replayed_at FROM dead_letter "
+        "WHERE dead_letter_id = %s",
+        (dead_letter_id,),
+    ).fetchone()
+    return DeadLetter(*row) if row else None
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
     """One device in one hour. `expected` follows from its interval; a device that speaks on change owes one heartbeat."""

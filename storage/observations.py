@@ -152,6 +152,11 @@ def list_values(conn: Connection, moment: Moment) -> list[Value]:
     return [Value(row[0], row[1], row[2], row[3], Quality.from_code(row[4])) for row in conn.execute(query, parameters)]
 
 
+def has_any(conn: Connection) -> bool:
+    """Whether anything was ever measured."""
+    return conn.execute("SELECT FROM latest LIMIT 1").fetchone() is not None
+
+
 def drop_observations_before(conn: Connection, oldest_kept: datetime) -> list[str]:
     """Retention: drops whole days measured before `oldest_kept`."""
     return drop_before(conn, "observation", oldest_kept)

@@ -276,7 +276,7 @@ def grow(rng: np.random.Generator) -> Terrain:
     wet = shapely.union_all([w.area for w in waters])
 
     height = _height(rng, grid, inland, course, lakes)
-    relief = tuple((level, softened(height.above(level), 1).difference(taken)) for level in RELIEF_M)
+    relief = tuple((level, softened(height.above(level), 1).simplify(12.0).difference(taken)) for level in RELIEF_M)
     return Terrain(height, inland_m, mainland, extent.difference(wet), wet, tuple(waters), relief, course, streams, extent)
 
 

@@ -139,3 +139,9 @@ CREATE TABLE process_heartbeat (
     metrics     jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (process, instance)
 );
+
+CREATE TABLE backfill (                            -- imports of files, and how far they have come
+    name      text PRIMARY KEY,
+    rows_done bigint NOT NULL,
+    noted_at  timestamptz NOT NULL
+);

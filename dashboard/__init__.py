@@ -1,0 +1,1 @@
+"""What a screen does: the server of the pages, the live frames, the questions and the acts."""

@@ -1,0 +1,322 @@
+"""Messages into reports. Pure; bad data is answered with a Rejection, never with an exception.
+
+One message holds one object or an array of them; each object, and each value of a telemetry object, stands or falls alone.
+`telemetry` also takes SenML packs (RFC 8428). Positions are converted to WGS-84 here, at the edge, and keep their origin.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+import msgspec
+
+from domain.batches import Report
+from domain.halls import HallEvent, HallEventKind
+from domain.incidents import GRADE_BY_SEVERITY, DetectionReport, IncidentReport, RequestReport
+from domain.observations import (
+    FUTURE_TOLERANCE,
+    DeviceBirth,
+    DeviceStateReport,
+    PropertySpec,
+    Quality,
+    RawFields,
+    Reading,
+    Rejection,
+)
+from domain.sensors import DeviceMode, DeviceState, find_kind
+from domain.units import CommandAck, UnitPosition, UnitStatus, UnitStatusReport
+from gis_data.crs import to_wgs84
+from iot import payloads
+from iot.topics import COMMAND, Topic, parse_topic
+
+MAX_PAYLOAD_BYTES = 65_536
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+"""Before this a device's clock was never set; the oldest public sets replayed here begin after it."""
+
+_SENML_ABSOLUTE_S = 2**28
+"""RFC 8428 section 4.5.3: smaller times are relative to now."""
+
+_SEVERITY_WHEN_UNSAID = 3
+
+
+class _Bad(Exception):  # noqa: N818 - carried from a check to the rejection, never further
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+def parse(topic_name: str, payload: bytes, received_time: datetime) -> list[Report]:
+    """What a message says. `received_time` is when it reached us (aware). Commands of our own say nothing new: []."""
+    topic = parse_topic(topic_name)
+    device_id = topic.device_id if topic else None
+
+    def refuse(code: str, reason: str, part: bytes = payload) -> Rejection:
+        return Rejection(topic_name, part[:MAX_PAYLOAD_BYTES], received_time, code, reason, device_id)
+
+    if topic is None:
+        return [refuse("unknown_topic", f"topic '{topic_name}': expected city/v1/district/domain/site/device/kind")]
+    if topic.kind == COMMAND:
+        return []
+    read = _READERS.get(topic.kind)
+    if read is None:
+        return [refuse("unknown_kind", f"kind '{topic.kind}': expected one of {', '.join(_READERS)}")]
+    if not payload and topic.kind in ("birth", "state"):
+        return []  # how MQTT clears a retained message
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        return [refuse("too_large", f"payload of {len(payload)} bytes: expected at most {MAX_PAYLOAD_BYTES}")]
+    if b"\\u0000" in payload:
+        return [refuse("nul_character", "the payload has a NUL character: expected text that a database can hold")]
+    try:
+        decoded = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        return [refuse("broken_json", f"the payload is not JSON ({fault}): expected one object or an array of objects")]
+    objects: Iterable[Any] = decoded if isinstance(decoded, list) else [decoded]
+    if topic.kind == "telemetry" and _is_senml(decoded):
+        objects = _from_senml(decoded, received_time)
+    reports: list[Report] = []
+    for said in objects:
+        part = payload if not isinstance(decoded, list) else msgspec.json.encode(said)
+        if not isinstance(said, dict):
+            reports.append(refuse("malformed", f"{_short(said)}: expected an object", part))
+            continue
+        try:
+            reports.extend(read(topic, said, received_time, partial(refuse, part=part)))
+        except msgspec.ValidationError as fault:
+            reports.append(refuse("malformed", str(fault), part))
+        except _Bad as bad:
+            reports.append(refuse(bad.code, bad.reason, part))
+    return reports
+
+
+_Refuse = Callable[[str, str], Rejection]
+_T = TypeVar("_T")
+
+
+def _telemetry(topic: Topic, said: dict[str, Any], received_time: datetime, refuse: _Refuse) -> list[Report]:
+    if "position" in said and "values" not in said:
+        return _position(topic, said, received_time)
+    t = msgspec.convert(said, payloads.Telemetry)
+    time = _measured_time(t.ts, received_time)
+    quality = Quality.GOOD if t.q is None else (Quality.known(t.q) or Quality.UNCERTAIN)
+    reports: list[Report] = []
+    for name, value in t.values.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            reports.append(refuse("not_a_number", f"{name} is {_short(value)}: expected a finite number"))
+            continue
+        reports.append(
+            Reading(
+                device_id=topic.device_id, property=name, phenomenon_time=time, received_time=received_time,
+                value=float(value), quality=quality, seq=t.seq, unit=t.unit.get(name), item=t.item,
+                is_correction=t.corr, message_id=t.id,
+            )
+        )  # fmt: skip
+    reports.extend(_unknown_fields(topic, said, payloads.Telemetry, t.id, time, received_time))
+    return reports
+
+
+def _position(topic: Topic, said: dict[str, Any], received_time: datetime) -> list[Report]:
+    t = msgspec.convert(said, payloads.UnitTelemetry)
+    time = _measured_time(t.ts, received_time)
+    lon, lat = _wgs84(t.position, t.crs)
+    position = UnitPosition(
+        unit_id=topic.device, device_id=topic.device_id, phenomenon_time=time, received_time=received_time,
+        lon=lon, lat=lat, crs_origin=t.crs, speed_kmh=t.speed_kmh, heading_deg=t.heading,
+    )  # fmt: skip
+    return [position, *_unknown_fields(topic, said, payloads.UnitTelemetry, t.id, time, received_time)]
+
+
+def _birth(topic: Topic, said: dict[str, Any], received_time: datetime, refuse: _Refuse) -> list[Report]:
+    b = msgspec.convert(said, payloads.Birth)
+    time = _measured_time(b.ts, received_time)
+    if DeviceMode.known(b.mode) is None:
+        raise _Bad("malformed", f"mode is '{b.mode}': expected one of {', '.join(DeviceMode)}")
+    for name, spec in b.properties.items():
+        if spec.min is not None and spec.max is not None and spec.min > spec.max:
+            raise _Bad("malformed", f"{name} has min {spec.min} above max {spec.max}: expected min ≤ max")
+    lon, lat = _wgs84(b.position, b.crs) if b.position is not None else (None, None)
+    kind = find_kind(b.type)
+    interval_s = b.interval_s or float(kind.interval_s if kind else 60)
+    words = {
+        "kind": b.kind, "name_zh": b.name_zh, "name_en": b.name_en, "department": b.department,
+        "capabilities": ";".join(b.capabilities) or None,
+    }  # fmt: skip
+    birth = DeviceBirth(
+        device_id=topic.device_id, received_time=received_time, phenomenon_time=time, type_name=b.type, lon=lon, lat=lat,
+        crs_origin=b.crs, interval_s=interval_s, mode=b.mode, name=b.name or b.name_zh,
+        properties=tuple(PropertySpec(name, p.unit, p.min, p.max) for name, p in b.properties.items()),
+        attributes=tuple((key, word) for key, word in words.items() if word is not None),
+    )  # fmt: skip
+    return [birth, *_unknown_fields(topic, said, payloads.Birth, b.id, time, received_time)]
+
+
+def _state(topic: Topic, said: dict[str, Any], received_time: datetime, refuse: _Refuse) -> list[Report]:
+    s = msgspec.convert(said, payloads.State)
+    if s.state not in (DeviceState.ONLINE.value, DeviceState.OFFLINE.value):
+        raise _Bad("malformed", f"state is '{s.state}': expected online or offline")
+    return [DeviceStateReport(topic.device_id, _measured_time(s.ts, received_time), received_time, s.state)]
+
+
+def _event(topic: Topic, said: dict[str, Any], received_time: datetime, refuse: _Refuse) -> list[Report]:
+    e = msgspec.convert(said, payloads.Event)
+    time = _measured_time(e.ts, received_time)
+    report = _event_report(topic, e, time, received_time)
+    return [report, *_unknown_fields(topic, said, payloads.Event, e.id, time, received_time)]
+
+
+def _event_report(topic: Topic, e: payloads.Event, time: datetime, received_time: datetime) -> Report:
+    hall_event = HallEventKind.known(e.event)
+    if hall_event is not None:
+        return _hall_event(topic, e, hall_event, time, received_time)
+    match e.event:
+        case "status":
+            status = _needed(e.status, "status")
+            if UnitStatus.known(status) is None:
+                raise _Bad("malformed", f"status is '{status}': expected one of {', '.join(UnitStatus)}")
+            return UnitStatusReport(topic.device, topic.device_id, time, received_time, status, e.order)
+        case "incident.reported":
+            severity = _SEVERITY_WHEN_UNSAID if e.severity is None else e.severity
+            if severity not in GRADE_BY_SEVERITY:
+                raise _Bad("malformed", f"severity is {severity}: expected 1 (worst) to 4")
+            lon, lat = _wgs84(_needed(e.position, "position"), e.crs)
+            return IncidentReport(
+                incident_id=f"{topic.device}-{e.id}", device_id=topic.device_id, phenomenon_time=time,
+                received_time=received_time, hazard_class=_needed(e.class_, "class"), grade=GRADE_BY_SEVERITY[severity],
+                lon=lon, lat=lat, crs_origin=e.crs, channel=e.channel or "", text=e.text or "",
+            )  # fmt: skip
+        case "request.opened":
+            place = _wgs84(e.position, e.crs) if e.position is not None else (None, None)
+            return RequestReport(
+                request_id=e.id, device_id=topic.device_id, phenomenon_time=time, received_time=received_time,
+                source=_needed(e.source, "source"), request_class=_needed(e.class_, "class"), lon=place[0], lat=place[1],
+                crs_origin=e.crs, due=e.due.astimezone(UTC) if e.due else None,
+            )  # fmt: skip
+        case "detection":
+            return DetectionReport(
+                e.id, topic.device_id, time, received_time, _needed(e.class_, "class"), _needed(e.confidence, "confidence"),
+                e.snapshot,
+            )  # fmt: skip
+        case unknown:
+            raise _Bad(
+                "unknown_event",
+                f"event '{unknown}': expected a hall event, status, incident.reported, request.opened or detection",
+            )
+
+
+def _hall_event(topic: Topic, e: payloads.Event, kind: HallEventKind, time: datetime, received_time: datetime) -> HallEvent:
+    if kind.value.startswith("window."):
+        _needed(e.window, "window")
+    else:
+        _needed(e.ticket, "ticket")
+    if kind is HallEventKind.RATING and _needed(e.grade, "grade") not in range(1, 6):
+        raise _Bad("malformed", f"grade is {e.grade}: expected 1 (very satisfied) to 5")
+    return HallEvent(
+        hall_id=topic.site, device_id=topic.device_id, event_id=e.id, phenomenon_time=time, received_time=received_time,
+        event=kind, ticket=e.ticket, item=e.item, window_no=e.window, clerk=e.clerk, channel=e.channel, grade=e.grade,
+        to_item=e.to_item, items=tuple(e.items),
+    )  # fmt: skip
+
+
+def _ack(topic: Topic, said: dict[str, Any], received_time: datetime, refuse: _Refuse) -> list[Report]:
+    a = msgspec.convert(said, payloads.Ack)
+    return [CommandAck(topic.device_id, _measured_time(a.ts, received_time), received_time, a.ack, a.result)]
+
+
+_READERS: dict[str, Callable[[Topic, dict[str, Any], datetime, _Refuse], list[Report]]] = {
+    "telemetry": _telemetry,
+    "birth": _birth,
+    "state": _state,
+    "event": _event,
+    "ack": _ack,
+}
+
+
+def _measured_time(time: datetime, received_time: datetime) -> datetime:
+    if time > received_time + FUTURE_TOLERANCE:
+        ahead_s = (time - received_time).total_seconds()
+        raise _Bad(
+            "future",
+            f"ts {time.isoformat()} is {ahead_s:.0f} s ahead of our clock: expected at most 300 s; set the device's clock",
+        )
+    if time < EARLIEST:
+        raise _Bad(
+            "clock_not_set", f"ts {time.isoformat()} is before 1990: expected the time of measurement; set the device's clock"
+        )
+    return time.astimezone(UTC)
+
+
+def _wgs84(position: tuple[float, float], crs: str) -> tuple[float, float]:
+    lon, lat = position
+    if not (-180 <= lon <= 180 and -90 <= lat <= 90):
+        raise _Bad("impossible_position", f"position is [{lon}, {lat}]: expected [longitude, latitude] in degrees")
+    if crs == "EPSG:4326":
+        return lon, lat
+    try:
+        lons, lats = to_wgs84(lon, lat, crs)
+    except ValueError as fault:
+        raise _Bad("unknown_crs", str(fault)) from fault
+    return float(lons), float(lats)
+
+
+def _needed(value: _T | None, name: str) -> _T:
+    if value is None:
+        raise _Bad("malformed", f"the event has no '{name}': expected it for this kind of event")
+    return value
+
+
+def _unknown_fields(
+    topic: Topic, said: dict[str, Any], record: type[msgspec.Struct], message_id: str, time: datetime, received_time: datetime
+) -> list[Report]:
+    unknown = said.keys() - payloads.field_names(record)
+    if not unknown:
+        return []
+    kept = msgspec.json.encode({name: said[name] for name in sorted(unknown)}).decode()
+    return [RawFields(topic.device_id, message_id, time, received_time, kept)]
+
+
+def _is_senml(decoded: Any) -> bool:
+    return isinstance(decoded, list) and bool(decoded) and isinstance(decoded[0], dict) and bool({"n", "bn"} & decoded[0].keys())
+
+
+def _from_senml(pack: list[Any], received_time: datetime) -> list[Any]:
+    """SenML records as telemetry objects; base fields carry on until given again (RFC 8428 section 4.1)."""
+    base: dict[str, Any] = {"bn": "", "bt": 0, "bu": None, "bv": 0}
+    objects: list[Any] = []
+    for k, record in enumerate(pack):
+        if not isinstance(record, dict):
+            objects.append(record)
+            continue
+        base.update({key: record[key] for key in base.keys() & record.keys()})
+        if "v" not in record:
+            continue
+        try:
+            seconds = float(base["bt"]) + float(record.get("t", 0))
+            value = record["v"] + base["bv"]
+            moment = (
+                received_time + timedelta(seconds=seconds)
+                if seconds < _SENML_ABSOLUTE_S
+                else datetime.fromtimestamp(seconds, UTC)
+            )
+        except (TypeError, ValueError, OverflowError):
+            objects.append(record)
+            continue
+        name = f"{base['bn']}{record.get('n', '')}".rsplit(":", 1)[-1].rsplit("/", 1)[-1]
+        unit = record.get("u", base["bu"])
+        objects.append(
+            {
+                "id": f"senml-{moment.timestamp():.6f}-{k}",
+                "ts": moment,
+                "values": {name: value},
+                "unit": {name: unit} if unit else {},
+            }
+        )
+    return objects
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,354 @@
+"""The `cityhelm` command. Exit 0 done, 1 failed, 2 asked wrongly or given bad input: then one sentence on standard error.
+
+Sub-commands import what they need when they run, so that `cityhelm --help` is quick and a process carries only its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from runtime import logs
+from runtime.processes import PROCESSES
+from runtime.quarters import CannotStart
+from runtime.settings import Settings, SettingsError, load_settings
+
+DONE, FAILED, ASKED_WRONGLY = 0, 1, 2
+
+
+class BadInput(Exception):  # noqa: N818 - what was given, not what broke
+    """Something on the command line or in a file is wrong; the message is the sentence to show."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one sub-command and returns its exit code."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        settings = load_settings(os.environ)
+        logs.configure(settings.log_level)
+        return int(parsed.run(parsed, settings))
+    except KeyboardInterrupt:
+        return DONE
+    except BrokenPipeError:
+        sys.stderr.close()
+        return FAILED
+    except Exception as fault:
+        code = _exit_code(fault)
+        if code is None:
+            raise
+        _complain(str(fault))
+        return code
+
+
+def _exit_code(fault: Exception) -> int | None:
+    """The exit code of a foreseen fault, whose message is fit to show; None for one that must be seen whole."""
+    from gis_data.city import CityError
+    from iot.mapping import ReplayError
+
+    from iot.mqtt import BrokerUnreachable
+    from runtime.policy import PolicyError
+    from storage.connection import DatabaseUnreachable
+    from storage.migrate import SchemaMismatch
+
+    if isinstance(fault, SettingsError | PolicyError | BadInput | CityError | ReplayError):
+        return ASKED_WRONGLY
+    if isinstance(fault, CannotStart | DatabaseUnreachable | BrokerUnreachable | SchemaMismatch):
+        return FAILED
+    return None
+
+
+def _complain(sentence: str) -> None:
+    for line in sentence.splitlines():
+        print(f"cityhelm: {line}", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cityhelm", description="City operations dashboard and emergency command centre.", epilog="Example: cityhelm demo"
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[..., int], words: str, example: str, into: Any = commands) -> argparse.ArgumentParser:
+        added: argparse.ArgumentParser = into.add_parser(name, help=words, description=words, epilog=f"Example: {example}")
+        added.set_defaults(run=run)
+        return added
+
+    command("demo", _demo, "the demonstration city on this machine, with everything it needs", "cityhelm demo")
+    command("up", _up, "every process on this machine, without the simulator", "DATABASE_URL=… MQTT_URL=… cityhelm up")
+    for process in PROCESSES:
+        added = command(process.name, _process, f"the process {process.en} ({process.zh}) alone", f"cityhelm {process.name}")
+        added.set_defaults(process=process.name)
+    command("migrate", _migrate, "brings the database's schema up to date and seeds the rules", "cityhelm migrate")
+    command("doctor", _doctor, "is everything there? in sentences", "cityhelm doctor")
+    status = command("status", _status, "what is running, how it is, how old the newest reading is", "cityhelm status --json")
+    status.add_argument("--process", help="only this one: exit code 0 when it is alive, otherwise 1")
+    status.add_argument("--json", action="store_true", help="one JSON object on the last line of standard output")
+
+    replay = command(
+        "replay", _replay, "publishes a real data file over MQTT at a multiple of its own clock",
+        "cityhelm replay config/replays/la_speed.toml ../shared/data/la_speed/speed.parquet --speed 60 --shift now",
+    )  # fmt: skip
+    _add_file_arguments(replay)
+    replay.add_argument("--speed", default="1", help="how many times faster than its own clock, or max")
+    replay.add_argument("--from", dest="time_from", help="first time, ISO 8601")
+    replay.add_argument("--to", dest="time_to", help="last time, ISO 8601")
+    replay.add_argument("--shift", choices=("now", "none"), default="none", help="now: times are moved so that it ends now")
+    replay.add_argument("--json", action="store_true", help="one JSON object on the last line of standard output")
+
+    backfill = command(
+        "import", _import, "stores a real data file as back-fill; started again it goes on where it stopped",
+        "cityhelm import config/replays/beijing_air.toml ../shared/data/beijing/air.parquet",
+    )  # fmt: skip
+    _add_file_arguments(backfill)
+    backfill.add_argument("--json", action="store_true", help="one JSON object on the last line of standard output")
+
+    city = commands.add_parser("city", help="layers of a city", description="Layers of a city.")
+    city_commands = city.add_subparsers(required=True, metavar="COMMAND")
+    build = command(
+        "build", _city_build, "builds the layers of a real city from GeoJSON and CSV files",
+        "cityhelm city build --config config/cities/zhengzhou.toml --out .cityhelm/zhengzhou", city_commands,
+    )  # fmt: skip
+    build.add_argument("--config", type=Path, required=True, help="the TOML file that names the source files and their CRS")
+    build.add_argument("--out", type=Path, required=True, help="the directory to write")
+
+    letters = commands.add_parser("deadletters", help="what was refused and why", description="What was refused and why.")
+    letter_commands = letters.add_subparsers(required=True, metavar="COMMAND")
+    listed = command(
+        "list", _deadletters_list, "the newest refused messages", "cityhelm deadletters list --limit 20", letter_commands
+    )
+    listed.add_argument("--limit", type=int, default=50)
+    shown = command("show", _deadletters_show, "one refused message, whole", "cityhelm deadletters show 17", letter_commands)
+    shown.add_argument("id", type=int)
+
+    bench = command("bench", _bench, "measures one promise beside its ceiling", "cityhelm bench latency")
+    bench.add_argument("name", help="one of benchmarks/")
+    return parser
+
+
+def _add_file_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("mapping", type=Path, help="the TOML file that says which column is what")
+    parser.add_argument("file", type=Path, help="the data, CSV or Parquet by its ending")
+
+
+def _demo(arguments: argparse.Namespace, settings: Settings) -> int:
+    from runtime.whole_city import run_city
+
+    return run_city(settings, demo=True)
+
+
+def _up(arguments: argparse.Namespace, settings: Settings) -> int:
+    from runtime.whole_city import run_city
+
+    return run_city(settings, demo=False)
+
+
+def _process(arguments: argparse.Namespace, settings: Settings) -> int:
+    from runtime.whole_city import DEMO_VARIABLE
+    from runtime.workers import work
+
+    work(arguments.process, _on_running(settings), is_demo=os.environ.get(DEMO_VARIABLE) == "1")
+    return DONE
+
+
+def _on_running(settings: Settings) -> Settings:
+    """The settings, with the private services of the city that runs on this home where no address was given."""
+    if settings.database_url and settings.mqtt_url:
+        return settings
+    from runtime.backing import find_running, settings_on
+
+    standing = find_running(settings)
+    if standing is None:
+        raise CannotStart(
+            f"no city is running on {settings.home} and DATABASE_URL or MQTT_URL is not set: "
+            "expected both addresses, or a running `cityhelm demo` or `cityhelm up`; start one in another terminal"
+        )
+    return settings_on(settings, standing)
+
+
+def _database_url(settings: Settings) -> str:
+    if settings.database_url:
+        return settings.database_url
+    url = _on_running(settings).database_url
+    assert url is not None
+    return url
+
+
+def _migrate(arguments: argparse.Namespace, settings: Settings) -> int:
+    from runtime.policy import load_policy
+    from runtime.whole_city import prepare
+    from storage.connection import connect
+
+    with connect(_database_url(settings)) as conn:
+        applied = prepare(conn, load_policy(settings.config), announce=print)
+    if not applied:
+        print("Schema: up to date.")
+    return DONE
+
+
+def _doctor(arguments: argparse.Namespace, settings: Settings) -> int:
+    from runtime.doctor import examine
+
+    is_well = True
+    for finding in examine(settings):
+        print(f"{'✓' if finding.is_good else '✗'} {finding.sentence}", flush=True)
+        is_well = is_well and finding.is_good
+    return DONE if is_well else FAILED
+
+
+def _status(arguments: argparse.Namespace, settings: Settings) -> int:
+    from domain.moments import Moment
+    from storage.connection import connect
+    from storage.heartbeats import ALIVE_WITHIN
+    from storage.snapshots import system_snapshot
+
+    now = datetime.now(UTC)
+    with connect(_database_url(settings)) as conn:
+        snapshot = system_snapshot(conn, Moment.live(now))
+    ages_s = {beat.process: (now - beat.beat_at).total_seconds() for beat in snapshot.processes}
+    if arguments.process:
+        age_s = ages_s.get(arguments.process)
+        is_alive = age_s is not None and age_s <= ALIVE_WITHIN.total_seconds()
+        words = "has never beaten" if age_s is None else f"beat {age_s:.0f} s ago"
+        print(f"{arguments.process}: {'alive' if is_alive else 'not alive'}, {words}")
+        return DONE if is_alive else FAILED
+    newest = snapshot.newest_received_time
+    for beat in snapshot.processes:
+        figures = ", ".join(f"{key} {value}" for key, value in beat.metrics.items() if not isinstance(value, dict))
+        print(f"{beat.process:13} beat {ages_s[beat.process]:5.1f} s ago  {figures}")
+    print(f"newest reading: {f'{(now - newest).total_seconds():.1f} s ago' if newest else 'none yet'}")
+    if arguments.json:
+        print(
+            json.dumps(
+                {
+                    "processes": {
+                        beat.process: {"age_s": round(ages_s[beat.process], 3), **beat.metrics} for beat in snapshot.processes
+                    },
+                    "newest_reading_age_s": (now - newest).total_seconds() if newest else None,
+                    "devices": snapshot.n_devices,
+                    "datastreams": snapshot.n_datastreams,
+                }
+            )
+        )
+    return DONE
+
+
+def _replay(arguments: argparse.Namespace, settings: Settings) -> int:
+    import threading
+
+    from iot.replay import replay
+
+    from runtime.progress import Progress
+    from runtime.workers import broker_of
+
+    speed = _speed(arguments.speed)
+    broker = broker_of(_on_running(settings))
+    with Progress(f"Replaying {arguments.file.name}", 1.0) as progress:
+        report = replay(
+            arguments.mapping, arguments.file, broker,
+            speed=speed,
+            time_from=_time("--from", arguments.time_from, settings),
+            time_to=_time("--to", arguments.time_to, settings),
+            shift_now=arguments.shift == "now",
+            now=datetime.now(UTC),
+            stop=threading.Event(),
+            progress=progress.reach,
+        )  # fmt: skip
+    print(f"{report.messages} messages with {report.readings} readings in {report.seconds:.1f} s")
+    if arguments.json:
+        print(json.dumps(asdict(report), default=str))
+    return DONE
+
+
+def _import(arguments: argparse.Namespace, settings: Settings) -> int:
+    from runtime.backfill import backfill
+
+    report = backfill(arguments.mapping, arguments.file, _database_url(settings))
+    print(f"{report.received} readings read, {report.stored} stored, {report.duplicate} known before, {report.rejected} refused")
+    if arguments.json:
+        print(json.dumps(asdict(report)))
+    return DONE
+
+
+def _speed(text: str) -> float | None:
+    """How many times faster, or None for as fast as possible."""
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed <= 1_000_000:
+        raise BadInput(f"--speed is '{text}': expected a number above 0 such as 60, or max")
+    return speed
+
+
+def _time(option: str, text: str | None, settings: Settings) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadInput(f"{option} is '{text}': expected an ISO 8601 time, such as 2026-03-02T09:00") from None
+    return time if time.tzinfo else time.replace(tzinfo=settings.zone)
+
+
+def _city_build(arguments: argparse.Namespace, settings: Settings) -> int:
+    from gis_data.city import build_city
+
+    build_city(arguments.config, arguments.out)
+    print(f"Built {arguments.out}; show it with CITYHELM_CITY={arguments.out} cityhelm up")
+    return DONE
+
+
+def _deadletters_list(arguments: argparse.Namespace, settings: Settings) -> int:
+    from storage.connection import connect
+    from storage.ledger import list_dead_letters
+
+    with connect(_database_url(settings)) as conn:
+        letters = list_dead_letters(conn, limit=arguments.limit)
+    for letter in letters:
+        received = letter.received_time.astimezone(settings.zone)
+        print(f"{letter.dead_letter_id:>8}  {received:%Y-%m-%d %H:%M:%S}  {letter.code:<16} {letter.reason}")
+    if not letters:
+        print("No message was refused.")
+    return DONE
+
+
+def _deadletters_show(arguments: argparse.Namespace, settings: Settings) -> int:
+    from storage.connection import connect
+    from storage.ledger import find_dead_letter
+
+    with connect(_database_url(settings)) as conn:
+        letter = find_dead_letter(conn, arguments.id)
+    if letter is None:
+        raise BadInput(f"there is no dead letter {arguments.id}: expected a number from `cityhelm deadletters list`")
+    print(f"received  {letter.received_time.astimezone(settings.zone).isoformat()}")
+    print(f"topic     {letter.topic}")
+    print(f"reason    {letter.reason}")
+    print(letter.payload.decode("utf-8", errors="backslashreplace"))
+    return DONE
+
+
+def _bench(arguments: argparse.Namespace, settings: Settings) -> int:
+    import importlib
+    import pkgutil
+
+    import benchmarks
+
+    names = sorted(module.name for module in pkgutil.iter_modules(benchmarks.__path__) if not module.name.startswith("_"))
+    if arguments.name not in names:
+        raise BadInput(f"there is no benchmark '{arguments.name}': expected one of {', '.join(names)}")
+    figures = importlib.import_module(f"benchmarks.{arguments.name}").measure()
+    print(json.dumps(figures, ensure_ascii=False))
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""The doctor: is everything there? One sentence per finding, the cure with each fault. Starts and changes nothing."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dashboard.vendor import missing_assets
+from runtime.backing import find_running, foresee
+from runtime.policy import PolicyError, load_policy
+from runtime.settings import Settings
+from runtime.supervisor import busy_port
+from storage.connection import DatabaseUnreachable, connect
+from storage.migrate import SchemaMismatch, applied_version, recorded_flavour, require_current_schema
+
+LOW_DISK_BYTES = 2 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    is_good: bool
+    sentence: str
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Every finding, good and bad, in the order in which they matter."""
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    yield Finding(sys.version_info >= (3, 11), f"Python {version}: expected 3.11 or newer.")
+    try:
+        policy = load_policy(settings.config)
+        yield Finding(True, f"Policy: {settings.config} is well-formed, {len(policy.rules)} rule(s) to seed.")
+    except PolicyError as error:
+        for fault in error.faults:
+            yield Finding(False, fault)
+    lacking = missing_assets()
+    yield Finding(
+        not lacking,
+        f"Browser libraries: {', '.join(lacking)} missing; run `python -m dashboard.vendor`."
+        if lacking
+        else "Browser libraries: all there.",
+    )
+    yield _city(settings.city)
+    yield _disk(settings.home)
+    running = find_running(settings)
+    if running is not None:
+        yield Finding(True, f"Running: on {settings.home}, broker {running.broker_kind}, database {running.database_kind}.")
+    else:
+        good, bad = foresee(settings)
+        yield from (Finding(True, sentence) for sentence in good)
+        yield from (Finding(False, sentence) for sentence in bad)
+        if busy := busy_port(settings.host, settings.port):
+            yield Finding(False, busy)
+    database_url = running.database_url if running else settings.database_url
+    if database_url:
+        yield _schema(database_url)
+
+
+def _city(city: Path) -> Finding:
+    if (city / "city.json").is_file():
+        return Finding(True, f"City: layers in {city}.")
+    return Finding(
+        False, f"City: no layers in {city}; `cityhelm demo` builds the demonstration city, `cityhelm city build` a real one."
+    )
+
+
+def _disk(home: Path) -> Finding:
+    place = next(path for path in (home, *home.parents) if path.exists())
+    free_bytes = shutil.disk_usage(place).free
+    sentence = f"Disk: {free_bytes / 1024**3:.1f} GiB free at {place}"
+    if free_bytes < LOW_DISK_BYTES:
+        return Finding(False, f"{sentence}: expected at least 2 GiB; make room or move CITYHELM_HOME.")
+    return Finding(True, f"{sentence}.")
+
+
+def _schema(database_url: str) -> Finding:
+    try:
+        with connect(database_url) as conn:
+            require_current_schema(conn)
+            kind = "TimescaleDB" if recorded_flavour(conn) == "timescale" else "plain PostgreSQL (daily partitions)"
+            return Finding(True, f"Schema: version {applied_version(conn)} on {kind}.")
+    except (DatabaseUnreachable, SchemaMismatch) as fault:
+        return Finding(False, f"Schema: {fault}.")

@@ -1,0 +1,201 @@
+"""The policy: what `config/city.toml` says, checked at start. Every fault is reported at once, each with file, key, value,
+expectation and an example. Packages receive plain values from here.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from domain.warnings import LevelThreshold, ThresholdRule, WarningLevel, WarningSource
+
+
+class PolicyError(Exception):
+    """The policy file is wrong. `faults` holds one sentence per wrong key; the message is all of them."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    retention_days: int
+    forecast_horizon_s: int
+    forecast_step_s: int
+    forecast_history_days: int
+    order_expiry_s: float
+    unit_speed_kmh: float
+    road_detour: float
+    warning_agency: str
+    rules: tuple[ThresholdRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """One key: where it stands, what it may be, and one that would do."""
+
+    table: str
+    name: str
+    accepts: Callable[[Any], bool]
+    expected: str
+    example: str
+
+
+def _whole(low: int, high: int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _number(low: float, high: float) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+_KEYS = (
+    _Key("ingest", "retention_days", _whole(7, 36_500), "a whole number of days from 7 to 36500", "400"),
+    _Key("forecast", "horizon_h", _whole(1, 168), "a whole number of hours from 1 to 168", "24"),
+    _Key("forecast", "step_min", lambda v: v in (5, 10, 15, 20, 30, 60), "5, 10, 15, 20, 30 or 60 minutes", "15"),
+    _Key("forecast", "history_days", _whole(2, 400), "a whole number of days from 2 to 400", "28"),
+    _Key("dispatch", "order_expiry_s", _number(10, 3600), "a number of seconds from 10 to 3600", "120"),
+    _Key("dispatch", "speed_kmh", _number(5, 150), "a speed from 5 to 150 km/h", "40"),
+    _Key("dispatch", "detour", _number(1, 3), "a ratio from 1 to 3", "1.3"),
+    _Key(
+        "warning",
+        "agency",
+        lambda v: isinstance(v, str) and len(v) == 14 and v.isdigit(),
+        "14 digits in quotes",
+        '"99010000100100"',
+    ),
+)
+
+_RULE_KEYS = (
+    _Key("rule", "id", _text, "a short name", '"pm25_high"'),
+    _Key("rule", "property", _text, "the name of an observed property", '"pm25"'),
+    _Key("rule", "direction", lambda v: v in ("above", "below"), "above or below", '"above"'),
+    _Key("rule", "raise_hold_s", _number(0, 86_400), "a number of seconds from 0 to 86400", "60"),
+    _Key("rule", "clear_hold_s", _number(0, 86_400), "a number of seconds from 0 to 86400", "300"),
+    _Key("rule", "hazard", _text, "a hazard class", '"flood"'),
+    _Key("rule", "zh", _text, "the words in Chinese", '"水位超警戒"'),
+    _Key("rule", "en", _text, "the words in English", '"Water level above the warning stage"'),
+)
+_RULE_OPTIONS = (
+    _Key("rule", "source", lambda v: v in ("rule", "forecast"), "rule (the newest reading) or forecast", '"rule"'),
+    _Key("rule", "min_probability", _number(0.01, 0.99), "a share from 0.01 to 0.99", "0.5"),
+    _Key("rule", "horizon_h", _number(0.25, 168), "a number of hours from 0.25 to 168", "6"),
+)
+
+
+def load_policy(path: Path) -> Policy:
+    """The policy in the file at `path`. Raises PolicyError with every fault at once."""
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PolicyError(
+            [f"{path} does not exist: expected the policy file; set CITYHELM_CONFIG, such as config/city.toml"]
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+        raise PolicyError(
+            [f"{path} cannot be read ({fault}): expected a TOML file, such as the config/city.toml delivered"]
+        ) from None
+    faults: list[str] = []
+    values = {(key.table, key.name): _checked(path, key, said.get(key.table), key.table, faults) for key in _KEYS}
+    known_tables = {key.table for key in _KEYS} | {"rule"}
+    for table in sorted(said.keys() - known_tables):
+        faults.append(f"{path}: [{table}] is not a table of the policy: expected one of {', '.join(sorted(known_tables))}")
+    for table in sorted({key.table for key in _KEYS} & said.keys()):
+        if isinstance(said[table], dict):
+            for name in sorted(said[table].keys() - {key.name for key in _KEYS if key.table == table}):
+                faults.append(f"{path}: {table}.{name} is not a key of the policy: expected one of {_names(table)}")
+    rules = _rules(path, said.get("rule", []), faults)
+    if faults:
+        raise PolicyError(faults)
+    return Policy(
+        retention_days=values["ingest", "retention_days"],
+        forecast_horizon_s=values["forecast", "horizon_h"] * 3600,
+        forecast_step_s=values["forecast", "step_min"] * 60,
+        forecast_history_days=values["forecast", "history_days"],
+        order_expiry_s=float(values["dispatch", "order_expiry_s"]),
+        unit_speed_kmh=float(values["dispatch", "speed_kmh"]),
+        road_detour=float(values["dispatch", "detour"]),
+        warning_agency=values["warning", "agency"],
+        rules=tuple(rules),
+    )
+
+
+def _names(table: str) -> str:
+    return ", ".join(key.name for key in _KEYS if key.table == table)
+
+
+def _checked(path: Path, key: _Key, table: Any, shown: str, faults: list[str]) -> Any:
+    value = table.get(key.name) if isinstance(table, dict) else None
+    if value is None:
+        faults.append(f"{path}: {shown}.{key.name} is missing: expected {key.expected}, such as {key.example}")
+    elif not key.accepts(value):
+        faults.append(f"{path}: {shown}.{key.name} is {value!r}: expected {key.expected}, such as {key.example}")
+    return value
+
+
+def _rules(path: Path, tables: Any, faults: list[str]) -> list[ThresholdRule]:
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        faults.append(f"{path}: rule is not a list of tables: expected each rule to begin with [[rule]]")
+        return []
+    rules: list[ThresholdRule] = []
+    for k, table in enumerate(tables):
+        shown = f"rule[{table.get('id', k)}]"
+        before = len(faults)
+        said = {key.name: _checked(path, key, table, shown, faults) for key in _RULE_KEYS}
+        options = {key.name: _checked(path, key, table, shown, faults) for key in _RULE_OPTIONS if key.name in table}
+        thresholds = _thresholds(path, table, shown, faults)
+        allowed = {key.name for key in (*_RULE_KEYS, *_RULE_OPTIONS)} | set(WarningLevel)
+        for name in sorted(table.keys() - allowed):
+            faults.append(f"{path}: {shown}.{name} is not a key of a rule: expected one of {', '.join(sorted(allowed))}")
+        if len(faults) > before:
+            continue
+        rules.append(
+            ThresholdRule(
+                rule_id=said["id"], version=1, property=said["property"], direction=said["direction"],
+                thresholds=tuple(thresholds), raise_hold_s=float(said["raise_hold_s"]),
+                clear_hold_s=float(said["clear_hold_s"]), hazard_class=said["hazard"], zh=said["zh"], en=said["en"],
+                source=WarningSource.of(options.get("source", "rule")), min_probability=options.get("min_probability", 0.5),
+                horizon_s=options.get("horizon_h", 0.0) * 3600,
+            )
+        )  # fmt: skip
+    names = [rule.rule_id for rule in rules]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        faults.append(f"{path}: rule[{name}] is given {names.count(name)} times: expected each id once")
+    return rules
+
+
+def _thresholds(path: Path, table: dict[str, Any], shown: str, faults: list[str]) -> list[LevelThreshold]:
+    """The levels a rule gives, gravest first. A graver level must lie further out, and clear on the near side of its raise."""
+    sign = -1 if table.get("direction") == "below" else 1
+    found: list[LevelThreshold] = []
+    for level in WarningLevel:
+        if level.value not in table:
+            continue
+        pair = table[level.value]
+        is_pair = (
+            isinstance(pair, dict) and pair.keys() == {"raise", "clear"} and all(_number(-1e12, 1e12)(v) for v in pair.values())
+        )
+        if not is_pair or sign * pair["clear"] > sign * pair["raise"]:
+            side = "above" if sign < 0 else "below"
+            faults.append(
+                f"{path}: {shown}.{level.value} is {pair!r}: expected two numbers, the clear value {side} or at the raise value, "
+                "such as { raise = 75, clear = 70 }"
+            )
+            continue
+        if found and sign * float(pair["raise"]) >= sign * found[-1].raise_at:
+            faults.append(
+                f"{path}: {shown}.{level.value} raises at {pair['raise']}: "
+                f"expected it on the near side of {found[-1].raise_at:g}, where {found[-1].level.value} raises"
+            )
+        found.append(LevelThreshold(level, float(pair["raise"]), float(pair["clear"])))
+    if not found and not any(level.value in table for level in WarningLevel):
+        faults.append(f"{path}: {shown} has no level: expected at least one of {', '.join(WarningLevel)}")
+    return found

@@ -1,0 +1,106 @@
+"""The whole city on one machine: a database and a broker, the schema, a history, then every process until told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TextIO
+
+from gis_data.city import ensure_demo_city, load_city
+from iot.simulated.history import messages as history_messages
+
+from domain.batches import Batch
+from ingest.parse import parse
+from ingest.service import store_batch
+from runtime import supervisor
+from runtime.backing import backing, settings_on
+from runtime.policy import Policy, load_policy
+from runtime.processes import list_processes
+from runtime.progress import Progress
+from runtime.quarters import Announce, CannotStart
+from runtime.settings import Settings
+from runtime.workers import DEMONSTRATION_SEED
+from storage import observations
+from storage.connection import Connection, connect
+from storage.ingestion import Ingestion
+from storage.migrate import migrate
+from storage.rules import seed_rules
+
+DEMO_VARIABLE = "CITYHELM_DEMONSTRATION"
+"""Set by `cityhelm demo` for its own children: the dashboard then acts without sign-in, and only on loopback."""
+
+HISTORY_DAYS = 7
+HISTORY_BATCH = 20_000
+
+
+def run_city(settings: Settings, *, demo: bool, out: TextIO = sys.stdout) -> int:
+    """`cityhelm demo` and `cityhelm up`: returns the exit code when everything has stopped. Raises CannotStart."""
+    policy = load_policy(settings.config)
+    if demo and settings.host not in ("127.0.0.1", "localhost", "::1"):
+        raise CannotStart(
+            f"CITYHELM_HOST is {settings.host}: the demonstration has no sign-in, expected 127.0.0.1; "
+            "run `cityhelm up` for other addresses"
+        )
+    if busy := supervisor.busy_port(settings.host, settings.port):
+        raise CannotStart(busy)
+    signal.signal(signal.SIGTERM, _leave)
+
+    def announce(sentence: str) -> None:
+        print(sentence, file=out, flush=True)
+
+    if demo:
+        announce(f"Building the demonstration city in {settings.city} (first start only) …")
+        ensure_demo_city(settings.city)
+    with backing(settings, announce=announce) as standing:
+        whole = settings_on(settings, standing)
+        with connect(standing.database_url) as conn:
+            prepare(conn, policy, announce=announce)
+            if demo and not observations.has_any(conn):
+                seed_history(conn, settings, out)
+        url = f"http://{'[' + settings.host + ']' if ':' in settings.host else settings.host}:{settings.port}"
+        environ = {**os.environ, **whole.as_environ(), **({DEMO_VARIABLE: "1"} if demo else {})}
+        return supervisor.supervise(
+            list_processes(demo=demo),
+            environ,
+            announce=announce,
+            on_ready=lambda: announce(f"\nCityHelm is ready: {url}  (Ctrl-C stops everything)\n"),
+            is_ready=supervisor.answers(f"{url}/api/health"),
+            fault=standing.fault,
+            out=out,
+        )
+
+
+def prepare(conn: Connection, policy: Policy, *, announce: Announce) -> list[str]:
+    """Brings the schema up to date and seeds the rules that were never stored; returns the migrations applied."""
+    applied = migrate(conn)
+    seeded = seed_rules(conn, policy.rules, now=datetime.now(UTC))
+    if applied:
+        announce(f"Schema: applied {', '.join(applied)}.")
+    if seeded:
+        announce(f"Rules: {len(seeded)} seeded from the policy.")
+    return applied
+
+
+def seed_history(conn: Connection, settings: Settings, out: TextIO) -> int:
+    """A week of the simulated city through the same parsing and storing as live messages; returns the readings stored."""
+    city = load_city(settings.city)
+    end = datetime.now(UTC)
+    start = end - timedelta(days=HISTORY_DAYS)
+    ingestion = Ingestion(conn)
+    batch, stored = Batch(), 0
+    with Progress("History of the last week", (end - start).total_seconds(), out) as progress:
+        for received_time, topic, payload in history_messages(city, DEMONSTRATION_SEED, start, end):
+            for report in parse(topic, payload, received_time):
+                batch.add(report)
+            if len(batch) >= HISTORY_BATCH:
+                stored += store_batch(ingestion, batch, end).stored
+                batch = Batch()
+                progress.reach((received_time - start).total_seconds())
+        stored += store_batch(ingestion, batch, end).stored
+    return stored
+
+
+def _leave(*_: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,120 @@
+"""The workers: what each process of the table does, with the plain values its package wants. Imported one at a time."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from domain.rights import Actor, Role
+from iot.mqtt import BrokerAddress, parse_address
+from runtime.policy import Policy, load_policy
+from runtime.settings import Settings
+
+log = logging.getLogger(__name__)
+
+INGEST_CLIENT_ID = "cityhelm-ingest"
+"""Fixed, so that the broker keeps messages for it while it is away."""
+
+DEMONSTRATION_ACTOR = Actor("demo-commander", Role.COMMANDER)
+"""Who acts on the screens of the demonstration, which has no sign-in and answers on loopback only."""
+
+DEMONSTRATION_SEED = 20260301
+
+
+def work(name: str, settings: Settings, *, is_demo: bool) -> None:
+    """Runs the process `name` until SIGTERM or SIGINT. `settings` must name a database and a broker."""
+    policy = load_policy(settings.config)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    _WORKERS[name](settings, policy, stop, is_demo)
+    log.info("stopped")
+
+
+def _database(settings: Settings) -> str:
+    assert settings.database_url is not None, "the command line fills in the database before it starts a worker"
+    return settings.database_url
+
+
+def broker_of(settings: Settings) -> BrokerAddress:
+    assert settings.mqtt_url is not None, "the command line fills in the broker before it starts a worker"
+    return parse_address(settings.mqtt_url, settings.mqtt_protocol)
+
+
+def _ingest(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:
+    from ingest import service
+
+    service.run(
+        _database(settings), broker_of(settings), client_id=INGEST_CLIENT_ID, retention_days=policy.retention_days, stop=stop
+    )
+
+
+def _forecaster(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:
+    from forecasting import service
+
+    service.run(
+        _database(settings),
+        horizon_s=policy.forecast_horizon_s,
+        step_s=policy.forecast_step_s,
+        history_days=policy.forecast_history_days,
+        stop=stop,
+    )
+
+
+def _alerts(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:
+    from alerts import service
+
+    service.run(_database(settings), agency=policy.warning_agency, stop=stop)
+
+
+def _dispatcher(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:
+    from dispatch import service
+
+    service.run(_database(settings), broker_of(settings), order_expiry_s=policy.order_expiry_s, stop=stop)
+
+
+def _dashboard(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:
+    from dashboard import service
+
+    service.run(
+        _database(settings),
+        city_dir=settings.city,
+        host=settings.host,
+        port=settings.port,
+        zone=settings.zone,
+        order_expiry_s=policy.order_expiry_s,
+        unit_speed_kmh=policy.unit_speed_kmh,
+        road_detour=policy.road_detour,
+        acts_as=DEMONSTRATION_ACTOR if is_demo else None,
+        stop=stop,
+    )
+
+
+def _simulator(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:
+    from iot import service
+    from storage.ticking import run_ticks
+
+    # The simulator speaks MQTT alone, like real devices; its heartbeat is kept from here.
+    heart = threading.Thread(
+        target=run_ticks,
+        args=(_database(settings), "simulator", lambda conn, now: None),
+        kwargs={"period_s": 2.0, "stop": stop, "clock": lambda: datetime.now(UTC)},
+        name="heartbeat",
+        daemon=True,
+    )
+    heart.start()
+    service.run(broker_of(settings), city_dir=settings.city, seed=DEMONSTRATION_SEED, stop=stop)
+    heart.join(timeout=5)
+
+
+_WORKERS: dict[str, Callable[[Settings, Policy, threading.Event, bool], None]] = {
+    "ingest": _ingest,
+    "forecaster": _forecaster,
+    "alerts": _alerts,
+    "dispatcher": _dispatcher,
+    "dashboard": _dashboard,
+    "simulator": _simulator,
+}
