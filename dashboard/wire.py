@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from domain.forecasts import Forecast
 from domain.incidents import Incident
@@ -25,6 +26,11 @@ WireValue = tuple[int, float | None, str | None, int | None, int | None]
 
 def ms(time: datetime | None) -> int | None:
     return None if time is None else round(time.timestamp() * 1000)
+
+
+def clock_time(time_ms: int, zone: ZoneInfo) -> str:
+    """Hours and minutes on the clock of `zone`."""
+    return datetime.fromtimestamp(time_ms / 1000, zone).strftime("%H:%M")
 
 
 def city(snapshot: MapSnapshot) -> Json:

@@ -189,9 +189,11 @@ def _about(path: Path) -> dict[str, Any] | None:
 
 def write_city(
     target: Path, about: Mapping[str, Any], found: Mapping[str, Layer], graph: Mapping[str, str] | None = None,
-    max_zoom: int = tiles.MAX_ZOOM,
+    scenery: Mapping[str, Layer] | None = None, max_zoom: int = tiles.MAX_ZOOM,
 ) -> City:
-    """Writes a city directory, whole or not at all, and loads it. `graph` holds the text of nodes.csv and arcs.csv.
+    """Writes a city directory, whole or not at all, and loads it.
+
+    `graph` holds the text of nodes.csv and arcs.csv; `scenery` are layers that go into the tiles and nowhere else.
 
     Districts get the point for their name, and bounds, centre and population are computed where `about` does not say.
     """
@@ -217,7 +219,7 @@ def write_city(
             layer_files.write(layer, fresh / f"{name}.geojson")
         for name, text in (graph or {}).items():
             (fresh / name).write_text(text, encoding="utf-8", newline="")
-        summary["tiles"] = tiles.build(found, fresh / tiles.FILE_NAME, max_zoom)
+        summary["tiles"] = tiles.build({**found, **(scenery or {})}, fresh / tiles.FILE_NAME, max_zoom)
         (fresh / "city.json").write_bytes(orjson.dumps(summary, option=orjson.OPT_INDENT_2) + b"\n")
     return load_city(target)
 
@@ -237,7 +239,8 @@ def build_demo_city(out_dir: Path | str, seed: int | None = None, detail: float 
     seed = demo_city.DEFAULT_SEED if seed is None else seed
     grown = demo_city.grow(seed, detail)
     return write_city(
-        Path(out_dir), demo_city.about(seed, detail), {layer.name: layer for layer in grown.layers}, _graph_files(grown), max_zoom
+        Path(out_dir), demo_city.about(seed, detail), {layer.name: layer for layer in grown.layers}, _graph_files(grown),
+        {layer.name: layer for layer in grown.scenery}, max_zoom,
     )
 
 

@@ -33,16 +33,17 @@ def to_degrees(metres: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class GrownCity:
-    """What the generator gives: layers in WGS-84, the road graph as two tables, the bounds of the districts."""
+    """What the generator gives: layers in WGS-84, layers that are only ever seen in tiles, the road graph as two tables."""
 
     layers: tuple[Layer, ...]
+    scenery: tuple[Layer, ...]
     nodes: np.ndarray
     arcs: Mapping[str, np.ndarray]
 
 
 def grow(seed: int, detail: float = 1.0) -> GrownCity:
     """The city of a seed. `detail` below 1 draws fewer streets: 0.4 has a tenth of them and suits tests."""
-    ground_rng, park_rng, fabric_rng, street_rng, border_rng, block_rng, name_rng, place_rng = np.random.default_rng(seed).spawn(8)
+    ground_rng, park_rng, fabric_rng, street_rng, border_rng, block_rng, name_rng, place_rng, lot_rng = np.random.default_rng(seed).spawn(9)
     ground = terrain.grow(ground_rng)
     lawns = quarters.parks(park_rng)
     fabric = streets.weave(fabric_rng, ground, lawns)
@@ -70,7 +71,9 @@ def grow(seed: int, detail: float = 1.0) -> GrownCity:
             "id": s.id, "kind": s.kind, "name_zh": s.name_zh, "name_en": s.name_en, "district": s.district, "attributes": dict(s.attributes)
         }) for s in sites]),
     )
-    return GrownCity(layers, np.round(to_degrees(web.nodes), 6), _arcs(web))
+    footprints, floors = quarters.buildings(lot_rng, uses)
+    scenery = (_layer("buildings", zip(footprints, ({"floors": n} for n in floors.tolist()), strict=True)),)
+    return GrownCity(layers, scenery, np.round(to_degrees(web.nodes), 6), _arcs(web))
 
 
 def about(seed: int, detail: float) -> dict[str, Any]:

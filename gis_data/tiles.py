@@ -63,7 +63,7 @@ def _names(row: Mapping[str, Any]) -> dict[str, Any]:
     return {key: row[key] for key in ("name_zh", "name_en") if row.get(key)}
 
 
-_ROAD_FROM = {"expressway": 8, "arterial": 9, "secondary": 11, "local": 12}
+_ROAD_FROM = {"expressway": 8, "arterial": 9, "secondary": 10, "local": 12}
 _ROAD_NAME_FROM = {"expressway": 11, "arterial": 12, "secondary": 13, "local": 14}
 
 
@@ -107,6 +107,7 @@ def drawn(layers: Mapping[str, Layer]) -> list[Drawn]:
     add("urban", lambda row, _: {"level": row["level"]}, zooms=(MIN_ZOOM, 13), least_px=2.0)
     add("landuse", lambda row, _: {"use": row["use"]}, zooms=(11, MAX_ZOOM), least_px=1.5)
     add("green", lambda row, _: {"kind": row["kind"]}, zooms=(9, MAX_ZOOM), least_px=1.5)
+    add("buildings", lambda row, _: {"floors": row["floors"]}, zooms=(14, MAX_ZOOM))
     add("water", lambda row, zoom: None if row["kind"] == "stream" and zoom < 10 else {"kind": row["kind"]}, least_px=1.0)
     add("districts", lambda row, _: {"id": row["number"], "code": row["code"], **_names(row)})
     add("borders", lambda row, _: {"outer": row["outer"]})
@@ -259,54 +260,47 @@ def _merged(shapes: np.ndarray, feature: np.ndarray) -> tuple[np.ndarray, np.nda
 
 def _to_tiles(shapes: np.ndarray, feature: np.ndarray, zoom: int) -> mvt.Piece | None:
     """Each shape cut to every tile it touches. Large ones are first cut to blocks of 16 × 16, then 4 × 4 tiles."""
-    pieces: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
-    level_shapes, level_feature = shapes, feature
-    for block in (16, 4, 1):
-        pairs = _touching(level_shapes, block, zoom)
-        index, column, row = pairs
-        here, number = level_shapes[index], level_feature[index]
-        here = _clipped(here, column, row, block)
-        alive = ~shapely.is_empty(here)
-        level_shapes, level_feature, column, row = here[alive], number[alive], column[alive], row[alive]
-        if block == 1:
-            pieces.append((row.astype(np.int64) * (1 << zoom) + column, level_shapes, np.column_stack([column, row]), level_feature))
-    tile, cut_shapes, origin, number = pieces[0]
-    return mvt.Piece(tile, cut_shapes, origin.astype(float), number) if len(tile) else None
+    block, origin = 1 << zoom, np.zeros((len(shapes), 2), dtype=np.int64)
+    for finer in (16, 4, 1):
+        finer = min(finer, block)
+        index, corner = _touching(shapes, origin, block, finer)
+        cut_shapes = _clipped(shapes[index], corner, finer)
+        alive = ~shapely.is_empty(cut_shapes)
+        shapes, feature, origin, block = cut_shapes[alive], feature[index][alive], corner[alive], finer
+    if not len(shapes):
+        return None
+    return mvt.Piece(origin[:, 1] * (1 << zoom) + origin[:, 0], shapes, origin.astype(float), feature)
 
 
-def _touching(shapes: np.ndarray, block: int, zoom: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(shape index, column, row) of every block of tiles a shape's buffered box touches; column and row in tiles."""
+def _touching(shapes: np.ndarray, origin: np.ndarray, block: int, finer: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which finer blocks of its own block (of `block` tiles from `origin`) each shape's buffered box touches.
+
+    Gives the index of the shape and the corner (n × 2, tiles) of each pair.
+    """
     bounds = shapely.bounds(shapes)
-    margin = BUFFER
-    low = np.floor((bounds[:, :2] - margin) / block).astype(int)
-    high = np.floor((bounds[:, 2:] + margin) / block).astype(int)
-    last = ((1 << zoom) - 1) // block
-    low, high = np.clip(low, 0, last), np.clip(high, 0, last)
-    across, down = (high - low + 1).T
+    low = np.floor((bounds[:, :2] - BUFFER) / finer).astype(np.int64)
+    high = np.floor((bounds[:, 2:] + BUFFER) / finer).astype(np.int64)
+    low, high = np.maximum(low, origin // finer), np.minimum(high, (origin + block - 1) // finer)
+    across, down = np.maximum(high - low + 1, 0).T
     count = across * down
     index = np.repeat(np.arange(len(shapes)), count)
     nth = np.arange(len(index)) - np.repeat(np.cumsum(count) - count, count)
-    column = low[index, 0] + nth % across[index]
-    row = low[index, 1] + nth // across[index]
-    return index, column * block, row * block
+    corner = low[index] + np.column_stack([nth % across[index], nth // across[index]]) if len(index) else low[index]
+    return index, corner * finer
 
 
-def _clipped(shapes: np.ndarray, column: np.ndarray, row: np.ndarray, block: int) -> np.ndarray:
+def _clipped(shapes: np.ndarray, corner: np.ndarray, block: int) -> np.ndarray:
     """Each shape cut to its block of tiles plus the buffer; those wholly inside are left as they are."""
     bounds = shapely.bounds(shapes)
-    inside = (
-        (bounds[:, 0] >= column - BUFFER) & (bounds[:, 1] >= row - BUFFER)
-        & (bounds[:, 2] <= column + block + BUFFER) & (bounds[:, 3] <= row + block + BUFFER)
-    )
+    low, high = corner - BUFFER, corner + block + BUFFER
+    inside = (bounds[:, :2] >= low).all(axis=1) & (bounds[:, 2:] <= high).all(axis=1)
     out = shapes.copy()
     todo = np.flatnonzero(~inside)
     if len(todo):
-        key = row[todo].astype(np.int64) << 32 | column[todo]
-        order = todo[np.argsort(key, kind="stable")]
-        edges = np.flatnonzero(np.r_[True, np.diff(np.sort(key)) != 0])
-        for group in np.split(order, edges[1:]):
-            c, r = int(column[group[0]]), int(row[group[0]])
-            out[group] = shapely.clip_by_rect(shapes[group], c - BUFFER, r - BUFFER, c + block + BUFFER, r + block + BUFFER)
+        order = todo[np.lexsort((corner[todo, 0], corner[todo, 1]))]
+        edges = np.flatnonzero((np.diff(corner[order], axis=0) != 0).any(axis=1)) + 1
+        for group in np.split(order, edges):
+            out[group] = shapely.clip_by_rect(shapes[group], *low[group[0]], *high[group[0]])
     return out
 
 

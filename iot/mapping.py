@@ -36,7 +36,7 @@ class ValueColumn:
     """One observed property: published value = file value × factor + offset, in `unit` (UCUM). Limits inclusive, None unknown.
 
     `column` is None in the wide layout, where each column is a device. Values in `missing` (as the file has them) and empty
-    cells are left out. `high_column` is a column of the places with each device's own upper limit.
+    cells are left out. `high_column` is a column of the places: times `high_factor` it is each device's own upper limit.
     """
 
     property: str
@@ -48,6 +48,7 @@ class ValueColumn:
     low: float | None
     high: float | None
     high_column: str | None
+    high_factor: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +235,7 @@ _KEYS: dict[str, dict[str, _Key]] = {
         "min": _Key(_number, "a number", "0"),
         "max": _Key(_number, "a number", "1000"),
         "max_column": _Key(_text, "the name of a column of the places file", '"capacity"'),
+        "max_factor": _Key(_positive, "a positive number", "1.5"),
     },
     "places": {
         "crs": _CRS,
@@ -431,5 +433,5 @@ def _value_column(name: str, row: Table) -> ValueColumn:
         property=name, column=row.get("column"), unit=unit,
         factor=float(row.get("factor", 1)), offset=float(row.get("offset", 0)),
         missing=tuple(map(float, row.get("missing", ()))), low=row.get("min", low), high=row.get("max", high),
-        high_column=row.get("max_column"),
+        high_column=row.get("max_column"), high_factor=float(row.get("max_factor", 1)),
     )  # fmt: skip

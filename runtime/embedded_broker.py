@@ -34,7 +34,7 @@ from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
 from iot.mqtt import BrokerAddress, BrokerUnreachable, new_client, parse_address
-from runtime import deathbound, quarters
+from runtime import quarters
 from runtime.quarters import Announce, CannotStart, ServiceUser
 from runtime.settings import NO_MOSQUITTO
 
@@ -113,11 +113,21 @@ def private_broker(
     place = quarters.settle(data_dir, user, announce)
     with quarters.held(place):
         quarters.await_predecessors(place, "the private broker", _STOP, announce)
-        broker = _start(place, mosquitto, user)
+        try:
+            broker = _start(place, mosquitto, user)
+        except OSError as cause:
+            raise quarters.unusable(place, cause) from cause
         try:
             yield broker
         finally:
-            quarters.stop(broker.process, place, _STOP)
+            quarters.stop_service(broker.process, place, _STOP)
+
+
+@contextlib.contextmanager
+def throwaway_broker() -> Iterator[BrokerHandle]:
+    """A broker that is deleted on leaving, the best that this machine has: for tests."""
+    with quarters.throwaway() as home, private_broker(home / "broker", mosquitto=find_mosquitto()) as broker:
+        yield broker
 
 
 def _start(place: Path, mosquitto: Path | None, user: ServiceUser | None) -> BrokerHandle:
@@ -128,38 +138,37 @@ def _start(place: Path, mosquitto: Path | None, user: ServiceUser | None) -> Bro
     for _ in range(5):
         port = quarters.free_port()
         argv = _mosquitto(mosquitto, place, port, password) if mosquitto else _amqtt(place, port, password)
-        log = quarters.open_log(place / "broker.log")
-        began = os.fstat(log).st_size
-        try:
-            process = subprocess.Popen(
-                deathbound.command(argv, at_parents_death=Signals.SIGTERM, user=user.ids if user else None),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=place, start_new_session=True,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join((_ROOT, os.environ.get("PYTHONPATH", "")))},
-            )  # fmt: skip
-        except OSError as cause:
-            raise quarters.unusable(place, cause) from cause
-        finally:
-            os.close(log)
+        log = place / "broker.log"
+        began = log.stat().st_size if log.exists() else 0
+        process = quarters.start_service(
+            argv,
+            place,
+            user,
+            at_parents_death=Signals.SIGTERM,
+            log=log,
+            environ={**os.environ, "PYTHONPATH": os.pathsep.join((_ROOT, os.environ.get("PYTHONPATH", "")))},
+            cwd=place,
+        )
         url = f"mqtt://{_USER}:{quote(password, safe='')}@127.0.0.1:{port}"
         try:
             if _wait_until_ready(process, url, protocol):
                 return BrokerHandle(url, kind, protocol, process)
         except BaseException:
-            quarters.stop(process, place, _STOP)
+            quarters.stop_service(process, place, _STOP)
             raise
-        said = quarters.text_since(place / "broker.log", began).strip()
-        quarters.stop(process, place, _STOP)
+        said = quarters.text_since(log, began).strip()
+        quarters.stop_service(process, place, _STOP)
         if "ddress already in use" not in said:
             break
     if "No space left on device" in said:
         raise quarters.disk_full(place)
     raise CannotStart(
         f"the private broker ({mosquitto or 'amqtt'}) did not start ({(said.splitlines() or ['it said nothing'])[-1]}): "
-        f"expected it to answer on loopback; its log is {place / 'broker.log'}, and MQTT_URL names a broker of your own"
+        f"expected it to answer on loopback; its log is {log}, and MQTT_URL names a broker of your own"
     )
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], url: str, protocol: int, patience_s: float = 30) -> bool:
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str, protocol: int, patience_s: float = 120) -> bool:
     deadline = time.monotonic() + patience_s
     while process.poll() is None and time.monotonic() < deadline:
         try:

@@ -90,24 +90,8 @@ def throwaway_postgres() -> Iterator[str]:
     """The URL of a fast database server that is deleted on leaving: for tests, never for measuring (its files may
     lie in memory).
     """
-    home = Path(tempfile.mkdtemp(prefix="cityhelm-postgres-", dir=memory_directory()))
-    data_dir = home / "postgres"
-    if os.geteuid() == 0:
-        home.chmod(0o711)
-    try:
-        with private_postgres(data_dir, fast=True) as url:
-            yield url
-    finally:
-        if data_dir.is_symlink():
-            shutil.rmtree(data_dir.resolve(), ignore_errors=True)
-        shutil.rmtree(home, ignore_errors=True)
-
-
-def memory_directory() -> str | None:
-    """The system's directory in memory, when it has room for a few databases (containers give it 64 MB)."""
-    shared = Path("/dev/shm")
-    roomy = shared.is_dir() and os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > 3_000_000_000
-    return str(shared) if roomy else None
+    with quarters.throwaway() as home, private_postgres(home / "postgres", fast=True) as url:
+        yield url
 
 
 @contextlib.contextmanager
@@ -122,9 +106,9 @@ def run_postgres(data_dir: Path, *, fast: bool = False, announce: Announce = lam
     with quarters.held(place):
         installation = _reachable_installation(user)
         cluster = place / "cluster"
-        quarters.await_predecessors(cluster, "the private database", _STOP, announce)
-        (cluster / "postmaster.pid").unlink(missing_ok=True)  # nobody is left whom it could name
+        quarters.await_predecessors(place, "the private database", _STOP, announce)
         try:
+            (cluster / "postmaster.pid").unlink(missing_ok=True)  # nobody is left whom it could name
             password = quarters.kept_password(place / "password")
             if not cluster.exists():
                 announce(f"First start of the private database: PostgreSQL {MAJOR} makes its data directory in {place}.")
@@ -136,7 +120,7 @@ def run_postgres(data_dir: Path, *, fast: bool = False, announce: Announce = lam
         try:
             yield server
         finally:
-            quarters.stop(server.process, cluster, _STOP)
+            quarters.stop_service(server.process, place, _STOP)
 
 
 def find_installation() -> Path:
@@ -204,14 +188,7 @@ def _create_cluster(installation: Path, place: Path, user: ServiceUser | None, *
     if made.returncode == 0:
         # Before the rename, so that a cluster has either its database or no name yet.
         made = _run(
-            [
-                f"{installation}/bin/postgres",
-                "--single",
-                *(["-F"] if fast else []),
-                "-D",
-                str(unfinished),
-                "postgres",
-            ],
+            [f"{installation}/bin/postgres", "--single", *(["-F"] if fast else []), "-D", str(unfinished), "postgres"],
             user,
             f"create database {_NAME}\n",
         )
@@ -270,22 +247,22 @@ def _start(
         for name, value in settings.items():
             argv += ["-c", f"{name}={value}"]
         said_before = {path: path.stat().st_size for path in place.glob("*.log")}
-        log = quarters.open_log(place / "start.log")
-        try:
-            process = subprocess.Popen(
-                # SIGINT is PostgreSQL's fast shutdown: it rolls back, writes a checkpoint and ends.
-                deathbound.command(argv, at_parents_death=Signals.SIGINT, user=user.ids if user else None),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environ(), cwd="/", start_new_session=True,
-            )  # fmt: skip
-        finally:
-            os.close(log)
+        process = quarters.start_service(
+            argv,
+            place,
+            user,
+            at_parents_death=Signals.SIGINT,  # PostgreSQL's fast shutdown
+            log=place / "start.log",
+            environ=_environ(),
+            cwd=cluster,
+        )
         try:
             if _wait_until_ready(process, cluster, announce):
                 return Server(f"postgresql://{_NAME}:{password}@127.0.0.1:{port}/{_NAME}", process)
         except BaseException:
-            quarters.stop(process, cluster, _STOP)
+            quarters.stop_service(process, place, _STOP)
             raise
-        quarters.stop(process, cluster, _STOP)  # what writes its log ends a little later than itself
+        quarters.stop_service(process, place, _STOP)  # what writes its log ends a little later than itself
         # start.log comes last by name, and last it should be read only when the other says nothing.
         logs = sorted(place.glob("*.log"), reverse=True)
         said = "\n".join(quarters.text_since(path, said_before.get(path, 0)) for path in logs)
@@ -305,7 +282,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], cluster: Path, announce:
             if len(lines) >= 8 and lines[0] == str(process.pid) and lines[7].strip() == "ready":
                 return True
         if not told and time.monotonic() - began > 5:
-            announce("The private database is putting its data in order after an unclean stop; this may take a while.")
+            announce("The private database is still starting: after an unclean stop it puts its data in order first.")
             told = True
         time.sleep(0.01)
     return False

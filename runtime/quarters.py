@@ -19,10 +19,12 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from signal import Signals
+
+from runtime import deathbound
 
 Announce = Callable[[str], None]
 # How a service is told to end: signals, gentle to hard, each with the seconds it is given.
@@ -31,6 +33,11 @@ StopOrders = Sequence[tuple[Signals, float]]
 # Root's lodgings. Not /var/tmp: systemd-tmpfiles removes files there that were not touched for a month, and a
 # database has such files.
 LODGINGS = Path("/var/lib/cityhelm")
+
+PATIENCE_WITH_PREDECESSORS_S = 10.0  # they were told to end when their supervisor died
+
+_LOCK = "lock"  # held by the supervisor
+_MARK = "service"  # held by the service and its children
 
 
 class CannotStart(Exception):  # noqa: N818 - a state of the world, named after it
@@ -197,9 +204,9 @@ def open_log(path: Path, *, keep_bytes: int = 1_000_000) -> int:
 
 
 def text_since(path: Path, since: int) -> str:
-    """What was written to `path` after byte `since`."""
+    """What was written to `path` after byte `since`, or all of it when it has been begun anew."""
     with path.open("rb") as file:
-        file.seek(since)
+        file.seek(since if path.stat().st_size >= since else 0)
         return file.read().decode("utf-8", "replace")
 
 
@@ -216,7 +223,7 @@ def held(place: Path) -> Iterator[None]:
 
     Raises CannotStart naming the process that holds it already.
     """
-    path = place / "lock"
+    path = place / _LOCK
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         _give_to_owner(handle, place)
@@ -245,20 +252,46 @@ def _locked(handle: int) -> bool:
 
 
 def holder(place: Path) -> int | None:
-    """The process that holds `place`; None when nobody does."""
-    try:
-        handle = os.open(place / "lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
+    """The process that holds `place`; None when nobody does, 0 when it has not said yet who it is."""
+    if not _is_locked(place / _LOCK):
         return None
+    text = (place / _LOCK).read_text().strip()
+    return int(text) if text.isdigit() else 0
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        text = os.pread(handle, 32, 0).decode("ascii", "replace").strip()
-        return int(text) if text.isdigit() else 0
+        return True
     else:
-        return None
+        return False
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def throwaway(*, in_memory: bool = True) -> Iterator[Path]:
+    """A directory that everyone may enter, deleted on leaving with whatever was lodged elsewhere for it: for tests.
+
+    In memory where the system has a directory there with room for a few databases (containers give it 64 MB); that
+    one may forbid running programs.
+    """
+    shared = Path("/dev/shm")
+    roomy = shared.is_dir() and os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > 3_000_000_000
+    directory = Path(tempfile.mkdtemp(prefix="cityhelm-test-", dir=shared if in_memory and roomy else None))
+    directory.chmod(0o755)
+    try:
+        yield directory
+    finally:
+        for entry in directory.iterdir():
+            if entry.is_symlink():
+                shutil.rmtree(entry.resolve(), ignore_errors=True)
+        shutil.rmtree(directory)
 
 
 def free_port() -> int:
@@ -268,65 +301,91 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def stop(process: subprocess.Popen[bytes], directory: Path, orders: StopOrders) -> None:
-    """Ends `process`, which works in `directory`, by the first of `orders` that it obeys, and whatever it leaves."""
+def start_service(
+    argv: Sequence[str],
+    place: Path,
+    user: ServiceUser | None,
+    *,
+    at_parents_death: Signals,
+    log: Path,
+    environ: Mapping[str, str],
+    cwd: Path,
+) -> subprocess.Popen[bytes]:
+    """Starts a service that lives at `place`, bound to our life, its output appended to `log`.
+
+    It and all its children inherit a lock on `place`/service, so that the kernel can say whether any of them is left:
+    a pid file may be stale, and /proc does not show root another user's working directory in every container.
+    """
+    with contextlib.ExitStack() as stack:
+        output = open_log(log)
+        stack.callback(os.close, output)
+        mark = os.open(place / _MARK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        stack.callback(os.close, mark)
+        _give_to_owner(mark, place)
+        if not _locked(mark):
+            raise CannotStart(f"a process of the service that lived in {place} is still there: expected none; start again later")
+        process = subprocess.Popen(
+            deathbound.command(argv, at_parents_death=at_parents_death, user=user.ids if user else None),
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environ, cwd=cwd, pass_fds=[mark],
+            start_new_session=True,
+        )  # fmt: skip
+        os.ftruncate(mark, 0)
+        os.pwrite(mark, f"{process.pid} {_born(process.pid)}\n".encode(), 0)
+        return process
+
+
+def is_inhabited(place: Path) -> bool:
+    """Whether any process of a service that was started at `place` is left."""
+    return _is_locked(place / _MARK)
+
+
+def stop_service(process: subprocess.Popen[bytes], place: Path, orders: StopOrders) -> None:
+    """Ends `process` by the first of `orders` that it obeys, and waits for its children."""
     for number, patience_s in orders:
         process.send_signal(number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(patience_s)
             break
-    if not _gone(directory, within_s=5):  # children of a server that was killed notice by themselves, mostly
-        _signal(processes_in(directory), Signals.SIGKILL)
+    _is_deserted(place, within_s=5)  # the children of one that was killed notice by themselves
 
 
-def await_predecessors(directory: Path, what: str, orders: StopOrders, announce: Announce) -> None:
-    """Waits until no process of an earlier run works in `directory`, and orders it to stop when that takes too long.
+def await_predecessors(place: Path, what: str, orders: StopOrders, announce: Announce) -> None:
+    """Waits until no process of an earlier run is left at `place`, and orders it to stop when that takes too long.
 
-    The caller holds the directory, so whoever is still there has lost its supervisor. The working directory decides,
-    and no pid file: the number in a stale one may by now be anybody's. Raises CannotStart when one does not end.
+    The caller holds the place, so whoever is still there has lost its supervisor. Raises CannotStart when it does not end.
     """
-    if _gone(directory, within_s=0):
+    if not is_inhabited(place):
         return
-    announce(f"Waiting for process {processes_in(directory)[0]}, {what} of the last run, to end.")
-    if _gone(directory, within_s=10):
+    pid, born = map(int, (place / _MARK).read_text().split() or (0, 0))
+    announce(f"Waiting for process {pid}, {what} of the last run, to end.")
+    if _is_deserted(place, PATIENCE_WITH_PREDECESSORS_S):
         return
     for number, patience_s in orders:
-        # Only the parent of them all takes a signal as an order for the service; force is for all.
-        left = processes_in(directory)
-        _signal(left if number is Signals.SIGKILL else left[:1], number)
-        if _gone(directory, patience_s):
+        if pid and _born(pid) == born:  # by now the number may be anybody's
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        if _is_deserted(place, patience_s):
             return
     raise CannotStart(
-        f"process {processes_in(directory)[0]}, {what} of an earlier run, does not end and holds {directory}: expected "
-        "it gone after SIGKILL; see what it waits for (a disk that does not answer?) and start again"
+        f"process {pid}, {what} of an earlier run, or a child of it does not end and holds {place}: expected it gone after "
+        "SIGKILL; see what it waits for (a disk that does not answer?) and start again"
     )
 
 
-def processes_in(directory: Path) -> list[int]:
-    """The processes whose working directory is `directory`, parents before their children; those we may not look
-    at are left out.
-    """
-    parents = {}
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):  # gone meanwhile, or another user's
-                if Path(f"/proc/{entry.name}/cwd").readlink() == directory:
-                    # Field 4, counted after the name, which may contain anything: proc(5).
-                    status = Path(f"/proc/{entry.name}/stat").read_text().rpartition(")")[2]
-                    parents[int(entry.name)] = int(status.split()[1])
-    return sorted(parents, key=lambda pid: (parents[pid] in parents, pid))
-
-
-def _gone(directory: Path, within_s: float) -> bool:
+def _is_deserted(place: Path, within_s: float) -> bool:
     deadline = time.monotonic() + within_s
-    while processes_in(directory):
+    while is_inhabited(place):
         if time.monotonic() >= deadline:
             return False
         time.sleep(0.02)
     return True
 
 
-def _signal(pids: list[int], number: Signals) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
+def _born(pid: int) -> int:
+    """When a process began, in clock ticks since boot; 0: there is none. Field 22 of /proc/PID/stat, counted after the
+    name, which may contain anything: proc(5).
+    """
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except OSError:
+        return 0

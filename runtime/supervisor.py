@@ -113,7 +113,7 @@ def supervise(
 
     0: stopped by SIGINT, SIGTERM or SIGHUP. 1: a process died too often, or `fault` (asked at least twice a second) has
     something to say. 2: a process was given bad input (its own exit code 2), which no restart mends.
-    `on_ready` is called once, when `is_ready` (asked in a thread of its own) says so. A second SIGINT skips the
+    `on_ready` is called once, when `is_ready` (asked in a thread of its own) says so. SIGINT while it stops skips the
     wait for processes that take their time. Must be called in the main thread.
     """
     return _Supervision(environ, announce, on_ready, fault, command, out or sys.stdout, patience).run(processes, is_ready)
@@ -183,7 +183,7 @@ class _Supervision:
                 self.on_ready()
             starts = [child.start_at for child in children if child.start_at is not None]
             self._listen(min([0.5, *(max(0.0, start - time.monotonic()) for start in starts)]))
-        self.announce(f"{self.orders[0].name}: stopping; once more makes it quicker.")
+        self.announce(f"{self.orders[0].name}: stopping; Ctrl-C makes it quicker.")
         return 0
 
     def _start(self, child: _Child) -> None:
@@ -240,10 +240,10 @@ class _Supervision:
     def _stop(self, children: list[_Child]) -> None:
         running = [child for child in children if child.popen is not None]
         for child in running:
-            if child.popen is not None:
-                child.popen.terminate()  # it alone: how its own helpers end is its business
+            assert child.popen is not None
+            child.popen.terminate()  # it alone: how its own helpers end is its business
         deadline = time.monotonic() + self.patience.grace_s
-        while running and time.monotonic() < deadline and self.orders.count(signal.SIGINT) < 2:
+        while running and time.monotonic() < deadline and signal.SIGINT not in self.orders[1:]:
             self._listen(0.1)
             running = [child for child in running if self._bury(child) is None]
         for child in running:

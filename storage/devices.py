@@ -62,16 +62,17 @@ class Registry:
         if not newest:
             return
         with conn.cursor() as cur:
-            cur.executemany(_UPSERT_BIRTH, [_birth_row(birth) for birth in newest.values()])
+            cur.executemany(_UPSERT_BIRTH, [_birth_row(birth) for birth in newest.values()], returning=True)
+            counted = [newest[row[0]] for result in cur.results() for row in result]
             cur.executemany(
                 _UPSERT_DATASTREAM,
                 [
                     (birth.device_id, spec.name, "", _district(birth.device_id), spec.unit, spec.low, spec.high)
-                    for birth in newest.values()
+                    for birth in counted
                     for spec in birth.properties
                 ],
             )
-            cur.executemany(_UPSERT_UNIT, [_unit_row(b) for b in newest.values() if b.type_name == SensorKind.UNIT.type_name])
+            cur.executemany(_UPSERT_UNIT, [_unit_row(b) for b in counted if b.type_name == SensorKind.UNIT.type_name])
         self._devices.update(newest)
         self._remember(conn, "WHERE datastream.device_id = ANY(%s)", (list(newest),))
 
@@ -123,11 +124,8 @@ def write_states(conn: Connection, states: list[DeviceStateReport]) -> list[Devi
     """Stores online / offline reports and the newest of each device; returns those not stored before."""
     stored = []
     for report in states:
-        row = conn.execute(
-            "INSERT INTO device_state (device_id, phenomenon_time, received_time, state) VALUES (%s, %s, %s, %s) "
-            "ON CONFLICT DO NOTHING RETURNING 1",
-            (report.device_id, report.phenomenon_time, report.received_time, report.state),
-        ).fetchone()
+        said = {"device": report.device_id, "at": report.phenomenon_time, "received": report.received_time, "state": report.state}
+        row = conn.execute(_INSERT_STATE, said).fetchone()
         if row is None:
             continue
         stored.append(report)
@@ -187,6 +185,16 @@ ON CONFLICT (device_id) DO UPDATE SET
     crs_origin = excluded.crs_origin, interval_s = excluded.interval_s, mode = excluded.mode,
     birth_time = excluded.birth_time, attributes = excluded.attributes
 WHERE coalesce(device.birth_time, '-infinity') <= excluded.birth_time
+RETURNING device_id
+"""
+
+# The same report delivered twice has another time of receipt: it is known by what it says.
+_INSERT_STATE = """
+INSERT INTO device_state (device_id, phenomenon_time, received_time, state)
+SELECT %(device)s, %(at)s, %(received)s, %(state)s
+WHERE NOT EXISTS (SELECT FROM device_state old WHERE old.device_id = %(device)s AND old.phenomenon_time = %(at)s
+                  AND old.state = %(state)s)
+ON CONFLICT DO NOTHING RETURNING 1
 """
 
 _INSERT_DATASTREAM = """

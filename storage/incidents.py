@@ -21,13 +21,17 @@ from storage.ledger import LedgerCounts
 
 
 def write_incidents(conn: Connection, reports: Sequence[IncidentReport], ledger: LedgerCounts) -> None:
-    """Stores newly reported incidents with their first state; one reported before is a duplicate."""
+    """Stores newly reported incidents with their first state; one reported before is a duplicate.
+
+    What has reached us has happened: a reporter's clock that runs ahead does not put an incident into the future.
+    """
     stored = []
     for r in reports:
+        reported_at = min(r.phenomenon_time, r.received_time)
         row = conn.execute(
             "INSERT INTO incident (incident_id, device_id, hazard_class, lon, lat, crs_origin, channel, reported_at, "
             "received_time) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING 1",
-            (r.incident_id, r.device_id, r.hazard_class, r.lon, r.lat, r.crs_origin, r.channel, r.phenomenon_time,
+            (r.incident_id, r.device_id, r.hazard_class, r.lon, r.lat, r.crs_origin, r.channel, reported_at,
              r.received_time),
         ).fetchone()  # fmt: skip
         if row is None:
@@ -35,7 +39,7 @@ def write_incidents(conn: Connection, reports: Sequence[IncidentReport], ledger:
         stored.append((r.device_id, r.phenomenon_time))
         set_state(
             conn, r.incident_id, IncidentState.REPORTED, r.grade, ResponseLevel.NONE,
-            valid_from=r.phenomenon_time, recorded_at=r.received_time, actor=None,
+            valid_from=reported_at, recorded_at=r.received_time, actor=None,
         )  # fmt: skip
         if r.text:
             conn.execute(

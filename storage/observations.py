@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.moments import Moment
-from domain.observations import LATE_FLOOR_S, USABLE_QUALITY_CODES, Quality, Reading
+from domain.observations import FUTURE_TOLERANCE, LATE_FLOOR_S, USABLE_QUALITY_CODES, Quality, Reading
 from storage.connection import Connection
 from storage.devices import Registry
 from storage.ledger import LedgerCounts, LedgerKey, hour_of
@@ -55,8 +55,8 @@ def write_readings(conn: Connection, registry: Registry, readings: Sequence[Read
             for row in rows:
                 copy.write_row(row)
         cur.execute(_STORE_INCOMING)
-        for row in corrections:
-            _correct(conn, row)
+        for step, row in enumerate(corrections, start=1):
+            _correct(conn, row, step)
         cur.execute(_UPDATE_LATEST)
         cur.execute(_MARK_HOURS)
         kept = {(row[0], row[1]): row[2:] for row in cur.execute(_COUNT_STORED, (LATE_FLOOR_S,)).fetchall()}
@@ -69,8 +69,11 @@ def write_readings(conn: Connection, registry: Registry, readings: Sequence[Read
         ledger.count("duplicate", *key, n=n - stored - corrected)
 
 
-def _correct(conn: Connection, row: _Row) -> None:
-    """Puts a correction in place of the stored value and keeps the old one with the span in which it was believed."""
+def _correct(conn: Connection, row: _Row, step: int) -> None:
+    """Puts a correction in place of the stored value and keeps the old one with the span in which it was believed.
+
+    Corrections of one value in one message arrive at one time: the last counts, those between were never believed.
+    """
     datastream_id, phenomenon_time, received_time, value, quality, seq = row
     found = conn.execute(
         "SELECT received_time, value, quality FROM observation WHERE datastream_id = %s AND phenomenon_time = %s FOR UPDATE",
@@ -87,7 +90,7 @@ def _correct(conn: Connection, row: _Row) -> None:
     else:
         conn.execute(
             "INSERT INTO observation_superseded (datastream_id, phenomenon_time, received_time, superseded_at, value, quality) "
-            "VALUES (%s, %s, %s, %s, %s, %s)",
+            "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
             (datastream_id, phenomenon_time, found[0], received_time, found[1], found[2]),
         )
         conn.execute(
@@ -96,9 +99,9 @@ def _correct(conn: Connection, row: _Row) -> None:
             (received_time, value, quality, seq, datastream_id, phenomenon_time),
         )
     conn.execute(
-        "INSERT INTO stored (datastream_id, phenomenon_time, received_time, value, quality, is_correction) "
-        "VALUES (%s, %s, %s, %s, %s, %s)",
-        (datastream_id, phenomenon_time, received_time, value, quality, found is not None),
+        "INSERT INTO stored (datastream_id, phenomenon_time, received_time, value, quality, is_correction, step) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        (datastream_id, phenomenon_time, received_time, value, quality, found is not None, step),
     )
 
 
@@ -148,7 +151,7 @@ class Value:
 def list_values(conn: Connection, moment: Moment) -> list[Value]:
     """The latest measured value of every datastream at the moment; datastreams that never spoke are absent."""
     query = _LATEST_LIVE if moment.is_live else _LATEST_AS_KNOWN
-    parameters = {"at": moment.at, "known_at": moment.known_at}
+    parameters = {"at": moment.at, "horizon": moment.at + FUTURE_TOLERANCE, "known_at": moment.known_at}
     return [Value(row[0], row[1], row[2], row[3], Quality.from_code(row[4])) for row in conn.execute(query, parameters)]
 
 
@@ -169,7 +172,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS stored (
     datastream_id integer, phenomenon_time timestamptz, received_time timestamptz,
-    value double precision, quality smallint, is_correction boolean DEFAULT false
+    value double precision, quality smallint, is_correction boolean DEFAULT false, step integer DEFAULT 0
 ) ON COMMIT DELETE ROWS;
 """
 
@@ -190,7 +193,7 @@ INSERT INTO stored (datastream_id, phenomenon_time, received_time, value, qualit
 _UPDATE_LATEST = """
 INSERT INTO latest (datastream_id, phenomenon_time, received_time, value, quality)
 SELECT DISTINCT ON (datastream_id) datastream_id, phenomenon_time, received_time, value, quality
-FROM stored ORDER BY datastream_id, phenomenon_time DESC, is_correction DESC, received_time DESC
+FROM stored ORDER BY datastream_id, phenomenon_time DESC, step DESC
 ON CONFLICT (datastream_id) DO UPDATE SET
     phenomenon_time = excluded.phenomenon_time, received_time = excluded.received_time,
     value = excluded.value, quality = excluded.quality
@@ -234,7 +237,8 @@ GROUP BY 1, 2
 
 _LATEST_LIVE = "SELECT datastream_id, phenomenon_time, received_time, value, quality FROM latest"
 
-# A week back is enough to tell silent from stale; what is older than that shows as never seen.
+# A week back is enough to tell silent from stale; what is older than that shows as never seen. What has reached us was
+# measured, even where the device's clock runs ahead of ours.
 _LATEST_AS_KNOWN = """
 SELECT datastream.datastream_id, newest.*
 FROM datastream
@@ -242,13 +246,15 @@ CROSS JOIN LATERAL (
     SELECT phenomenon_time, received_time, value, quality FROM (
         (SELECT phenomenon_time, received_time, value, quality FROM observation
          WHERE observation.datastream_id = datastream.datastream_id AND received_time <= %(known_at)s
-           AND phenomenon_time <= %(at)s AND phenomenon_time > %(at)s - interval '7 days'
+           AND least(phenomenon_time, received_time) <= %(at)s
+           AND phenomenon_time <= %(horizon)s AND phenomenon_time > %(at)s - interval '7 days'
          ORDER BY phenomenon_time DESC LIMIT 1)
         UNION ALL
         (SELECT phenomenon_time, received_time, value, quality FROM observation_superseded
          WHERE observation_superseded.datastream_id = datastream.datastream_id AND received_time <= %(known_at)s
            AND superseded_at > %(known_at)s
-           AND phenomenon_time <= %(at)s AND phenomenon_time > %(at)s - interval '7 days'
+           AND least(phenomenon_time, received_time) <= %(at)s
+           AND phenomenon_time <= %(horizon)s AND phenomenon_time > %(at)s - interval '7 days'
          ORDER BY phenomenon_time DESC LIMIT 1)
     ) candidates
     ORDER BY phenomenon_time DESC LIMIT 1

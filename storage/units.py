@@ -88,23 +88,22 @@ def _select(
 ) -> list[Unit]:
     position = _POSITION_LIVE if moment.is_live else _POSITION_AS_KNOWN
     query = f"{_SELECT_UNITS.format(position=position)} {condition} ORDER BY unit.unit_id"
-    at = moment.at + FUTURE_TOLERANCE if moment.is_live else moment.at  # a unit's clock may run ahead of ours
-    parameters = {**parameters, "at": at, "known_at": moment.known_at, "exercise": exercise_id}
+    said = {"at": moment.at, "horizon": moment.at + FUTURE_TOLERANCE, "known_at": moment.known_at, "exercise": exercise_id}
     return [
         Unit(
             unit_id=row[0], device_id=row[1], kind=row[2], name_zh=row[3], name_en=row[4], capabilities=tuple(row[5]),
             status=UnitStatus.known(row[6]) or UnitStatus.OUT_OF_SERVICE, status_since=row[7], order_id=row[8],
             lon=row[9], lat=row[10], position_time=row[11], speed_kmh=row[12], heading_deg=row[13],
         )
-        for row in conn.execute(query, parameters)
+        for row in conn.execute(query, {**parameters, **said})
     ]  # fmt: skip
 
 
-# A report about an order is never older than the order, however slow the unit's clock is. The same report delivered twice
-# has another time of receipt: it is known by what it says.
+# A report is never younger than its receipt, however fast the unit's clock is, and one about an order never older than the
+# order, however slow. The same report delivered twice has another time of receipt: it is known by what it says.
 _STORE_STATUS = """
 WITH said AS (
-    SELECT greatest(%(at)s, (SELECT issued_at FROM dispatch_order WHERE order_id = %(order)s)) AS valid_from
+    SELECT greatest(least(%(at)s, %(recorded)s), (SELECT issued_at FROM dispatch_order WHERE order_id = %(order)s)) AS valid_from
 )
 INSERT INTO unit_status (unit_id, valid_from, recorded_at, status, order_id, source)
 SELECT %(unit)s, said.valid_from, %(recorded)s, %(status)s, %(order)s, 'unit' FROM said
@@ -151,9 +150,11 @@ _POSITION_LIVE = """LATERAL (
     SELECT lon, lat, phenomenon_time, speed_kmh, heading_deg FROM unit_latest WHERE unit_latest.unit_id = unit.unit_id
 ) place"""
 
+# What has reached us was measured, even where the unit's clock runs ahead of ours.
 _POSITION_AS_KNOWN = """LATERAL (
     SELECT lon, lat, phenomenon_time, speed_kmh, heading_deg FROM unit_position
-    WHERE unit_position.unit_id = unit.unit_id AND phenomenon_time <= %(at)s AND received_time <= %(known_at)s
-      AND phenomenon_time > %(at)s - interval '1 day'
+    WHERE unit_position.unit_id = unit.unit_id AND received_time <= %(known_at)s
+      AND least(phenomenon_time, received_time) <= %(at)s
+      AND phenomenon_time <= %(horizon)s AND phenomenon_time > %(at)s - interval '1 day'
     ORDER BY phenomenon_time DESC LIMIT 1
 ) place"""

@@ -156,6 +156,59 @@ def _inset(faces: np.ndarray, network: Network) -> np.ndarray:
     return shapely.simplify(inner, 1.0)
 
 
+@dataclass(frozen=True)
+class Lots:
+    """How ground of one use is built over: footprint (m, along × across the block), pitch, share of lots left empty."""
+
+    footprint_m: tuple[float, float]
+    pitch_m: tuple[float, float]
+    empty: float
+
+
+#: Slabs in rows, blocks of shops and offices, sheds. Customary Chinese proportions: slabs about 50 m by 14 m.
+LOTS = {
+    "residential": Lots((50.0, 14.0), (66.0, 38.0), 0.16),
+    "commercial": Lots((44.0, 36.0), (62.0, 54.0), 0.14),
+    "industrial": Lots((96.0, 42.0), (124.0, 66.0), 0.30),
+}
+
+
+def buildings(rng: np.random.Generator, uses: Sequence[Block]) -> tuple[np.ndarray, np.ndarray]:
+    """Footprints (polygons) and floors: each block filled with rows of lots along its longer side."""
+    shapes, floors = [], []
+    for use, lots in LOTS.items():
+        ground = np.array([b.area for b in uses if b.use == use and b.urban > 0.3], dtype=object)
+        urban = np.array([b.urban for b in uses if b.use == use and b.urban > 0.3])
+        if not len(ground):
+            continue
+        corners = shapely.get_coordinates(shapely.oriented_envelope(ground)).reshape(len(ground), 5, 2)
+        side_a, side_b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 1]
+        swap = np.hypot(*side_a.T) < np.hypot(*side_b.T)
+        along, across = np.where(swap[:, None], side_b, side_a), np.where(swap[:, None], side_a, side_b)
+        long_m, wide_m = np.hypot(*along.T), np.hypot(*across.T)
+        along, across = along / long_m[:, None], across / wide_m[:, None]
+        columns, rows = (long_m // lots.pitch_m[0]).astype(int), (wide_m // lots.pitch_m[1]).astype(int)
+        count = columns * rows
+        block = np.repeat(np.arange(len(ground)), count)
+        nth = np.arange(len(block)) - np.repeat(np.cumsum(count) - count, count)
+        u = (nth % columns[block] + 0.5) / columns[block] * long_m[block]
+        v = (nth // columns[block] + 0.5) / rows[block] * wide_m[block]
+        middle = corners.mean(axis=1, where=np.array([True] * 4 + [False])[None, :, None])[block]
+        middle = middle + (u - long_m[block] / 2)[:, None] * along[block] + (v - wide_m[block] / 2)[:, None] * across[block]
+        half = np.array(lots.footprint_m) / 2 * rng.uniform(0.72, 1.06, (len(block), 2))
+        square = rng.random(len(block)) < 0.12 * (use == "residential")  # a tower among the slabs
+        half[square] = 13.0
+        a, c = half[:, :1] * along[block], half[:, 1:] * across[block]
+        boxes = shapely.polygons(np.stack([middle - a - c, middle + a - c, middle + a + c, middle - a + c], axis=1))
+        shapely.prepare(ground)
+        standing = shapely.contains(ground[block], boxes) & (rng.random(len(block)) > lots.empty)
+        shapes.append(boxes[standing])
+        level = {"residential": 6, "commercial": 8, "industrial": 2}[use]
+        height = level + np.where(use == "industrial", 1, 26) * (urban[block] ** 2) * rng.random(len(block)) ** 1.5 + 14 * square
+        floors.append((np.round(height[standing] / 3) * 3).clip(3, 30).astype(int))
+    return np.concatenate(shapes), np.concatenate(floors)
+
+
 def greenway(terrain: Terrain, fabric: Fabric) -> BaseGeometry:
     """The planted bank along river, lakes and streams inside the city."""
     fresh = shapely.union_all([w.area for w in terrain.waters if w.kind != "sea"])

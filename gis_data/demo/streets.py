@@ -324,12 +324,28 @@ class Drafter:
 
 
 def expressways(rng: np.random.Generator) -> list[Road]:
-    """The expressways of the plan, smoothed; an end that meets another is left exactly where the plan puts it."""
+    """The expressways of the plan, smoothed; an end that the plan lays beside another expressway is joined to it."""
+    lines = [
+        wander(rng, spline(np.asarray(points) * 1000, 60.0, closed), 40.0, 4200.0) for _, _, closed, points in plan.EXPRESSWAYS
+    ]
+    shapes = [shapely.LineString(line) for line in lines]
     roads = []
-    for name_zh, name_en, closed, points in plan.EXPRESSWAYS:
-        line = spline(np.asarray(points) * 1000, 60.0, closed)
-        roads.append(Road("expressway", wander(rng, line, 40.0, 4200.0), name_zh, name_en))
+    for k, (name_zh, name_en, closed, _) in enumerate(plan.EXPRESSWAYS):
+        others = shapely.union_all([shape for j, shape in enumerate(shapes) if j != k])
+        line = lines[k] if closed else _joined(_joined(lines[k], others)[::-1], others)[::-1]
+        roads.append(Road("expressway", line, name_zh, name_en))
     return roads
+
+
+def _joined(line: np.ndarray, others: BaseGeometry, reach_m: float = 1100.0) -> np.ndarray:
+    """The line with its first end led across the nearest of the others, if one is within reach."""
+    end = shapely.Point(line[0])
+    target = shapely.get_coordinates(shapely.shortest_line(end, others))[1]
+    gap = target - line[0]
+    distance = float(np.hypot(*gap))
+    if not 1.0 < distance < reach_m:
+        return line
+    return np.vstack([target + gap / distance * 40.0, line[np.hypot(*(line - target).T) > 0.6 * distance]])
 
 
 def country_roads(rng: np.random.Generator, terrain: Terrain) -> list[Road]:

@@ -234,7 +234,7 @@ def grow(rng: np.random.Generator) -> Terrain:
     seaward = np.radians(SEAWARD_DEG)
     inland = COAST_M - (x * np.cos(seaward) + y * np.sin(seaward))
     far = smoothstep(14e3, 40e3, np.hypot(x, y))
-    inland = inland + (1500 + 2600 * far) * noise(rng, grid, 15e3, octaves=2) + 760 * noise(rng, grid, 4.6e3, octaves=4)
+    inland = inland + (1500 + 2600 * far) * noise(rng, grid, 15e3, octaves=2) + 980 * noise(rng, grid, 5.2e3, octaves=4)
     inland -= 3600 * np.exp(-((x - 12.4e3) ** 2 + (y + 8.2e3) ** 2) / (2 * 2900.0**2))
     for quarter in plan.QUARTERS:
         east, north = (1000 * k for k in quarter.at_km)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pwd
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
 from runtime import quarters
-from runtime.embedded_postgres import memory_directory, private_postgres
+from runtime.embedded_postgres import private_postgres
 from runtime.quarters import ServiceUser
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +25,7 @@ IS_ROOT = os.geteuid() == 0
 @pytest.fixture(autouse=True)
 def lodgings(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Root's lodgings for services whose home is private, deleted afterwards."""
-    with _everyones_directory() as directory:
+    with quarters.throwaway(in_memory=False) as directory:
         monkeypatch.setattr(quarters, "LODGINGS", directory)
         yield directory
 
@@ -35,14 +33,14 @@ def lodgings(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A directory that an unprivileged user can reach; pytest's own are private."""
-    with _everyones_directory(memory_directory()) as directory:
+    with quarters.throwaway() as directory:
         yield directory
 
 
 @pytest.fixture(scope="session")
 def made_once() -> Iterator[Path]:
     """The data directory of a stopped private database, to be copied."""
-    with _everyones_directory(memory_directory()) as directory:
+    with quarters.throwaway() as directory:
         with private_postgres(directory / "postgres", fast=True):
             pass
         yield directory / "postgres"
@@ -57,16 +55,6 @@ def place(home: Path, made_once: Path) -> Path:
 def copied(made: Path, place: Path) -> Path:
     subprocess.run(["cp", "-a", made, place], check=True)
     return place
-
-
-@contextlib.contextmanager
-def _everyones_directory(below: str | None = None) -> Iterator[Path]:
-    directory = Path(tempfile.mkdtemp(prefix="cityhelm-test-", dir=below))
-    directory.chmod(0o755)
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory)
 
 
 @pytest.fixture
@@ -125,3 +113,8 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except FileNotFoundError:
         return False
+
+
+def family(pid: int) -> list[int]:
+    """A process and everything that it has started, directly or not."""
+    return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]

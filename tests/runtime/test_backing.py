@@ -17,7 +17,7 @@ from runtime.embedded_broker import find_mosquitto, greet
 from runtime.quarters import CannotStart
 from runtime.settings import Settings, load_settings
 from storage.connection import connect
-from tests.runtime.conftest import ROOT, copied, wait_until
+from tests.runtime.conftest import ROOT, copied, family, is_alive, wait_until
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_other_commands_find_the_private_services_while_they_run(settings: Setti
 
 def test_a_private_service_that_ends_by_itself_is_a_fault(settings: Settings, told: list[str]) -> None:
     with backing(settings, announce=told.append) as standing:
-        os.kill(quarters.processes_in(settings.home / "postgres/cluster")[0], 9)
+        os.kill(int((settings.home / "postgres/cluster/postmaster.pid").read_text().split()[0]), 9)
         assert wait_until(standing.fault)
         assert "the private database in" in (standing.fault() or "")
         assert "signal 9" in (standing.fault() or "")
@@ -118,14 +118,15 @@ with backing(load_settings({{"CITYHELM_HOME": {str(settings.home)!r}}}), announc
     assert supervisor.stdout is not None
     assert supervisor.stdout.readline() == b"standing\n"
     assert find_running(settings) is not None
+    everybody = family(supervisor.pid)
+    assert len(everybody) > 6, "PostgreSQL with its helpers, and the broker"
     supervisor.kill()
     supervisor.wait()
     supervisor.stdout.close()
     assert find_running(settings) is None, "a note of the dead is not believed"
     with backing(settings, announce=told.append) as standing, connect(standing.database_url) as conn:
         assert conn.execute("select body from note").fetchone() == ("kept",)
-    for place in ("postgres/cluster", "mosquitto", "amqtt"):
-        assert quarters.processes_in(settings.home / place) == []
+    assert not any(is_alive(pid) for pid in everybody)
 
 
 def test_a_home_that_cannot_be_made_is_refused_with_the_cure(home: Path, settings: Settings, told: list[str]) -> None:

@@ -19,9 +19,9 @@ from paho.mqtt.properties import Properties
 
 from iot.mqtt import BrokerUnreachable, parse_address
 from runtime import embedded_broker, quarters
-from runtime.embedded_broker import find_mosquitto, greet, mosquitto_hash, private_broker
+from runtime.embedded_broker import find_mosquitto, greet, mosquitto_hash, private_broker, throwaway_broker
 from runtime.quarters import CannotStart
-from tests.runtime.conftest import ROOT, wait_until
+from tests.runtime.conftest import ROOT, family, is_alive, wait_until
 
 MOSQUITTO = find_mosquitto()
 with_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed on this machine")
@@ -131,18 +131,19 @@ with private_broker(Path({str(place)!r}), mosquitto={f"Path({str(mosquitto)!r})"
     supervisor = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert supervisor.stdout is not None
     url = supervisor.stdout.readline().strip()
-    assert quarters.processes_in(place)
+    everybody = family(supervisor.pid)
+    assert len(everybody) == 2
     if mosquitto:
         _subscribe_and_leave(url)
         _publish(url, 5, "for later")
     supervisor.kill()
     supervisor.wait()
     supervisor.stdout.close()
-    assert wait_until(lambda: not quarters.processes_in(place))
+    assert wait_until(lambda: not any(is_alive(pid) for pid in everybody))
     with private_broker(place, mosquitto=mosquitto) as broker, _client(broker.url, broker.protocol, "ingest") as (_, got):
         if mosquitto:
             assert wait_until(lambda: got == ["for later"])
-    assert quarters.processes_in(place) == []
+    assert not quarters.is_inhabited(place)
 
 
 def _subscribe_and_leave(url: str) -> None:
@@ -215,3 +216,9 @@ def test_a_password_is_hashed_as_mosquitto_passwd_does_it() -> None:
 def test_a_broker_that_is_not_there_is_said_to_be_unreachable() -> None:
     with pytest.raises(BrokerUnreachable, match="Connection refused"):
         greet(parse_address(f"mqtt://127.0.0.1:{quarters.free_port()}"), 2)
+
+
+def test_a_throwaway_answers_and_ends() -> None:
+    with throwaway_broker() as broker:
+        greet(parse_address(broker.url, broker.protocol), 5)
+    assert broker.process.returncode is not None

@@ -13,7 +13,7 @@ import pytest
 
 from runtime import deathbound, quarters
 from runtime.quarters import CannotStart, ServiceUser, held, holder, service_user, settle
-from tests.runtime.conftest import IS_ROOT, ROOT, wait_until
+from tests.runtime.conftest import IS_ROOT, ROOT, is_alive, wait_until
 
 as_root = pytest.mark.skipif(not IS_ROOT, reason="only root gives directories to other users")
 as_ordinary_user = pytest.mark.skipif(IS_ROOT, reason="root may write anywhere")
@@ -133,37 +133,77 @@ def test_a_log_that_has_grown_begins_anew_and_the_old_one_is_kept(home: Path) ->
     assert (home / "broker.log.1").stat().st_size == 2000
 
 
-def test_one_who_worked_here_before_is_waited_for_and_then_told_to_go(home: Path, told: list[str]) -> None:
-    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1)"], cwd=home)
-    assert wait_until(lambda: quarters.processes_in(home) == [other.pid])
-    waiting = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE, cwd="/")
+def _start(place: Path, argv: list[str]) -> subprocess.Popen[bytes]:
+    place.mkdir()
+    return quarters.start_service(
+        argv, place, None, at_parents_death=Signals.SIGTERM, log=place / "log", environ=os.environ, cwd=place
+    )
+
+
+def test_as_long_as_a_child_of_a_service_is_left_its_place_is_inhabited(home: Path) -> None:
+    place = home / "a"
+    parent = _start(place, ["sh", "-c", "sleep 0.5 & echo $! > child; exit"])
+    parent.wait()
+    assert quarters.is_inhabited(place)
+    assert wait_until(lambda: not quarters.is_inhabited(place))
+
+
+def test_one_who_lived_here_before_is_waited_for_and_strangers_are_left_alone(home: Path, told: list[str]) -> None:
+    other = _start(home / "a", ["sleep", "0.5"])
+    elsewhere = _start(home / "b", ["sleep", "100"])
     try:
-        quarters.await_predecessors(home, "the last one", (), told.append)
-        assert quarters.processes_in(home) in ([], [other.pid])  # at most the zombie that we still have to collect
+        quarters.await_predecessors(home / "a", "the last one", [(Signals.SIGKILL, 1)], told.append)
         assert told == [f"Waiting for process {other.pid}, the last one of the last run, to end."]
-        assert waiting.poll() is None, "those who work elsewhere are left alone"
+        assert other.wait() == 0, "not hastened"
+        assert elsewhere.poll() is None
     finally:
-        other.wait()
-        waiting.communicate()
+        quarters.stop_service(elsewhere, home / "b", [(Signals.SIGTERM, 5)])
 
 
-def test_a_deathbound_process_goes_when_its_parent_is_killed(home: Path) -> None:
-    code = f"""
-import subprocess, sys
+def test_one_who_lived_here_before_and_does_not_go_is_told_more_and_more_clearly(
+    home: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = _start(home / "a", ["sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 0.1; done"])
+    assert wait_until(lambda: "deaf" in (home / "a/log").read_text())
+    orders = [(Signals.SIGTERM, 0.2), (Signals.SIGKILL, 5.0)]
+    monkeypatch.setattr(quarters, "PATIENCE_WITH_PREDECESSORS_S", 0.1)
+    quarters.await_predecessors(home / "a", "the last one", orders, told.append)
+    assert other.wait() == -Signals.SIGKILL
+
+
+def test_a_number_that_has_become_somebody_elses_is_sent_no_signal(
+    home: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = _start(home / "a", ["sleep", "100"])
+    stranger = _start(home / "b", ["sleep", "100"])
+    monkeypatch.setattr(quarters, "PATIENCE_WITH_PREDECESSORS_S", 0.1)
+    try:
+        (home / "a/service").write_text(f"{stranger.pid} 1\n")  # not when the stranger was born
+        with pytest.raises(CannotStart, match="does not end and holds"):
+            quarters.await_predecessors(home / "a", "the last one", [(Signals.SIGKILL, 0.1)], told.append)
+        assert stranger.poll() is None
+    finally:
+        for place, process in (("a", other), ("b", stranger)):
+            quarters.stop_service(process, home / place, [(Signals.SIGTERM, 5)])
+
+
+def test_a_deathbound_process_goes_when_its_parent_is_killed() -> None:
+    code = """
+import subprocess
 from signal import SIGTERM
 from runtime import deathbound
-child = subprocess.Popen(deathbound.command(["sleep", "100"], at_parents_death=SIGTERM), cwd={str(home)!r})
+child = subprocess.Popen(deathbound.command(["sleep", "100"], at_parents_death=SIGTERM))
 print(child.pid, flush=True)
 child.wait()
 """
     parent = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE)
     assert parent.stdout is not None
-    parent.stdout.readline()
-    assert wait_until(lambda: quarters.processes_in(home))
+    child = int(parent.stdout.readline())
+    assert wait_until(lambda: b"python" not in Path(f"/proc/{child}/cmdline").read_bytes()), "it has become sleep"
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    assert wait_until(lambda: not quarters.processes_in(home))
+    assert wait_until(lambda: not is_alive(child))
 
 
 def test_a_deathbound_process_whose_parent_is_already_gone_does_not_start() -> None:

@@ -107,7 +107,7 @@ def test_told_to_stop_it_stops_all_and_returns_0(number: signal.Signals, told: l
     assert time.monotonic() - began < 5, "nobody waits for those who listen"
     assert len(out.pids()) == 2
     assert not any(is_alive(pid) for pid in out.pids())
-    assert told == [f"{number.name}: stopping; once more makes it quicker."]
+    assert told == [f"{number.name}: stopping; Ctrl-C makes it quicker."]
     assert signal.getsignal(number) == before
 
 
@@ -119,10 +119,11 @@ def test_those_who_do_not_listen_are_ended_by_force_with_all_they_started(told: 
     assert "deaf does not stop: it is ended by force." in told
 
 
-def test_a_second_ctrl_c_hastens(told: list[str]) -> None:
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_while_stopping_hastens(first: signal.Signals, told: list[str]) -> None:
     out = _Out()
     began = time.monotonic()
-    hurried = _once_heard(out, signal.SIGINT, signal.SIGINT)
+    hurried = _once_heard(out, first, signal.SIGINT)
     assert _supervise({"deaf": DEAF}, told, out, is_ready=hurried, patience=Patience(grace_s=60)) == 0
     assert time.monotonic() - began < 10
 

@@ -1,0 +1,104 @@
+"""Acts: what people may do on a screen, as a table of action → function, and the answer they get, in both languages.
+
+Screens and the open interface come here; the right is checked, and the act audited, inside the package that acts.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import alerts.acts
+import dispatch.orders
+from dashboard.database import Database, OutcomeUnknown
+from domain.refusals import Refused
+from domain.rights import Action, Actor
+from layouts.words import CATALOGUE
+from storage.connection import Connection, DatabaseUnreachable
+
+log = logging.getLogger(__name__)
+
+Request = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What an act needs beside the request: who, when, and the policy of the place."""
+
+    actor: Actor
+    now: datetime
+    zone: ZoneInfo
+    order_expiry_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a request. `outcome` is done, refused, failed or unknown; `zh` and `en` are the sentence to show."""
+
+    outcome: str
+    code: str
+    zh: str
+    en: str
+    object_id: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def http_status(self) -> int:
+        return {"done": 200, "refused": 409, "failed": 503, "unknown": 503, "malformed": 422}[self.outcome]
+
+
+def _issue_order(conn: Connection, request: Request, at: Circumstances) -> Answer:
+    order = dispatch.orders.issue(
+        conn, request["incident"], request["unit"], at.actor, at.now, zone=at.zone, order_expiry_s=at.order_expiry_s
+    )
+    return _said("done", "answer.order", order.order_id, unit=order.unit_id, incident=order.incident_id, order=order.order_id)
+
+
+def _acknowledge_warning(conn: Connection, request: Request, at: Circumstances) -> Answer:
+    alerts.acts.acknowledge(conn, request["warning"], at.actor, at.now)
+    return _said("done", "answer.acknowledged", request["warning"])
+
+
+ACTS: dict[Action, tuple[tuple[str, ...], Callable[[Connection, Request, Circumstances], Answer]]] = {
+    Action.ISSUE_ORDER: (("incident", "unit"), _issue_order),
+    Action.ACKNOWLEDGE_WARNING: (("warning",), _acknowledge_warning),
+}
+"""Action → the fields its request must name, and who does it."""
+
+
+async def perform(
+    database: Database, action: Action | None, request: Request, *, actor: Actor | None, now: datetime, zone: ZoneInfo,
+    order_expiry_s: float,
+) -> Answer:  # fmt: skip
+    """Does what was asked and says what became of it; never raises for what an operator can cause."""
+    if action not in ACTS:
+        return _said("malformed", "answer.unknown", reason=str(action))
+    fields, act = ACTS[action]
+    if missing := [name for name in fields if not isinstance(request.get(name), str) or not request[name]]:
+        return _said("malformed", "answer.unknown", reason=", ".join(missing))
+    if actor is None:
+        return _said("refused", "answer.no_actor")
+    circumstances = Circumstances(actor, now, zone, order_expiry_s)
+    try:
+        return await database.act(lambda conn: act(conn, request, circumstances))
+    except Refused as refusal:
+        return Answer("refused", refusal.code, refusal.zh, refusal.en)
+    except LookupError as fault:
+        return _said("malformed", "answer.unknown", reason=str(fault))
+    except DatabaseUnreachable as fault:
+        log.warning("%s", fault)
+        return _said("failed", "answer.database_away")
+    except OutcomeUnknown as fault:
+        log.warning("%s", fault)
+        return _said("unknown", "answer.uncertain")
+
+
+def _said(outcome: str, key: str, object_id: str | None = None, **fillings: object) -> Answer:
+    zh, en = (text.format(**fillings) for text in CATALOGUE[key])
+    return Answer(outcome, key.partition(".")[2], zh, en, object_id)

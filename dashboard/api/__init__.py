@@ -1,0 +1,39 @@
+"""The open interface of the dashboard: live frames, snapshots, charts, tiles, orders. JSON, never a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from starlette.responses import Response
+
+from layouts.words import CATALOGUE
+
+
+def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """`content` as JSON that no cache keeps."""
+    return Response(orjson.dumps(content), status, {"cache-control": "no-store", **(headers or {})}, "application/json")
+
+
+def missing(path: str) -> Response:
+    """404, as JSON."""
+    return answer({"error": "not_found", "message": f"{path} is not known: expected an address of this interface"}, 404)
+
+
+def failed(key: str, status: int = 503) -> Response:
+    """A failure in the words of the catalogue, both languages."""
+    zh, en = CATALOGUE[key]
+    return answer({"error": key, "zh": zh, "en": en}, status)
+
+
+def mount_not_found(server: FastAPI) -> None:
+    """The last route of all: what nobody else knows is not found, whatever the method. Pages exist only where the table says."""
+
+    async def not_found(request: Request) -> Response:
+        return missing(request.url.path)
+
+    server.add_api_route("/{path:path}", not_found, methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+
+

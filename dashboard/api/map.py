@@ -1,0 +1,56 @@
+"""The map: everything its page shows, whole. Many pages that open at once share one reading of the database."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+import orjson
+from fastapi import FastAPI
+from starlette.responses import Response
+
+from dashboard import wire
+from dashboard.api import failed
+from dashboard.deployment import Deployment
+from dashboard.hub import MAP
+from domain.moments import Moment
+from storage import snapshots
+from storage.connection import DatabaseUnreachable
+
+KEPT = timedelta(seconds=1)
+
+
+class WholeMap:
+    """The encoded snapshot, at most a second old. `seq` is the last frame sent before it was read: later ones add to it."""
+
+    def __init__(self, house: Deployment) -> None:
+        self._house = house
+        self._lock = asyncio.Lock()
+        self._read_at: datetime | None = None
+        self._encoded = b""
+
+    async def get(self) -> bytes:
+        """Raises DatabaseUnreachable."""
+        async with self._lock:
+            now = self._house.clock()
+            if self._read_at is None or now - self._read_at > KEPT:
+                channel = self._house.hub.channels[MAP]
+                head = {"hub": channel.epoch, "seq": channel.seq}
+                self._encoded = await self._house.database.ask(
+                    lambda conn: orjson.dumps({**head, **wire.city(snapshots.map_snapshot(conn, Moment.live(now)))})
+                )
+                self._read_at = now
+            return self._encoded
+
+
+def mount(server: FastAPI, house: Deployment) -> None:
+    whole = WholeMap(house)
+
+    async def city() -> Response:
+        try:
+            encoded = await whole.get()
+        except DatabaseUnreachable:
+            return failed("answer.database_away")
+        return Response(encoded, headers={"cache-control": "no-store"}, media_type="application/json")
+
+    server.add_api_route("/api/map", city, methods=["GET"])

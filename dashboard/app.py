@@ -1,0 +1,112 @@
+"""The application: the web server of the screens and of the open interface, put together from its parts.
+
+Routes are matched in the order in which they are added: ours, then Dash's, then "not found" for everything else; so that
+an unknown address never gets a page.
+"""
+
+from __future__ import annotations
+
+import html
+import logging
+from pathlib import Path
+from typing import Any
+
+from dash import Dash
+from dash.backends._fastapi import reset_current_request, set_current_request
+from fastapi import FastAPI, Request
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import HTMLResponse, Response
+
+from dashboard import api
+from dashboard.api import acts, chart, health, stream, system, tiles
+from dashboard.api import map as map_api
+from dashboard.callbacks import shell as shell_callbacks
+from dashboard.callbacks.shell import LANGUAGE_COOKIE, asked_language
+from dashboard.deployment import Deployment
+from dashboard.screens import SCREENS, Screen
+from dashboard.security import Guard, content_security_policy
+from layouts.page import shell
+from layouts.words import Words
+
+log = logging.getLogger(__name__)
+ASSETS = Path(__file__).parent / "assets"
+
+_INDEX = """<!DOCTYPE html>
+<html lang="@lang@">
+<head>
+{metas}
+<title>@title@</title>
+<link rel="icon" type="image/svg+xml" href="/assets/marks/cityhelm.svg">
+{css}
+</head>
+<body>
+{app_entry}
+<footer hidden>
+{config}
+{scripts}
+{renderer}
+</footer>
+</body>
+</html>"""
+"""The page before its content; language and title are filled in for each request."""
+
+
+class Pages(Dash):  # type: ignore[misc]
+    """Dash with our own index page."""
+
+    def interpolate_index(self, **parts: str) -> str:
+        return _INDEX.format(**{name: parts[name] for name in ("metas", "css", "app_entry", "config", "scripts", "renderer")})
+
+
+def create_app(house: Deployment) -> FastAPI:
+    """The server for `house`. Its hub is started and stopped by the service."""
+    server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    for part in (health, stream, map_api, chart, system, acts, tiles):
+        part.mount(server, house)
+    pages: dict[str, Pages] = {}
+    for screen in SCREENS:
+        server.add_api_route(screen.path, _page(screen, pages), methods=["GET"])
+    app = pages["app"] = _dash(server, house)
+    api.mount_not_found(server)
+    server.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    server.add_middleware(Guard, policy=content_security_policy(app.csp_hashes()), loopback_only=house.acts_as is not None)
+    return server
+
+
+def _dash(server: FastAPI, house: Deployment) -> Pages:
+    app = Pages(
+        "cityhelm",
+        server=server,
+        backend="fastapi",
+        assets_folder=str(ASSETS),
+        external_stylesheets=[f"{house.vendor_url}/fonts.css", f"{house.vendor_url}/maplibre-gl.css"],
+        suppress_callback_exceptions=True,  # a screen's places exist only while it is shown
+        update_title=None,
+        add_log_handler=False,
+        on_error=_log_fault,
+    )
+    app.layout = shell
+    shell_callbacks.register(app, house)
+    app._setup_server()  # Dash does this at the first request to "/"; the first of ours may go elsewhere
+    return app
+
+
+def _page(screen: Screen, pages: dict[str, Pages]) -> Any:
+    async def page(request: Request) -> Response:
+        lang = asked_language(request.url.query, request.cookies.get(LANGUAGE_COOKIE))
+        words = Words(lang)
+        title = html.escape(f"{words(screen.title_key)} · {words('product')}")
+        token = set_current_request(request)
+        try:
+            index = str(pages["app"].index())
+        finally:
+            reset_current_request(token)
+        response = HTMLResponse(index.replace("@lang@", "zh-CN" if lang == "zh" else "en").replace("@title@", title))
+        response.set_cookie(LANGUAGE_COOKIE, lang, max_age=365 * 86_400, samesite="lax", httponly=True)
+        return response
+
+    return page
+
+
+def _log_fault(fault: Exception) -> None:
+    log.error("a callback failed: %s", fault, exc_info=fault)

@@ -1,0 +1,113 @@
+"""The operations page's callbacks: cards follow the stream in the browser; charts, proposals and acts ask the server."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
+
+from dashboard import wire
+from dashboard.api import acts as acts_api
+from dashboard.api import chart as chart_api
+from dashboard.deployment import Deployment
+from dashboard.figures.series import is_empty, series_figure
+from dispatch.policies.nearest import rank_units
+from domain.rights import Action
+from layouts.words import Words, language
+from storage.connection import DatabaseUnreachable
+
+N_CANDIDATES = 6
+DRAWN = ("kpis", "currency", "warnings", "warnings-sub", "incidents", "incidents-sub", "object")
+NO_FIGURE: dict[str, Any] = {"data": [], "layout": {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
+                                                    "xaxis": {"visible": False}, "yaxis": {"visible": False}}}  # fmt: skip
+
+
+def register(app: Dash, house: Deployment) -> None:
+    app.clientside_callback(
+        ClientsideFunction("operations", "draw"),
+        *[Output(place, "children") for place in DRAWN],
+        Input("beat", "data"), Input("chosen", "data"), Input("candidates", "data"), Input("answer", "data"),
+        prevent_initial_call=True,
+    )  # fmt: skip
+    app.clientside_callback(
+        ClientsideFunction("operations", "follow"),
+        Output("charted", "data"), Output("asked", "data"), Output("chart-card", "hidden"),
+        Input("beat", "data"), Input("chosen", "data"), State("charted", "data"), State("asked", "data"),
+        prevent_initial_call=True,
+    )  # fmt: skip
+    app.clientside_callback(
+        ClientsideFunction("operations", "tell"),
+        Output("toast", "children"), Output("toast", "hidden"), Output("toast", "className"),
+        Input("answer", "data"), Input("beat", "data"),
+        prevent_initial_call=True,
+    )  # fmt: skip
+
+    @app.callback(
+        Output("chart", "figure"), Output("chart-title", "children"), Output("chart-as-of", "children"), Output("chart-note", "children"),
+        Input("charted", "data"), State("page", "data"),
+        prevent_initial_call=True,
+    )  # fmt: skip
+    async def draw_chart(charted: dict[str, Any] | None, page: dict[str, Any]) -> Any:
+        if not charted:
+            return no_update
+        words = Words(language(page["lang"]))
+        try:
+            chart = await chart_api.read(house, int(charted["datastream"]))
+        except DatabaseUnreachable:
+            return NO_FIGURE, no_update, "", words("answer.database_away")
+        if chart is None or is_empty(chart):
+            return NO_FIGURE, words("chart.title"), "", words("no_data")
+        figure = series_figure(chart, words, zone=house.zone, scale=float(charted["scale"]))
+        return figure, chart_title(chart, words), as_of(chart, words, house.zone), chart_note(chart, words, house.zone)
+
+    @app.callback(Output("candidates", "data"), Input("asked", "data"), prevent_initial_call=True)
+    async def rank_candidates(asked: dict[str, Any] | None) -> Any:
+        return candidates(house, asked["incident"]) if asked else None
+
+    @app.callback(Output("answer", "data"), Input("act", "data"), prevent_initial_call=True)
+    async def perform(act: dict[str, Any] | None) -> Any:
+        if not act:
+            return no_update
+        said = await acts_api.perform(house, Action.known(str(act.get("action"))), act)
+        return {**said.as_json(), "act": act}
+
+
+def candidates(house: Deployment, incident_id: str) -> dict[str, Any] | None:
+    """The nearest units that may be sent to an open incident, as of the newest frame; None while there is none."""
+    frame = house.hub.newest_map_frame
+    incident = next((i for i in frame.incidents if i.incident_id == incident_id), None) if frame else None
+    if frame is None or incident is None or not house.hub.has_database:
+        return None
+    ranked = rank_units(frame.units, incident, speed_kmh=house.unit_speed_kmh, detour=house.road_detour)
+    return {
+        "incident": incident_id,
+        "t": wire.ms(frame.moment.at),
+        "units": [{"unit": c.unit.unit_id, "distance_m": round(c.distance_m), "eta_s": round(c.eta_s)} for c in ranked[:N_CANDIDATES]],
+        "n": len(ranked),
+    }
+
+
+def chart_title(chart: wire.Json, words: Words) -> str:
+    name, unit = chart["property"], chart["unit"]
+    labels = words.labels()
+    shown_unit = labels["property_unit"].get(name, unit or "")
+    return " · ".join(part for part in (labels["property"].get(name, name), chart["item"], shown_unit) if part)
+
+
+def as_of(chart: wire.Json, words: Words, zone: ZoneInfo) -> str:
+    newest = chart["series"]["watermark"]
+    return words("chart.as_of", time=wire.clock_time(newest, zone)) if newest else words("no_data")
+
+
+def chart_note(chart: wire.Json, words: Words, zone: ZoneInfo) -> list[Any]:
+    """Which model drew the forecast, when, and why a simpler one stepped in where one did."""
+    forecast = chart["forecast"]
+    if forecast is None:
+        return [words("chart.no_forecast")]
+    model = words("chart.model", model=forecast["model"], version=forecast["version"], time=wire.clock_time(forecast["issued"], zone))
+    if not forecast["fallback"]:
+        return [model]
+    return [model, html.Span(words("chart.fallback", reason=forecast["fallback"]), className="chart-fallback")]
+
+

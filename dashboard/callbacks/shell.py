@@ -1,0 +1,57 @@
+"""The shell's callbacks: which screen an address shows, in which language, for whom."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs
+
+from dash import ClientsideFunction, Dash, Input, Output, ctx
+
+from dashboard.deployment import Deployment
+from dashboard.screens import SCREENS, Screen, find_screen, tabs
+from domain.rights import Action, may
+from layouts.page import PageFacts, loading
+from layouts.words import Lang, Words, language
+
+LANGUAGE_COOKIE = "cityhelm_lang"
+
+
+def asked_language(search: str | None, cookie: str | None) -> Lang:
+    """The language in the address, else the one chosen before, else Chinese."""
+    return language((parse_qs((search or "").lstrip("?")).get("lang") or [cookie])[0])
+
+
+def page_facts(house: Deployment, screen: Screen, words: Words) -> PageFacts:
+    """What a page of this deployment knows from the start."""
+    actor, city = house.acts_as, house.city
+    other = "en" if words.lang == "zh" else "zh"
+    return PageFacts(
+        channel=screen.channel,
+        lang=words.lang,
+        zone=house.zone.key,
+        vendor=house.vendor_url,
+        has_basemap=house.tiles is not None,
+        bounds=city.bounds if city else None,
+        districts={d.code: d.name(words.lang) for d in city.districts} if city else {},
+        may_send=actor is not None and may(actor.role, Action.ISSUE_ORDER),
+        may_acknowledge=actor is not None and may(actor.role, Action.ACKNOWLEDGE_WARNING),
+        detour=house.road_detour,
+        speed_kmh=house.unit_speed_kmh,
+        actor=words.of(actor.role) if actor else None,
+        tabs=tabs(screen, words.lang),
+        other_language_href=f"{screen.path}?lang={other}",
+        words=words.all(),
+        labels=words.labels(),
+    )
+
+
+def register(app: Dash, house: Deployment) -> None:
+    @app.callback(Output("screen", "children"), Input("where", "pathname"), Input("where", "search"))
+    async def show_screen(pathname: str | None, search: str | None) -> Any:
+        words = Words(asked_language(search, ctx.cookies.get(LANGUAGE_COOKIE)))
+        screen = find_screen(pathname)
+        return screen.layout(words, page_facts(house, screen, words)) if screen else loading(words)
+
+    app.clientside_callback(ClientsideFunction("page", "start"), Input("page", "data"))
+    for screen in SCREENS:
+        screen.register(app, house)

@@ -1,0 +1,63 @@
+"""The deployment: everything the screens of this process share, as plain values and the doors to data."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from dashboard.database import Database
+from dashboard.hub import Hub
+from domain.rights import Actor
+from gis_data.city import City, load_city
+from gis_data.tiles import TileStore
+
+log = logging.getLogger(__name__)
+
+VENDOR = Path(__file__).parent / "static" / "vendor"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """`acts_as` is the demonstration identity; None means that nobody acts. `city` is None until one has been built."""
+
+    database: Database
+    hub: Hub
+    clock: Callable[[], datetime]
+    zone: ZoneInfo
+    acts_as: Actor | None
+    order_expiry_s: float
+    unit_speed_kmh: float
+    road_detour: float
+    city: City | None
+    tiles: TileStore | None
+    vendor: Path
+    vendor_version: str | None
+
+    @property
+    def vendor_url(self) -> str:
+        """Addresses of browser libraries carry their version, so that they may be kept for a year."""
+        return f"/vendor/{self.vendor_version or 'missing'}"
+
+
+def open_city(city_dir: Path) -> tuple[City | None, TileStore | None]:
+    """The built city and its tiles; what is missing is said in the log, and the screens go on without it."""
+    try:
+        city = load_city(city_dir)
+        return city, TileStore(city.tiles_path) if city.tiles_path else None
+    except ValueError as fault:
+        log.warning("%s; the map shows data without a basemap until then", fault)
+        return None, None
+
+
+def vendor_version(vendor: Path = VENDOR) -> str | None:
+    """What the browser libraries were built from, or None when they are not there."""
+    try:
+        return str(json.loads((vendor / "manifest.json").read_text(encoding="utf-8"))["made_from"])[:12]
+    except (OSError, ValueError, KeyError) as fault:
+        log.warning("the browser libraries in %s cannot be used (%s): run `python -m dashboard.vendor`", vendor, fault)
+        return None

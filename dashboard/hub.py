@@ -1,0 +1,281 @@
+"""The hub: one reader of the database for all viewers of this process.
+
+A channel takes a frame every `period_s` in a thread of its own, encodes it once and hands the same bytes to every viewer.
+A viewer that cannot keep up loses its oldest frames; it sees the gap in `seq` and asks for everything again. When no frame
+comes, the channel says so: frames with `state` "database_away" and the time since when go out instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+from threading import Event, Thread
+from typing import Any, Protocol
+
+import orjson
+
+from dashboard import wire
+from domain.moments import Moment
+from storage import heartbeats, snapshots
+from storage.connection import Connection, DatabaseUnreachable, connect, is_connection_lost
+from storage.migrate import require_current_schema
+
+log = logging.getLogger(__name__)
+
+MAP, SYSTEM = "map", "system"
+
+PERIOD_S = {MAP: 0.5, SYSTEM: 2.0}
+AWAY_AFTER_S = 3.0
+"""Without a frame for this long (or three periods, if that is longer) the database counts as away."""
+RETRY_S = 1.0
+QUEUE_LENGTH = 8
+COMMENT_EVERY_S = 10.0
+"""Proxies and browsers give up on a stream that says nothing."""
+
+OVERLAP = timedelta(seconds=10)
+"""How far a frame looks back behind the one before: readings are stamped before they are committed."""
+CATCH_UP = timedelta(minutes=3)
+"""After the database was away, ingest writes what it held back, with the old stamps: for so long frames reach back further."""
+
+Clock = Callable[[], datetime]
+
+
+class Taker(Protocol):
+    """Makes the next frame from the database."""
+
+    def __call__(self, conn: Connection, now: datetime) -> dict[str, Any]: ...
+
+
+class MapTaker:
+    """Frames of the map page: what changed since the frame before."""
+
+    def __init__(self) -> None:
+        self.newest: snapshots.LiveFrame | None = None
+        self._changes = wire.MapChanges()
+        self._taken_at: datetime | None = None
+        self._reaches_back_to: datetime | None = None
+        self._catches_up_until: datetime | None = None
+
+    def __call__(self, conn: Connection, now: datetime) -> dict[str, Any]:
+        frame = snapshots.live_frame(conn, Moment.live(now), received_since=self._since(now))
+        taken = self._changes.take(frame, heartbeats.list_heartbeats(conn))
+        self._taken_at, self.newest = now, frame
+        return taken
+
+    def _since(self, now: datetime) -> datetime:
+        before = self._taken_at or now
+        if self._taken_at is None or now - before > timedelta(seconds=AWAY_AFTER_S):
+            self._reaches_back_to, self._catches_up_until = before - CATCH_UP, now + CATCH_UP
+        if self._reaches_back_to is None or self._catches_up_until is None or now > self._catches_up_until:
+            self._reaches_back_to = None
+            return min(before, now) - OVERLAP
+        return self._reaches_back_to
+
+
+def take_system(conn: Connection, now: datetime) -> dict[str, Any]:
+    """Frames of the system page: the whole of it, it is small."""
+    return wire.system(snapshots.system_snapshot(conn, Moment.live(now)))
+
+
+class Viewer:
+    """One open page: the frames it has not yet been sent, newest wins."""
+
+    def __init__(self) -> None:
+        self._frames: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_LENGTH)
+        self.dropped = 0
+
+    def offer(self, frame: bytes | None) -> None:
+        """Queues a frame; a full queue loses its oldest. None ends the stream."""
+        if self._frames.full():
+            self._frames.get_nowait()
+            self.dropped += 1
+        self._frames.put_nowait(frame)
+
+    async def next(self, timeout_s: float) -> bytes | None:
+        """The next frame. Raises TimeoutError when none comes in time."""
+        return await asyncio.wait_for(self._frames.get(), timeout_s)
+
+
+class Channel:
+    """Frames of one kind of screen, and who is looking. Lives on the event loop, reads in its thread."""
+
+    def __init__(self, name: str, take: Taker, *, period_s: float, epoch: int, always: bool, clock: Clock) -> None:
+        self.name = name
+        self.epoch = epoch
+        self.seq = 0
+        self.period_s = period_s
+        self.always = always
+        self.last_taken_at: datetime | None = None
+        self.away_since: datetime | None = None
+        self.frame_bytes = 0
+        self._take = take
+        self._clock = clock
+        self._viewers: set[Viewer] = set()
+        self._wanted_since = clock()
+        self._recent: deque[tuple[float, float]] = deque(maxlen=120)  # (published, age of the frame when it left), seconds
+
+    @property
+    def n_viewers(self) -> int:
+        return len(self._viewers)
+
+    @property
+    def is_wanted(self) -> bool:
+        return self.always or bool(self._viewers)
+
+    def take(self, conn: Connection, now: datetime) -> tuple[datetime, dict[str, Any]]:
+        """Runs in the channel's thread."""
+        return now, self._take(conn, now)
+
+    def publish(self, taken_at: datetime, frame: dict[str, Any]) -> None:
+        """Gives a frame to every viewer. Runs on the event loop."""
+        self.seq += 1
+        self.last_taken_at, self.away_since = taken_at, None
+        now = self._clock()
+        self._recent.append((now.timestamp(), (now - taken_at).total_seconds()))
+        self._send({"hub": self.epoch, "seq": self.seq, "state": "live", **frame})
+
+    def say_if_away(self, now: datetime, started_at: datetime) -> None:
+        """Tells viewers when frames stopped coming, again every time it is called, so that they know the server lives."""
+        if not self.is_wanted:
+            return
+        last = self.last_taken_at or started_at
+        waited_since = last if self.always else max(last, self._wanted_since)
+        if (now - waited_since).total_seconds() < max(AWAY_AFTER_S, 3 * self.period_s):
+            return
+        self.away_since = last
+        self._send({"hub": self.epoch, "seq": self.seq, "state": "database_away", "since": wire.ms(last), "t": wire.ms(now)})
+
+    async def events(self) -> AsyncIterator[bytes]:
+        """The stream of one viewer, as server-sent events."""
+        viewer = Viewer()
+        if not self._viewers:
+            self._wanted_since = self._clock()
+        self._viewers.add(viewer)
+        try:
+            yield b"retry: 2000\n\n"
+            while True:
+                try:
+                    frame = await viewer.next(COMMENT_EVERY_S)
+                except TimeoutError:
+                    yield b": still here\n\n"
+                    continue
+                if frame is None:
+                    return
+                yield b"data: " + frame + b"\n\n"
+        finally:
+            self._viewers.discard(viewer)
+
+    def close(self) -> None:
+        for viewer in self._viewers:
+            viewer.offer(None)
+
+    def figures(self, now: datetime) -> dict[str, float]:
+        """Frames per second over the last ten seconds, bytes of the last frame, its p95 age when it left (ms)."""
+        recent = [age for published, age in self._recent if published > now.timestamp() - 10]
+        p95 = sorted(recent)[math.ceil(0.95 * len(recent)) - 1] if recent else 0.0
+        return {
+            "frames_per_s": round(len(recent) / 10, 1),
+            "frame_bytes": self.frame_bytes,
+            "frame_age_ms": round(1000 * p95, 1),
+        }
+
+    def _send(self, frame: dict[str, Any]) -> None:
+        encoded = orjson.dumps(frame)
+        self.frame_bytes = len(encoded)
+        for viewer in self._viewers:
+            viewer.offer(encoded)
+
+
+class Hub:
+    """The channels of this process and their threads."""
+
+    def __init__(self, database_url: str, *, clock: Clock) -> None:
+        self._database_url = database_url
+        self._clock = clock
+        self._stop = Event()
+        self._threads: list[Thread] = []
+        self._watcher: asyncio.Task[None] | None = None
+        self.started_at = clock()
+        self.fault: BaseException | None = None
+        epoch = wire.ms(self.started_at) or 0
+        self._map_taker = MapTaker()
+        self.channels = {
+            MAP: Channel(MAP, self._map_taker, period_s=PERIOD_S[MAP], epoch=epoch, always=True, clock=clock),
+            SYSTEM: Channel(SYSTEM, take_system, period_s=PERIOD_S[SYSTEM], epoch=epoch, always=False, clock=clock),
+        }
+
+    @property
+    def has_database(self) -> bool:
+        """Whether frames come; the map's channel is always read."""
+        channel = self.channels[MAP]
+        return channel.last_taken_at is not None and channel.away_since is None
+
+    @property
+    def newest_map_frame(self) -> snapshots.LiveFrame | None:
+        """The records behind the last map frame, for deciders that work on what is shown."""
+        return self._map_taker.newest
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        for channel in self.channels.values():
+            thread = Thread(target=self._read, args=(channel, loop), name=f"hub-{channel.name}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        self._watcher = loop.create_task(self._watch())
+
+    async def close(self) -> None:
+        """Ends every stream and every thread; a thread that waits for the database is left to the process's end."""
+        self._stop.set()
+        for channel in self.channels.values():
+            channel.close()
+        if self._watcher is not None:
+            self._watcher.cancel()
+        await asyncio.to_thread(lambda: [thread.join(1.0) for thread in self._threads])
+
+    def figures(self) -> dict[str, float]:
+        """For the heartbeat: viewers of all channels and the figures of the map's frames."""
+        return {
+            "viewers": sum(channel.n_viewers for channel in self.channels.values()),
+            **self.channels[MAP].figures(self._clock()),
+        }
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            for channel in self.channels.values():
+                channel.say_if_away(self._clock(), self.started_at)
+
+    def _read(self, channel: Channel, loop: asyncio.AbstractEventLoop) -> None:
+        conn: Connection | None = None
+        try:
+            while not self._stop.is_set():
+                if not channel.is_wanted:
+                    self._stop.wait(0.1)
+                    continue
+                begun = self._clock()
+                try:
+                    if conn is None:
+                        conn = connect(self._database_url, application=f"cityhelm-dashboard-{channel.name}")
+                        require_current_schema(conn)
+                    taken = channel.take(conn, begun)
+                except Exception as fault:
+                    if not isinstance(fault, DatabaseUnreachable) and not is_connection_lost(fault):
+                        raise
+                    log.warning("%s; trying again in %.0f s", str(fault).strip().splitlines()[0], RETRY_S)
+                    if conn is not None:
+                        conn.close()
+                        conn = None
+                    self._stop.wait(RETRY_S)
+                    continue
+                if self._stop.is_set():
+                    break
+                loop.call_soon_threadsafe(channel.publish, *taken)
+                self._stop.wait(max(0.0, channel.period_s - (self._clock() - begun).total_seconds()))
+        except BaseException as fault:  # the service stops and says it; the supervisor starts it again
+            self.fault = self.fault or fault
+        finally:
+            if conn is not None:
+                conn.close()

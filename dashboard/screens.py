@@ -1,0 +1,49 @@
+"""The screens: one row each. Adding a screen is a layout, its callbacks and a row here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dash import Dash
+
+from dashboard.callbacks import operations as operations_callbacks
+from dashboard.callbacks import system as system_callbacks
+from dashboard.deployment import Deployment
+from dashboard.hub import MAP, SYSTEM
+from layouts import operations, system
+from layouts.page import PageFacts, Tab
+from layouts.words import Words
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A page: its address, the catalogue's key of its name, the frames it lives on, its layout and callbacks."""
+
+    path: str
+    key: str
+    channel: str
+    layout: Callable[[Words, PageFacts], Any]
+    register: Callable[[Dash, Deployment], None]
+
+    @property
+    def title_key(self) -> str:
+        return f"screen.{self.key}"
+
+
+SCREENS: tuple[Screen, ...] = (
+    Screen("/", "operations", MAP, operations.layout, operations_callbacks.register),
+    Screen("/system", "system", SYSTEM, system.layout, system_callbacks.register),
+)
+
+
+def find_screen(path: str | None) -> Screen | None:
+    """The screen at an address; a slash at the end makes no difference."""
+    wanted = (path or "/").rstrip("/") or "/"
+    return next((screen for screen in SCREENS if screen.path == wanted), None)
+
+
+def tabs(active: Screen, lang: str) -> tuple[Tab, ...]:
+    """The header's tabs, each keeping the language."""
+    return tuple(Tab(f"{screen.path}?lang={lang}", screen.title_key, screen is active) for screen in SCREENS)

@@ -1,0 +1,71 @@
+"""AutoReg: a few autoregressive lags around a daily curve of harmonics, fitted by statsmodels (conditional least squares).
+
+    y[t] = c + Σ_j φ_j · y[t − j] + Σ_k (a_k sin 2πkt/m + b_k cos 2πkt/m) + e[t],   j = 1, 2, 3; k = 1 … 4; m slots a day
+
+The lags carry what is unusual now and let it fade; the harmonics carry the day. Lags of a day and a week were measured and
+left out, see docs/decisions/0005-first-decisions.md. statsmodels 0.15, `statsmodels.tsa.ar_model.AutoReg`.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from statsmodels.tsa.ar_model import AutoReg
+
+from forecasting.gaps import bridge_short_gaps
+from forecasting.models.shape import DAY_S, Floats, Indices, Unfit
+
+LAGS = (1, 2, 3)
+HARMONICS = 4
+RUNAWAY_SPANS = 1.0
+"""A path that leaves the range of the history by more than its width says more about the fit than about the city."""
+
+
+def forecast_paths(history: Floats, origins: Indices, horizon: int, step_s: int, learnt_until: int) -> Floats:
+    """Iterates the fitted equation from each origin. Gaps must be short enough to be bridged (`forecasting.gaps`).
+
+    Raises Unfit: "gaps" when gaps remain, "no_convergence" when statsmodels warns or fails, "unstable" when a path runs away.
+    """
+    values = bridge_short_gaps(history, step_s)
+    if np.isnan(values[: origins.max()]).any():
+        raise Unfit("gaps")
+    curve = _daily_curve(len(values) + horizon, DAY_S // step_s)
+    constant, phi, weights = _fit(values[:learnt_until], curve[:learnt_until])
+    day = constant + curve @ weights
+    longest = max(LAGS)
+    paths = np.empty((len(origins), longest + horizon))
+    paths[:, :longest] = values[origins[:, None] + np.arange(-longest, 0)]
+    for k in range(horizon):
+        paths[:, longest + k] = day[origins + k]
+        for lag, weight in zip(LAGS, phi, strict=True):
+            paths[:, longest + k] += weight * paths[:, longest + k - lag]
+    paths = paths[:, longest:]
+    _refuse_runaways(paths, values[: origins.max()])
+    return paths
+
+
+def _daily_curve(n: int, season: int) -> Floats:
+    """Sines and cosines of the day's first harmonics, shape (n, 2 × harmonics); no more than the sampling can tell apart."""
+    turns = 2 * np.pi * np.arange(n)[:, None] * np.arange(1, min(HARMONICS, (season - 1) // 2) + 1) / season
+    return np.hstack([np.sin(turns), np.cos(turns)])
+
+
+def _fit(values: Floats, curve: Floats) -> tuple[float, Floats, Floats]:
+    """Constant, weights of the lags, weights of the curve."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            parameters = np.asarray(AutoReg(values, lags=list(LAGS), exog=curve if curve.size else None).fit().params)
+        except (Warning, ValueError, np.linalg.LinAlgError) as cause:
+            raise Unfit("no_convergence") from cause
+    if not np.isfinite(parameters).all():
+        raise Unfit("no_convergence")
+    return float(parameters[0]), parameters[1 : 1 + len(LAGS)], parameters[1 + len(LAGS) :]
+
+
+def _refuse_runaways(paths: Floats, known: Floats) -> None:
+    low, high = known.min(), known.max()
+    room = RUNAWAY_SPANS * (high - low)
+    if not (np.isfinite(paths).all() and paths.min() >= low - room and paths.max() <= high + room):
+        raise Unfit("unstable")

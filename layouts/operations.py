@@ -1,0 +1,108 @@
+"""Operations: the map with what is live on it, what is current, warned of and happening, and the chosen object."""
+
+from __future__ import annotations
+
+from dash import dcc, html
+
+from domain.incidents import Grade
+from domain.units import UnitKind
+from domain.warnings import WarningLevel
+from layouts.page import Component, PageFacts, card, framed, loading, source
+from layouts.words import Words
+
+GRAPH_CONFIG = {"displayModeBar": False, "displaylogo": False, "responsive": True, "plotlyServerURL": "", "showSendToCloud": False,
+                "showEditInChartStudio": False, "scrollZoom": False, "doubleClick": False}  # fmt: skip
+"""No mode bar, and with it no button that would send a chart to a cloud; the address is blank all the same."""
+
+GRADE_NUMERAL = {Grade.I: "Ⅰ", Grade.II: "Ⅱ", Grade.III: "Ⅲ", Grade.IV: "Ⅳ"}
+
+
+def layout(words: Words, facts: PageFacts) -> list[Component]:
+    return framed(words, facts, html.Main([_left(words), _centre(words, facts), _right(words)], className="operations"))
+
+
+def _left(words: Words) -> Component:
+    return html.Div(
+        [
+            card(words("currency.title"), html.Div(loading(words), id="currency", className="body"), id_="currency"),
+            card(words("warnings.title"), html.Div(loading(words), id="warnings", className="rows"), id_="warnings", class_name="grow"),
+            card(words("incidents.title"), html.Div(loading(words), id="incidents", className="rows"), id_="incidents", class_name="grow"),
+        ],
+        className="column",
+    )
+
+
+def _centre(words: Words, facts: PageFacts) -> Component:
+    note = [] if facts.has_basemap else [html.Div(words("map.no_city"), className="map-note")]
+    zoom = html.Div(
+        [
+            html.Button(sign, title=words(key), className="map-button", **{"data-map": what, "aria-label": words(key)})
+            for sign, key, what in (("+", "map.zoom_in", "in"), ("−", "map.zoom_out", "out"), ("◎", "map.north", "reset"))
+        ],
+        className="map-buttons",
+    )
+    canvas = html.Div(id="map", role="application", tabIndex=0, **{"aria-label": words("map.label")})
+    return html.Div(
+        [
+            html.Div(loading(words), id="kpis", className="kpis", role="group", **{"aria-label": words("kpi.label")}),
+            html.Section([canvas, html.Div(id="map-fault", className="map-note", hidden=True), *note, zoom, _legend(words)], className="card map-card"),
+        ],
+        className="column",
+    )  # fmt: skip
+
+
+def _legend(words: Words) -> Component:
+    def mark(class_name: str, text: str = "") -> Component:
+        return html.I(text, className=f"mark {class_name}", **{"aria-hidden": "true"})
+
+    def entry(shape: Component, text: str) -> Component:
+        return html.Span([shape, text], className="legend-entry")
+
+    ambulance = words("mark.ambulance")
+    rows = (
+        (
+            "legend.sensors",
+            [entry(mark("sensor-fresh"), words("legend.fresh")), entry(mark("sensor-late"), words("legend.late")),
+             entry(mark("sensor-stale"), words("legend.stale"))],
+        ),
+        (
+            "legend.units",
+            [entry(mark(f"unit-{state}", ambulance), words(f"legend.{state}")) for state in ("available", "moving", "working", "out")],
+        ),
+        (
+            "units.title",
+            [entry(mark("unit-available", words(f"mark.{kind.value}")), words.of(kind)) for kind in UnitKind],
+        ),
+        (
+            "legend.incidents",
+            [entry(html.I(html.B(numeral), className=f"mark diamond grade-{grade.value}"), "") for grade, numeral in GRADE_NUMERAL.items()],
+        ),
+        (
+            "legend.warnings",
+            [html.Span([html.I(className=f"shape shape-{level.shape}"), words.of(level)], className=f"level level-{level.value}")
+             for level in WarningLevel],
+        ),
+    )  # fmt: skip
+    body = [html.Div([html.B(words(key)), *entries], className="legend-row") for key, entries in rows]
+    return html.Details([html.Summary(words("legend.title")), *body], className="legend", open=True)
+
+
+def _right(words: Words) -> Component:
+    graph = dcc.Graph(id="chart", figure={"data": [], "layout": {}}, config=GRAPH_CONFIG, className="chart")
+    return html.Div(
+        [
+            html.Section(html.Div(loading(words), id="object", className="object"), className="card grow", id="object-card"),
+            html.Section(
+                [
+                    html.H2([html.Span(words("chart.title"), id="chart-title"), html.Small(id="chart-as-of")]),
+                    html.Div(graph, className="chart-frame", **source("observation, forecast", "storage.snapshots.chart_snapshot")),
+                    html.Div(id="chart-note", className="chart-note"),
+                ],
+                className="card chart-card",
+                id="chart-card",
+                hidden=True,
+            ),
+            html.Div(id="toast", className="toast", hidden=True, role="alert"),
+        ],
+        className="column",
+    )

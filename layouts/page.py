@@ -1,0 +1,126 @@
+"""The page around every screen: stores for ids, the header with clock and tabs, cards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from dash import dcc, html
+
+from layouts.words import Words
+
+Component = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A screen in the header: where it is, the catalogue's key of its name, whether it is the one shown."""
+
+    href: str
+    key: str
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """What a page knows from the start, handed to the browser. `bounds` is west, south, east, north or None without a city."""
+
+    channel: str
+    lang: str
+    zone: str
+    vendor: str
+    has_basemap: bool
+    bounds: tuple[float, float, float, float] | None
+    districts: Mapping[str, str]
+    may_send: bool
+    may_acknowledge: bool
+    detour: float
+    speed_kmh: float
+    actor: str | None = None
+    tabs: Sequence[Tab] = ()
+    other_language_href: str = ""
+    words: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def as_store(self) -> dict[str, Any]:
+        """What the browser gets of it."""
+        facts = asdict(self)
+        for name in ("tabs", "other_language_href", "actor"):
+            del facts[name]
+        return facts
+
+
+def shell() -> Component:
+    """The frame of every page. Stores hold ids and ticks; data lives in the browser's model and in the database."""
+    return html.Div(
+        [
+            dcc.Location(id="where", refresh=False),
+            dcc.Store(id="beat", data=0),
+            dcc.Store(id="chosen"),
+            dcc.Store(id="charted"),
+            dcc.Store(id="asked"),
+            dcc.Store(id="candidates"),
+            dcc.Store(id="act"),
+            dcc.Store(id="answer"),
+            html.Div(id="screen"),
+        ],
+        id="stage",
+    )
+
+
+def framed(words: Words, facts: PageFacts, body: Component) -> list[Component]:
+    """A screen in its frame: the facts for the browser, the header, the body."""
+    return [dcc.Store(id="page", data=facts.as_store()), header(words, facts), body]
+
+
+def header(words: Words, facts: PageFacts) -> Component:
+    """Clock and state of the stream, the product's name, tabs, language, who acts."""
+    actor = words("header.actor", role=facts.actor) if facts.actor else words("header.nobody")
+    active = next((tab for tab in facts.tabs if tab.is_active), None)
+    return html.Header(
+        [
+            html.Div(
+                [
+                    html.Span(id="clock", className="clock num", title=words("header.clock", zone=facts.zone), **source("frame.t", "dashboard.hub")),
+                    html.Span(id="date", className="date"),
+                    html.Span(words("live.connecting"), id="live", className="live", role="status"),
+                ],
+                className="header-left",
+            ),
+            html.Div(
+                [html.H1(words("product")), html.Div(["CityHelm · ", words(active.key) if active else ""], className="header-sub")],
+                className="header-name",
+            ),
+            html.Nav(
+                [
+                    html.Span(actor, className="actor"),
+                    *[
+                        html.A(words(tab.key), href=tab.href, className="tab tab-on" if tab.is_active else "tab",
+                               **({"aria-current": "page"} if tab.is_active else {}))
+                        for tab in facts.tabs
+                    ],
+                    html.A(words("header.other_language"), href=facts.other_language_href, className="tab tab-language",
+                           title=words("header.language"), **{"aria-label": words("header.language")}),
+                ],
+                className="header-right",
+                **{"aria-label": words("header.screens")},
+            ),
+        ]
+    )  # fmt: skip
+
+
+def source(table: str, query: str) -> dict[str, str]:
+    """Where a number comes from, as an attribute of its element."""
+    return {"data-source": f"{table} · {query}"}
+
+
+def card(title: str, body: Component, *, sub: Component = "", id_: str | None = None, class_name: str = "") -> Component:
+    """A titled part of a screen."""
+    heading = html.H2([title, html.Small(sub, **({"id": f"{id_}-sub"} if id_ else {}))])
+    return html.Section([heading, body], className=f"card {class_name}".strip(), **({"id": f"{id_}-card"} if id_ else {}))
+
+
+def loading(words: Words) -> Component:
+    """What a place says until the first data come."""
+    return html.Div(words("loading"), className="quiet")

@@ -1,0 +1,94 @@
+"""The demonstration, from one command to an order that a unit acknowledges, and to nothing left behind."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from storage.connection import connect
+from tests.support.cities import RunningCity, running_city, wait_for
+
+
+def latest_times(city: RunningCity) -> dict[int, str]:
+    return {
+        value["datastream_id"]: value["phenomenon_time"]
+        for device in city.get("/api/map")["devices"]
+        for value in device["values"]
+        if value["phenomenon_time"]
+    }
+
+
+def count(city: RunningCity, query: str) -> int:
+    with connect(city.backing().database_url) as conn:
+        row = conn.execute(query).fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+def test_one_command_from_mqtt_to_the_map_and_back_to_a_unit(home: Path, city_dir: Path) -> None:
+    with running_city("demo", home, city_dir) as city:
+        first = wait_for("a first reading", lambda: latest_times(city), within_s=30, city=city)
+        wait_for(
+            "live readings",
+            lambda: any(time != first.get(number) for number, time in latest_times(city).items()),
+            within_s=30,
+            city=city,
+        )
+        wait_for("a forecast", lambda: count(city, "SELECT count(*) FROM forecast") > 0, within_s=90, city=city)
+        snapshot = wait_for(
+            "an incident and a free unit",
+            lambda: (s := city.get("/api/map"))["incidents"] and any(u["status"] == "available" for u in s["units"]) and s,
+            within_s=240,
+            city=city,
+        )
+        incident = snapshot["incidents"][0]["incident_id"]
+        unit = next(u["unit_id"] for u in snapshot["units"] if u["status"] == "available")
+        status, order = city.post("/api/orders", {"incident_id": incident, "unit_id": unit})
+        assert status == 200, order
+        status, refusal = city.post("/api/orders", {"incident_id": incident, "unit_id": unit})
+        assert status == 409
+        assert refusal["zh"]
+        wait_for(
+            "the unit's acknowledgement",
+            lambda: count(
+                city, f"SELECT count(*) FROM order_history WHERE order_id = '{order['order_id']}' AND state = 'accepted'"
+            ),
+            within_s=15,
+            city=city,
+        )
+        wait_for(
+            "the unit on its way",
+            lambda: count(
+                city, f"SELECT count(*) FROM unit_status WHERE order_id = '{order['order_id']}' AND status = 'enroute'"
+            ),
+            within_s=15,
+            city=city,
+        )
+        assert count(city, "SELECT count(*) FROM audit_entry WHERE action = 'order.issue' AND outcome = 'refused'") == 1
+        assert count(city, "SELECT count(*) FROM audit_entry WHERE action = 'order.issue' AND outcome = 'done'") == 1
+        wait_for("the audit sealed", lambda: count(city, "SELECT count(*) FROM audit_chain") == 2, within_s=10, city=city)
+        unequal = "SELECT count(*) FROM ingest_ledger WHERE received <> stored + corrected + duplicate + rejected"
+        assert count(city, unequal) == 0
+        city.process.send_signal(signal.SIGTERM)
+        assert city.process.wait(30) == 0
+        assert wait_for("every process gone", lambda: city.processes() == [], within_s=10)
+
+
+@pytest.mark.long
+def test_a_killed_supervisor_leaves_no_process_and_the_next_start_continues(home: Path, city_dir: Path) -> None:
+    with running_city("demo", home, city_dir) as city:
+        wait_for("live readings", lambda: latest_times(city), within_s=30, city=city)
+        time.sleep(5)
+        before = count(city, "SELECT count(*) FROM observation")
+        city.process.send_signal(signal.SIGKILL)
+        city.process.wait(10)
+        assert wait_for("every process gone", lambda: city.processes() == [], within_s=30)
+    with running_city("demo", home, city_dir) as city:
+        assert count(city, "SELECT count(*) FROM observation") >= before
+        held = latest_times(city)
+        wait_for("live again", lambda: any(time != held.get(n) for n, time in latest_times(city).items()), within_s=30, city=city)
+        unequal = "SELECT count(*) FROM ingest_ledger WHERE received <> stored + corrected + duplicate + rejected"
+        assert count(city, unequal) == 0
