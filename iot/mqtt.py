@@ -1,6 +1,6 @@
 """The broker connection: one way to open it, with the settings that do not lose messages.
 
-MQTT 5 where the broker speaks it; 3.1.1 (`MQTT_PROTOCOL=4`) for the small embedded broker, whose weaker guarantees the
+MQTT 5 where the broker speaks it; 3.1.1 (`MQTT_PROTOCOL=3.1.1`) for the small embedded broker, whose weaker guarantees the
 system page names.
 """
 

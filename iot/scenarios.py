@@ -27,8 +27,8 @@ class Plume:
     """Smoke of a fire in the open, carried by a steady wind.
 
     The fire burns from `start_s` for `burns_s`, its emission rising and falling as sin²; the smoke is a row of Gaussian puffs,
-    reflected at the ground. Spread of a puff: Briggs' curves for urban terrain, neutral air (class D), σy = 0.16 x (1 + 0.0004 x)^−½,
-    σz = 0.14 x (1 + 0.0003 x)^−½ with x the metres travelled. Source: G. A. Briggs, Diffusion Estimation for Small Emissions,
+    reflected at the ground. Spread of a puff: Briggs' curves for urban terrain and neutral air (class D),
+    σy = 0.16 x (1 + 0.0004 x)^−½, σz = 0.14 x (1 + 0.0003 x)^−½ with x the metres travelled. Source: G. A. Briggs, Diffusion Estimation for Small Emissions,
     ATDL 106, 1973, as tabulated in the user's guides of the US EPA's dispersion models.
     """
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import shapely
@@ -25,9 +26,9 @@ JUNCTION_M = 16.0
 STUB_M = (900.0, 900.0, 420.0, 150.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Network:
-    """Nodes (n × 2, metres) and edges: end nodes, road index, rank, geometry (object array of n × 2), bridge flag."""
+    """Nodes (n × 2, metres) and edges: end nodes (m × 2), index of the road, rank of its class, geometry (each k × 2)."""
 
     nodes: np.ndarray
     ends: np.ndarray
@@ -35,12 +36,12 @@ class Network:
     rank: np.ndarray
     lines: tuple[np.ndarray, ...]
 
-    @property
+    @cached_property
     def length_m(self) -> np.ndarray:
         """Length of every edge along its geometry."""
         return shapely.length(self.shapes)
 
-    @property
+    @cached_property
     def shapes(self) -> np.ndarray:
         """Every edge as a LineString."""
         return np.array([shapely.LineString(line) for line in self.lines], dtype=object)

@@ -49,9 +49,9 @@ class Fabric:
     grain: Field
 
 
-def weave(rng: np.random.Generator, terrain: Terrain, parks: Iterable[BaseGeometry]) -> Fabric:
+def weave(rng: np.random.Generator, terrain: Terrain, parks: Iterable[BaseGeometry], cell_m: float = CELL_M) -> Fabric:
     """The urban fabric from the plan, the ground and the areas (metres) that are to stay parks."""
-    grid = blank(HALF_M, HALF_M, CELL_M)
+    grid = blank(HALF_M, HALF_M, cell_m)
     x, y = grid.mesh
     ground = np.full(x.shape, LAND, dtype=np.int8)
     for water in terrain.waters:
@@ -59,7 +59,7 @@ def weave(rng: np.random.Generator, terrain: Terrain, parks: Iterable[BaseGeomet
         filled = shapely.union_all([shapely.Polygon(p.exterior) for p in shapely.get_parts(water.area)]) if code == RIVER else water.area
         ground = np.maximum(ground, np.where(grid.painted(filled), code, LAND)).astype(np.int8)
     height = terrain.height_m.at(x, y)
-    steep = np.hypot(*np.gradient(ndimage.gaussian_filter(height, 3), CELL_M))
+    steep = np.hypot(*np.gradient(ndimage.gaussian_filter(height, 150 / cell_m), cell_m))
 
     urban = np.zeros_like(x)
     for q in plan.QUARTERS:
@@ -79,7 +79,7 @@ def weave(rng: np.random.Generator, terrain: Terrain, parks: Iterable[BaseGeomet
 
     cos2, sin2 = _directions(rng, grid, terrain, height, ground)
     grain = np.exp(0.30 * noise(rng, grid, 2100.0, octaves=2))
-    return Fabric(*(Field(v, grid.west_m, grid.south_m, CELL_M) for v in (urban, cos2, sin2, ground, grain)))
+    return Fabric(*(Field(v, grid.west_m, grid.south_m, cell_m) for v in (urban, cos2, sin2, ground, grain)))
 
 
 def _directions(
@@ -104,11 +104,11 @@ def _directions(
     add(np.arctan2(y, x), 0.34 * smoothstep(3e3, 7e3, from_centre) * smoothstep(30e3, 12e3, from_centre))
     open_water = ground >= RIVER
     to_shore = ndimage.gaussian_filter(
-        ndimage.distance_transform_edt(~open_water) - ndimage.distance_transform_edt(open_water), 5
-    ) * CELL_M
+        ndimage.distance_transform_edt(~open_water) - ndimage.distance_transform_edt(open_water), 250 / grid.cell_m
+    ) * grid.cell_m
     down, across = np.gradient(to_shore)
     add(np.arctan2(down, across) + math.pi / 2, 1.7 * np.exp(-((np.clip(to_shore, 0, None) / 900) ** 2)))
-    up, along = np.gradient(ndimage.gaussian_filter(height, 6), CELL_M)
+    up, along = np.gradient(ndimage.gaussian_filter(height, 300 / grid.cell_m), grid.cell_m)
     add(np.arctan2(up, along) + math.pi / 2, 1.6 * smoothstep(0.02, 0.07, np.hypot(up, along)))
     turn = 0.13 * noise(rng, grid, 3400.0, octaves=2)
     strength = np.hypot(cos2, sin2) + 1e-9
@@ -395,7 +395,8 @@ def lay_out(rng: np.random.Generator, terrain: Terrain, fabric: Fabric, detail: 
     roads = expressways(rng)
     country = country_roads(rng, terrain)
     for manner in MANNERS:
-        roads += Drafter(fabric, manner, roads, detail).draw(rng)
+        # arterials carry the shape of the city and are few: they are always drawn in full
+        roads += Drafter(fabric, manner, roads, 1.0 if manner.kind == "arterial" else detail).draw(rng)
         if manner.kind == "arterial":
             roads += country
     return roads

@@ -226,10 +226,10 @@ class Terrain:
     extent: BaseGeometry
 
 
-def grow(rng: np.random.Generator) -> Terrain:
-    """The ground of the city and of the country around it, out to `plan.EXTENT_KM`."""
+def grow(rng: np.random.Generator, cell_m: float = CELL_M) -> Terrain:
+    """The ground of the city and of the country around it, out to `plan.EXTENT_KM`, computed on cells of `cell_m`."""
     half_x, half_y = (1000.0 * side for side in plan.EXTENT_KM)
-    grid = blank(half_x, half_y, CELL_M)
+    grid = blank(half_x, half_y, cell_m)
     x, y = grid.mesh
     seaward = np.radians(SEAWARD_DEG)
     inland = COAST_M - (x * np.cos(seaward) + y * np.sin(seaward))

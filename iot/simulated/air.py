@@ -1,4 +1,4 @@
-"""Air at a station: particles and gases from the season, the wind, the traffic and the smoke of fires. Micrograms per cubic metre.
+"""Air at a station: particles and gases from the season, the wind, the traffic and the smoke of fires, in µg/m³.
 
 Background particles rise in winter and in still air and are washed out by rain; nitrogen dioxide follows the traffic, ozone the
 sun and what nitrogen oxide leaves of it. The numbers are those of a coastal city with moderate pollution.
@@ -43,4 +43,3 @@ def station_values(
         "co": (330 + 8 * pm25 + 4 * no2 + 6 * smoke) * reading,
         "o3": np.maximum(6.0, 62 + (68 - 30 * winter) * sun - 0.9 * no2) * reading,
     }
-

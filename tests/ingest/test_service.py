@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +15,7 @@ from domain.moments import Moment
 from domain.observations import Quality
 from ingest.service import Ingester, Message, store
 from iot.mqtt import BrokerAddress, Publisher, parse_address
-from runtime.embedded_broker import find_mosquitto, private_broker
+from runtime.embedded_broker import throwaway_broker
 from storage.connection import Connection, connect
 from storage.ingestion import Ingestion
 from storage.ledger import list_dead_letters, list_ledger
@@ -87,8 +86,8 @@ def test_the_same_messages_again_store_nothing_twice(conn: Connection) -> None:
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[BrokerAddress]:
-    with private_broker(tmp_path / "broker", mosquitto=find_mosquitto()) as handle:
+def broker() -> Iterator[BrokerAddress]:
+    with throwaway_broker() as handle:
         yield parse_address(handle.url, handle.protocol)
 
 

@@ -7,10 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
-import psycopg
 import pytest
 from psycopg import Rollback
-from psycopg.errors import RaiseException
+from psycopg.errors import DivisionByZero, RaiseException
 
 from domain.refusals import Refused
 from domain.rights import Action, Actor, Role
@@ -162,19 +161,24 @@ def test_an_act_without_the_right_is_refused_undone_and_recorded(conn: Connectio
 
 
 def test_an_act_refused_at_its_end_leaves_its_refusal_only(conn: Connection) -> None:
-    with (
-        pytest.raises(Refused),
-        acts.transaction(conn, COMMANDER, Action.ISSUE_ORDER, "o-1", NOW),
-    ):
-        acts.begin(conn, COMMANDER, Action.ISSUE_ORDER, "o-1", NOW)
-        raise Refused("unit_busy", "急救1车 出动", "A-1 is on its way")
+    def act() -> None:
+        with acts.transaction(conn, COMMANDER, Action.ISSUE_ORDER, "o-1", NOW):
+            acts.begin(conn, COMMANDER, Action.ISSUE_ORDER, "o-1", NOW)
+            raise Refused("unit_busy", "急救1车 出动", "A-1 is on its way")
+
+    with pytest.raises(Refused):
+        act()
     assert [(e.outcome, e.detail) for e in audit.list_entries(conn)] == [
         ("refused", {"code": "unit_busy", "reason": "A-1 is on its way"})
     ]
 
 
 def test_an_act_that_breaks_is_not_recorded_as_done(conn: Connection) -> None:
-    with pytest.raises(psycopg.Error), acts.transaction(conn, COMMANDER, Action.ISSUE_ORDER, "o-1", NOW):
-        acts.begin(conn, COMMANDER, Action.ISSUE_ORDER, "o-1", NOW)
-        conn.execute("SELECT 1 / 0")
+    def act() -> None:
+        with acts.transaction(conn, COMMANDER, Action.ISSUE_ORDER, "o-1", NOW):
+            acts.begin(conn, COMMANDER, Action.ISSUE_ORDER, "o-1", NOW)
+            conn.execute("SELECT 1 / 0")
+
+    with pytest.raises(DivisionByZero):
+        act()
     assert audit.list_entries(conn) == []
