@@ -16,6 +16,9 @@ DEBIAN := Debian and Ubuntu: apt-get install
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: -c constraints.txt
 PYTEST := $(BIN)/python -m pytest
 FITS := import sys; sys.exit(sys.version_info < (3, 11))
+OURS = if [ -e $(VENV) ] && [ ! -w $(VENV) ]; then \
+  echo "$(VENV) belongs to $$(stat -c %U $(VENV)): expected one that $$(id -un) may write; remove it, or work in a" \
+    "clone of your own" >&2; exit 1; fi
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -67,9 +70,7 @@ $(VENV)/.place:
 	    "make $(MAKECMDGOALS) PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "$(PYTHON) has no venv module: expected it beside $$($(PYTHON) -V) ($(DEBIAN) python3-venv)" >&2; exit 1; }
-	@if [ -d $(VENV) ] && [ ! -w $(VENV) ]; then \
-	  echo "$(VENV) belongs to $$(stat -c %U $(VENV)): expected one that $$(id -un) may write; remove it, or work in a" \
-	    "clone of your own" >&2; exit 1; fi
+	@$(OURS)
 	@if [ -e $@ ] || ! $(BIN)/python -c '$(FITS)' 2>/dev/null; then clear=--clear; fi; \
 	  $(PYTHON) -m venv $$clear $(VENV) || { \
 	  echo "$(VENV) could not be made (see above): expected a disk with 2 GB free and a directory that $$(id -un) may" \
@@ -81,6 +82,7 @@ FETCHED_NOT := "pip could not install what constraints.txt pins (see above): exp
   "on another machine"
 
 $(VENV)/.runtime: $(VENV)/.place pyproject.toml constraints.txt
+	@$(OURS)
 	@echo "Installing CityHelm and its libraries into $(VENV) …"
 	@$(PIP) setuptools && $(PIP) --no-build-isolation -e . || { echo $(FETCHED_NOT) >&2; exit 1; }
 	@touch $@

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from forecasting.models.shape import Floats
 
 BRIDGED_S = 7_200
 """Gaps up to this long are drawn straight from one side to the other; longer ones break a history in two."""
@@ -27,7 +26,7 @@ def bridge_short_gaps(history: Floats, step_s: int) -> Floats:
     """`history` with gaps of at most BRIDGED_S between two measured slots filled by a straight line; longer ones stay."""
     bridged = history.copy()
     for start, end in find_gaps(history):
-        if 0 < start and end < len(history) and (end - start) * step_s <= BRIDGED_S:
+        if start > 0 and end < len(history) and (end - start) * step_s <= BRIDGED_S:
             bridged[start:end] = np.interp(np.arange(start, end), [start - 1, end], [history[start - 1], history[end]])
     return bridged
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.gaps import Floats, trailing_gap
-from forecasting.models.shape import DAY_S, Model, Unfit
+from forecasting.gaps import trailing_gap
+from forecasting.models.shape import DAY_S, Floats, Model, Unfit
 
 TRIAL_S = 14 * DAY_S
 """The model is tried on the last two weeks, or the newer half of a shorter history: two of every weekday."""
@@ -28,6 +28,9 @@ MIN_ERRORS = 20
 """With fewer errors than this a 10 % quantile is not worth the name."""
 NEIGHBOURS = 2
 """Errors of this many horizons either side are pooled."""
+
+LARGEST = 1e30
+"""No quantity of a city is larger; single precision, in which forecasts are stored, still holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,11 @@ def fit_predict(
     low: float | None = None,
     high: float | None = None,
 ) -> Quantiles:
-    """Quantiles of the `horizon` slots after `history`, ordered, within [low, high].
+    """Quantiles (`levels` ascending) of the `horizon` slots after `history`, ordered, within [low, high].
 
     The first slot of the history must be measured. Slots missing at its end are foreseen too and dropped: the forecast starts
-    from the last measured slot. Raises Unfit, with "untried" when nothing is left to try the model on.
+    from the last measured slot. Raises Unfit: "untried" when nothing is left
+    to try the model on, "unstable" when it leaves all bounds.
     """
     waiting = trailing_gap(history)
     known = history[: len(history) - waiting]
@@ -64,7 +68,9 @@ def fit_predict(
     path = model.paths(known, np.array([len(known)]), waiting + horizon, step_s, len(known))[0]
     offsets = _offsets(errors, levels, max(trial_s / INDEPENDENT_S, 1.0))
     values = np.clip((path + offsets)[:, waiting:], low, high)
-    return Quantiles(levels, np.sort(values, axis=0), float(np.nanmean(np.abs(errors))), trial_s)
+    if not (np.abs(values) <= LARGEST).all():
+        raise Unfit("unstable")
+    return Quantiles(levels, values, float(np.nanmean(np.abs(errors))), trial_s)
 
 
 def _trial(model: Model, known: Floats, step_s: int, reach: int, learnt_until: int) -> Floats:
@@ -107,12 +113,17 @@ def _offsets(errors: Floats, levels: tuple[float, ...], n_independent: float) ->
 
 
 def _quantiles(ascending: Floats, levels: tuple[float, ...], n_independent: float) -> list[float]:
-    """Quantiles with the finite-sample correction of conformal prediction, level × (n + 1) / n, rounded outwards."""
+    """Quantiles with the finite-sample correction of conformal prediction, level × (n + 1) / n, rounded outwards.
+
+    The median is 0, and the others lie on their side of it, also where every error had the same sign.
+    """
     n = len(ascending)
     correction = 1 + 1 / min(n_independent, n)
     quantiles = []
     for level in levels:
-        outwards = min(max(level, 1 - level) * correction, 1.0)
-        rank = math.ceil(n * outwards) - 1
-        quantiles.append(0.0 if level == 0.5 else float(ascending[rank if level > 0.5 else n - 1 - rank]))
+        rank = math.ceil(n * min(max(level, 1 - level) * correction, 1.0)) - 1
+        if level < 0.5:
+            quantiles.append(min(float(ascending[n - 1 - rank]), 0.0))
+        else:
+            quantiles.append(max(float(ascending[rank]), 0.0) if level > 0.5 else 0.0)
     return quantiles

@@ -1,6 +1,6 @@
 """Reasons: why a forecast was not made by the model of first choice, or not made at all, in words a person reads.
 
-Stored as a stable code with its values, "short_history have_h=5 model=autoreg need_h=48", so that the words can be shown in any language
+Stored as a stable code with its values, "short_history have_h=5 need_h=48", so that the words can be shown in any language
 and counted by code.
 """
 
@@ -17,7 +17,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     "unchanged": ("数值 {for_h} 小时未变化", "the value has not changed for {for_h} h"),
     "stale": ("最近 {for_min} 分钟无数据", "no value for the last {for_min} min"),
-    "sparse": ("缺测 {missing_percent}%,上限 {limit_percent}%", "{missing_percent} % of the slots are missing, {limit_percent} % may be"),
+    "sparse": (
+        "缺测 {missing_percent}%,上限 {limit_percent}%",
+        "{missing_percent} % of the slots are missing, {limit_percent} % may be",
+    ),
     "interrupted": (
         "{gap_h} 小时的中断之后仅有 {have_h} 小时数据,{model} 需要 {need_h} 小时",
         "only {have_h} h since a gap of {gap_h} h, {model} needs {need_h} h",

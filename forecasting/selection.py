@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.gaps import Floats, last_long_gap, trailing_gap
+from forecasting.gaps import last_long_gap, trailing_gap
 from forecasting.intervals import TRIAL_S, Quantiles, fit_predict
 from forecasting.models.registry import AUTOREG, FLAT, SEASONAL_NAIVE
-from forecasting.models.shape import DAY_S, Model, Unfit
+from forecasting.models.shape import DAY_S, Floats, Model, Unfit
 from forecasting.reasons import Reason
 
 MIN_VALUES = 4
@@ -58,7 +58,8 @@ def foresee(
         return Reason.of("too_few", have=len(measured), need=MIN_VALUES)
 
     def predict(model: Model, since: int = 0) -> Quantiles:
-        return fit_predict(model, history[since:], step_s, horizon, levels, low=low, high=high)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused as unstable
+            return fit_predict(model, history[since:], step_s, horizon, levels, low=low, high=high)
 
     def last_value(why: Reason) -> Outlook | Reason:
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event
 from time import perf_counter
@@ -18,7 +19,8 @@ import numpy as np
 
 from domain.forecasts import Forecast
 from domain.moments import Moment
-from forecasting.gaps import Floats
+from forecasting.gaps import trailing_gap
+from forecasting.models.shape import Floats
 from forecasting.reasons import Reason
 from forecasting.selection import Outlook, foresee
 from forecasting.series import boundary, limits, slot_s
@@ -38,6 +40,8 @@ SETTLE = timedelta(seconds=5)
 """Readings of a slot that has just ended are still on their way."""
 STREAMS_EVERY = timedelta(seconds=10)
 FIRST_RETRY = timedelta(seconds=30)
+LACKING = ("never", "too_few", "untried", "short_history")
+"""Reasons that back-fill may take away at any time."""
 
 
 def run(database_url: str, *, horizon_s: int, step_s: int, history_days: int, stop: Event) -> None:
@@ -46,72 +50,136 @@ def run(database_url: str, *, horizon_s: int, step_s: int, history_days: int, st
     run_ticks(database_url, "forecaster", forecaster.tick, period_s=TICK_S, stop=stop, clock=lambda: datetime.now(UTC))
 
 
+@dataclass(slots=True)
+class _Standing:
+    """Where a series stands: when it is due, and for which slot, by whom and with which fallback it was last forecast."""
+
+    due: datetime
+    slot: datetime | None = None
+    model: str = ""
+    reason: str = ""
+    pause: timedelta = FIRST_RETRY
+
+    def repeats(self, before: _Standing) -> bool:
+        """Whether nothing new was found since `before`."""
+        return (self.slot, self.model, self.reason) == (before.slot, before.model, before.reason)
+
+
 class Forecaster:
-    """What the process remembers between ticks: the datastreams, and when each is due."""
+    """What the process remembers between ticks: the datastreams and where each stands."""
 
     def __init__(self, *, horizon_s: int, step_s: int, history_days: int, stop: Event) -> None:
         self._horizon_s, self._step_s, self._history = horizon_s, step_s, timedelta(days=history_days)
         self._stop = stop
-        self._streams: dict[int, Datastream] = {}
+        self._streams: list[Datastream] = []
         self._streams_read: datetime | None = None
         self._partitions: DayPartitions | None = None
-        self._due: dict[int, datetime] = {}
-        self._pause: dict[int, timedelta] = {}
-        self._made: dict[int, tuple[str, str]] = {}  # model and reason code of the newest forecast; "" where there is none
+        self._standings: dict[int, _Standing] = {}
 
     def tick(self, conn: Connection, now: datetime) -> Mapping[str, Any]:
-        """Forecasts what is due, as known at `now`, for at most about BUDGET_S seconds."""
+        """Forecasts what is due, as known at `now`, for about BUDGET_S seconds at most; returns figures for the system page."""
         began = perf_counter()
         self._read_streams(conn, now)
-        if self._partitions is None:
-            self._partitions = DayPartitions(conn)
-        waiting = [stream for number, stream in self._streams.items() if self._due.get(number, now) <= now]
-        waiting.sort(key=lambda stream: (stream.datastream_id in self._due, self._slot_s(stream), stream.datastream_id))
+        waiting = [stream for stream in self._streams if self._is_due(stream, now)]
+        waiting.sort(key=lambda stream: (stream.datastream_id in self._standings, self._slot_s(stream), stream.datastream_id))
         n_done = 0
         while n_done < len(waiting) and not self._stop.is_set() and perf_counter() - began < BUDGET_S:
             slot = self._slot_s(waiting[n_done])
             batch = [stream for stream in waiting[n_done : n_done + BATCH] if self._slot_s(stream) == slot]
-            self._forecast(conn, batch, slot, now, began)
+            self._forecast(conn, batch, slot, now)
             n_done += len(batch)
-        models = Counter(model for model, _ in self._made.values())
-        return {
-            "series": len(self._streams),
-            "forecasts": sum(n for model, n in models.items() if model),
-            "fallbacks": sum(1 for model, reason in self._made.values() if model and reason),
-            "without_forecast": models[""],
-            "waiting": len(waiting) - n_done,
-            **{model: n for model, n in sorted(models.items()) if model},
-            **({"tick_ms": round(1000 * (perf_counter() - began)), "series_per_tick": n_done} if n_done else {}),
-        }
+        return {**self._count(), "waiting": len(waiting) - n_done, **_pace(n_done, perf_counter() - began)}
+
+    def _read_streams(self, conn: Connection, now: datetime) -> None:
+        """Learns of new datastreams; at start, also of what was issued before."""
+        if self._streams_read is not None and now - self._streams_read < STREAMS_EVERY:
+            return
+        self._streams = list_datastreams(conn)
+        if self._streams_read is None:
+            self._partitions = DayPartitions(conn)
+            issues = newest_issues(conn, since=now - timedelta(days=1))
+            for stream in self._streams:
+                issue = issues.get(stream.datastream_id)
+                if issue is not None:
+                    slot = self._slot_s(stream)
+                    code = issue.fallback_reason.split(" ")[0]
+                    self._standings[stream.datastream_id] = _Standing(
+                        due=_next_slot(issue.issued_at, slot),
+                        slot=boundary(issue.issued_at, slot),
+                        model=issue.model,
+                        reason=code,
+                    )
+        self._streams_read = now
+
+    def _is_due(self, stream: Datastream, now: datetime) -> bool:
+        standing = self._standings.get(stream.datastream_id)
+        return standing is None or standing.due <= now
 
     def _slot_s(self, stream: Datastream) -> int:
         return slot_s(stream.interval_s, self._step_s)
 
-    def _read_streams(self, conn: Connection, now: datetime) -> None:
-        if self._streams_read is not None and now - self._streams_read < STREAMS_EVERY:
-            return
-        self._streams = {stream.datastream_id: stream for stream in list_datastreams(conn)}
-        if self._streams_read is None:
-            for number, issued_at in newest_issues(conn, since=now - timedelta(days=1)).items():
-                if number in self._streams:
-                    self._due[number] = self._next_slot(self._streams[number], issued_at)
-        self._streams_read = now
-
-    def _next_slot(self, stream: Datastream, time: datetime) -> datetime:
-        """When the slot under way at `time` is complete and its readings are in."""
-        slot = self._slot_s(stream)
-        return boundary(time, slot) + timedelta(seconds=slot) + SETTLE
-
     def _forecast(self, conn: Connection, batch: list[Datastream], slot: int, now: datetime) -> None:
+        """Looks at series of one slot length, and stores what they gave that is new."""
         assert self._partitions is not None
         end = boundary(now, slot)
         numbers = [stream.datastream_id for stream in batch]
         series = load_series(conn, numbers, start=end - self._history, end=end, step_s=slot, moment=Moment.live(now))
-        outlooks = [self._foresee(stream, values, slot) for stream, values in zip(batch, series.values, strict=True)]
-        made = {n: (o.model.name, o.fallback.code if o.fallback else "") if isinstance(o, Outlook) else ("", o.code)
-                for n, o in zip(numbers, outlooks, strict=True)}
         forecasts = []
-        for stream, values, outlook in zip(batch, series.values, outlooks, strict=True):
-            is_news = self._due.get(stream.datastream_id) is None or True
-            if isinstance(outlook, Outlook):
-                forecasts.append(_forecast(stream, outlook, values, end, slot, now))
+        standings = {}
+        for stream, history in zip(batch, series.values, strict=True):
+            outlook = self._foresee(stream, history, slot)
+            before = self._standings.get(stream.datastream_id)
+            standing = _stand(before, outlook, now, slot)
+            if isinstance(outlook, Outlook) and (before is None or not standing.repeats(before)):
+                forecasts.append(_forecast(stream.datastream_id, outlook, history, end, slot, now))
+            standings[stream.datastream_id] = standing
+        write_forecasts(conn, self._partitions, forecasts)
+        self._standings |= standings
+
+    def _foresee(self, stream: Datastream, history: Floats, slot: int) -> Outlook | Reason:
+        history[~np.isfinite(history)] = np.nan
+        low, high = limits(stream.property, stream.low, stream.high)
+        return foresee(
+            history, step_s=slot, interval_s=stream.interval_s, horizon=max(self._horizon_s // slot, 1), low=low, high=high
+        )
+
+    def _count(self) -> dict[str, int]:
+        current = [standing for standing in self._standings.values() if standing.model]
+        return {
+            "series": len(self._streams),
+            "forecasts": len(current),
+            "fallbacks": sum(1 for standing in current if standing.reason),
+            **Counter(standing.model for standing in current),
+        }
+
+
+def _next_slot(time: datetime, slot: int) -> datetime:
+    """When the slot under way at `time` is complete and its readings are in."""
+    return boundary(time, slot) + timedelta(seconds=slot) + SETTLE
+
+
+def _stand(before: _Standing | None, outlook: Outlook | Reason, now: datetime, slot: int) -> _Standing:
+    """Where a series stands after it was looked at. One that lacks history is looked at again within the slot."""
+    pause = before.pause if before is not None else FIRST_RETRY
+    due = _next_slot(now, slot)
+    reason = outlook.fallback if isinstance(outlook, Outlook) else outlook
+    if reason is not None and reason.code in LACKING:
+        due, pause = min(due, now + pause), min(2 * pause, timedelta(seconds=slot))
+    model = outlook.model.name if isinstance(outlook, Outlook) else ""
+    return _Standing(due, boundary(now, slot), model, reason.code if reason else "", pause)
+
+
+def _forecast(datastream_id: int, outlook: Outlook, history: Floats, end: datetime, slot: int, now: datetime) -> Forecast:
+    """The record stored. Its watermark is the start of the newest slot that had a value."""
+    q10, q50, q90 = (tuple(row.tolist()) for row in outlook.quantiles.values)
+    return Forecast(
+        datastream_id=datastream_id, issued_at=now, first_target=end, step_s=slot, q10=q10, q50=q50, q90=q90,
+        model=outlook.model.name, model_version=outlook.model.version,
+        watermark=end - timedelta(seconds=slot * (1 + trailing_gap(history))),
+        fallback_reason=str(outlook.fallback or ""),
+    )  # fmt: skip
+
+
+def _pace(n_done: int, seconds: float) -> dict[str, float]:
+    """What the last working tick took; an idle one says nothing, so that the figures stay."""
+    return {"tick_ms": round(1000 * seconds), "ms_per_series": round(1000 * seconds / n_done, 1)} if n_done else {}

@@ -18,7 +18,7 @@ from gis_data.demo import names, network, places, plan, quarters, streets, terra
 from gis_data.layers import Layer
 
 VERSION = 1
-DEFAULT_SEED = 20
+DEFAULT_SEED = 8
 
 _PHI = np.radians(plan.CENTRE_LAT)
 #: Metres in one degree at the centre (series of the WGS-84 ellipsoid, e.g. NGA TR8350.2).

@@ -102,12 +102,13 @@ def _flatten(piece: Piece) -> tuple[int, np.ndarray, np.ndarray, np.ndarray, np.
     parts, owner = parts[keep], owner[keep]
     kind = (_POINT, _LINE, _POLYGON)[wanted]
     if kind == _POLYGON:
-        # in world units y runs down, so what the specification calls clockwise on screen is counter-clockwise here
-        parts = shapely.orient_polygons(parts, exterior_cw=True)
-        parts, ring_of = shapely.get_rings(parts, return_index=True)
-        owner = owner[ring_of]
+        # the specification wants a positive shoelace sum for outer rings; on paper, with y up, that is counter-clockwise
+        parts = shapely.orient_polygons(parts, exterior_cw=False)
     sequence = np.lexsort((np.arange(len(owner)), piece.feature[owner], piece.tile[owner]))
     parts, owner = parts[sequence], owner[sequence]
+    if kind == _POLYGON:
+        parts, polygon = shapely.get_rings(parts, return_index=True)
+        owner, outer = owner[polygon], np.r_[True, np.diff(polygon) > 0]
     xy, part = shapely.get_coordinates(parts, return_index=True)
     grid = np.rint((xy - piece.origin[owner][part]) * EXTENT).astype(np.int64)
     if kind == _POLYGON:
@@ -117,7 +118,11 @@ def _flatten(piece: Piece) -> tuple[int, np.ndarray, np.ndarray, np.ndarray, np.
         count = np.bincount(part, minlength=len(parts))
         enough = count >= (3 if kind == _POLYGON else 2)
         if kind == _POLYGON:
-            enough &= _area2(grid, part, count) != 0
+            # a ring that shrank to nothing or turned over is dropped, and with an outer ring its holes: readers take the
+            # sign of a feature's first ring for "outer"
+            area2 = _area2(grid, part, count)
+            enough &= np.where(outer, area2 > 0, area2 < 0)
+            enough &= enough[outer][np.cumsum(outer) - 1]
         chosen = enough[part]
         grid, part = grid[chosen], (np.cumsum(enough) - 1)[part[chosen]]
         owner = owner[enough]

@@ -242,8 +242,10 @@ def _prepare(plan: Drawn, zoom: int) -> tuple[mvt.Piece, list[Mapping[str, Any]]
         keep = (dimension < 2) | (area_px >= plan.least_px**2)
         shapes, feature = shapes[keep], feature[keep]
     if len(shapes) and dimension.max() > 0:
-        simple = shapely.simplify(shapes, SIMPLIFY_PX * pixel, preserve_topology=True)
-        shapes = simple
+        shapes = shapely.simplify(shapes, SIMPLIFY_PX * pixel, preserve_topology=True)
+    # cut part by part: parts of a simplified multipolygon may touch, and clipping such a shape can turn it inside out
+    shapes, index = shapely.get_parts(shapes, return_index=True)
+    feature = feature[index]
     piece = _to_tiles(shapes, feature, zoom)
     return None if piece is None else (piece, [dict(key) for key in tables])
 

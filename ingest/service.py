@@ -26,9 +26,10 @@ from ingest.parse import parse
 from ingest.quality import judge
 from iot.mqtt import BrokerAddress, BrokerUnreachable, connect, new_client
 from iot.topics import SUBSCRIPTION
-from storage import heartbeats, observations, rollups
+from storage import heartbeats, rollups
 from storage.connection import Connection, is_connection_lost, is_unstorable
 from storage.ingestion import Ingestion
+from storage.partitions import PARTITIONED, drop_before
 from storage.ticking import BEAT_EVERY, connect_patiently, instance_name, run_ticks
 
 log = logging.getLogger(__name__)
@@ -268,11 +269,11 @@ def _p95(ordered: list[float]) -> float:
 
 
 def maintain(conn: Connection, now: datetime, *, retention: timedelta) -> dict[str, Any]:
-    """One round of housekeeping: hourly rollups, and whole days older than the retention dropped."""
+    """One round of housekeeping: hourly rollups, and whole days older than the retention dropped from every growing table."""
     rolled = rollups.refresh(conn, now)
-    dropped = observations.drop_observations_before(conn, now - retention)
-    if dropped:
-        log.info("retention: dropped %d day(s) of observations older than %d days", len(dropped), retention.days)
+    for table in PARTITIONED:
+        if dropped := drop_before(conn, table, now - retention):
+            log.info("retention: dropped %d day(s) of %s older than %d days", len(dropped), table, retention.days)
     return {"rolled_up_hours": rolled}
 
 

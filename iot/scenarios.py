@@ -28,8 +28,9 @@ class Plume:
 
     The fire burns from `start_s` for `burns_s`, its emission rising and falling as sin²; the smoke is a row of Gaussian puffs,
     reflected at the ground. Spread of a puff: Briggs' curves for urban terrain and neutral air (class D),
-    σy = 0.16 x (1 + 0.0004 x)^−½, σz = 0.14 x (1 + 0.0003 x)^−½ with x the metres travelled. Source: G. A. Briggs, Diffusion Estimation for Small Emissions,
-    ATDL 106, 1973, as tabulated in the user's guides of the US EPA's dispersion models.
+    σy = 0.16 x (1 + 0.0004 x)^−½, σz = 0.14 x (1 + 0.0003 x)^−½ with x the metres travelled.
+    Source: G. A. Briggs, Diffusion Estimation for Small Emissions, ATDL 106, 1973, as tabulated in the
+    user's guides of the US EPA's dispersion models.
     """
 
     start_s: float
@@ -88,12 +89,17 @@ class Downpour:
 
     def rain_mm_h(self, lon: ArrayLike, lat: ArrayLike, time_s: ArrayLike) -> Floats:
         """Rain at the ground. Arguments broadcast."""
-        age_s = np.asarray(time_s, dtype=float) - self.start_s
         east, north = metres_from(lon, lat, self.lon, self.lat)
+        age_s = np.asarray(time_s, dtype=float) - self.start_s
         flown = (age_s - self.lasts_s / 2) * self.wind_m_s
         away2 = (east - flown * math.cos(self.wind_towards_rad)) ** 2 + (north - flown * math.sin(self.wind_towards_rad)) ** 2
         life = np.where((age_s > 0) & (age_s < self.lasts_s), np.sin(np.pi * age_s / self.lasts_s) ** 2, 0.0)
         return np.asarray(self.peak_mm_h * life * np.exp(-away2 / (2 * self.radius_m**2)))
+
+    def centre(self, time_s: float) -> tuple[float, float]:
+        """Where the cell is: over (lon, lat) at the middle of its life."""
+        flown = (time_s - self.start_s - self.lasts_s / 2) * self.wind_m_s
+        return moved(self.lon, self.lat, flown * math.cos(self.wind_towards_rad), flown * math.sin(self.wind_towards_rad))
 
 
 Scene = Plume | Downpour

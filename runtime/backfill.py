@@ -5,16 +5,15 @@ stopped, because what is stored already is found to be a duplicate and rows alre
 from __future__ import annotations
 
 import hashlib
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
-
-from iot.mapping import count_rows, load_mapping
-from iot.replay import iter_import
 
 from domain.batches import Batch, BatchCounts
 from ingest.parse import parse
 from ingest.service import store_batch
+from iot.mapping import load_mapping
+from iot.recording import read_recording
+from iot.replay import iter_import
 from runtime.progress import Progress
 from storage import backfills
 from storage.connection import connect
@@ -27,24 +26,27 @@ BATCH_REPORTS = 20_000
 def backfill(mapping_path: Path, file: Path, database_url: str) -> BatchCounts:
     """Stores `file` as `mapping_path` says; returns what became of the readings of this run."""
     mapping = load_mapping(mapping_path)
-    total = count_rows(mapping, file)
-    name = hashlib.sha256(
-        mapping_path.read_bytes() + str(file.resolve()).encode() + str(file.stat().st_size).encode()
-    ).hexdigest()[:32]
+    total = len(read_recording(mapping, file))
     counts = BatchCounts()
-    with connect(database_url) as conn, Progress(f"Importing {file.name}", total, sys.stderr) as progress:
+    with connect(database_url) as conn, Progress(f"Importing {file.name}") as progress:
         require_current_schema(conn)
         ingestion = Ingestion(conn)
+        name = _name(mapping_path, file)
+        row = backfills.rows_done(conn, name)
         batch = Batch()
-        row_number = from_row = backfills.rows_done(conn, name)
-        for row_number, topic, payload in iter_import(mapping, file, from_row=from_row):
+        for row, topic, payload in iter_import(mapping, file, from_row=row):  # noqa: B020 - it goes on from there
             for report in parse(topic, payload, datetime.now(UTC)):
                 batch.add(report)
             if len(batch) >= BATCH_REPORTS:
                 counts = counts + store_batch(ingestion, batch, datetime.now(UTC))
-                backfills.note_rows(conn, name, row_number, datetime.now(UTC))
+                backfills.note_rows(conn, name, row, datetime.now(UTC))
                 batch = Batch()
-                progress.reach(row_number)
+                progress.reach(row / max(total, 1))
         counts = counts + store_batch(ingestion, batch, datetime.now(UTC))
-        backfills.note_rows(conn, name, row_number, datetime.now(UTC))
+        backfills.note_rows(conn, name, row, datetime.now(UTC))
     return counts
+
+
+def _name(mapping_path: Path, file: Path) -> str:
+    """What tells one back-fill from another: the mapping's contents, the file's path and size."""
+    return hashlib.sha256(mapping_path.read_bytes() + f"{file.resolve()} {file.stat().st_size}".encode()).hexdigest()[:32]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -49,17 +50,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _exit_code(fault: Exception) -> int | None:
     """The exit code of a foreseen fault, whose message is fit to show; None for one that must be seen whole."""
-    from gis_data.city import CityError
-    from iot.mapping import ReplayError
-
+    from dashboard.service import CannotListen
+    from iot.mapping import UnusableInput
     from iot.mqtt import BrokerUnreachable
     from runtime.policy import PolicyError
     from storage.connection import DatabaseUnreachable
     from storage.migrate import SchemaMismatch
 
-    if isinstance(fault, SettingsError | PolicyError | BadInput | CityError | ReplayError):
+    if isinstance(fault, SettingsError | PolicyError | BadInput | UnusableInput):
         return ASKED_WRONGLY
-    if isinstance(fault, CannotStart | DatabaseUnreachable | BrokerUnreachable | SchemaMismatch):
+    if isinstance(fault, CannotStart | CannotListen | DatabaseUnreachable | BrokerUnreachable | SchemaMismatch):
         return FAILED
     return None
 
@@ -116,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         "cityhelm city build --config config/cities/zhengzhou.toml --out .cityhelm/zhengzhou", city_commands,
     )  # fmt: skip
     build.add_argument("--config", type=Path, required=True, help="the TOML file that names the source files and their CRS")
+    build.add_argument("--data", type=Path, help="the folder of the source files, where the config's own is not the one")
     build.add_argument("--out", type=Path, required=True, help="the directory to write")
 
     letters = commands.add_parser("deadletters", help="what was refused and why", description="What was refused and why.")
@@ -240,16 +241,19 @@ def _status(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _replay(arguments: argparse.Namespace, settings: Settings) -> int:
+    import signal
     import threading
 
     from iot.replay import replay
-
     from runtime.progress import Progress
     from runtime.workers import broker_of
 
     speed = _speed(arguments.speed)
     broker = broker_of(_on_running(settings))
-    with Progress(f"Replaying {arguments.file.name}", 1.0) as progress:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with Progress(f"Replaying {arguments.file.name}") as progress:
         report = replay(
             arguments.mapping, arguments.file, broker,
             speed=speed,
@@ -257,13 +261,18 @@ def _replay(arguments: argparse.Namespace, settings: Settings) -> int:
             time_to=_time("--to", arguments.time_to, settings),
             shift_now=arguments.shift == "now",
             now=datetime.now(UTC),
-            stop=threading.Event(),
-            progress=progress.reach,
+            stop=stop,
+            progress=lambda done, total, _: progress.reach(done / max(total, 1)),
         )  # fmt: skip
     print(f"{report.messages} messages with {report.readings} readings in {report.seconds:.1f} s")
+    print(f"the last was measured at {report.last_time.astimezone(settings.zone):%Y-%m-%d %H:%M:%S}")
+    if report.left_out:
+        print(f"{report.left_out} rows could not be used")
+    if not report.is_complete:
+        print("stopped before the end")
     if arguments.json:
         print(json.dumps(asdict(report), default=str))
-    return DONE
+    return DONE if report.is_complete else FAILED
 
 
 def _import(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -276,10 +285,10 @@ def _import(arguments: argparse.Namespace, settings: Settings) -> int:
     return DONE
 
 
-def _speed(text: str) -> float | None:
-    """How many times faster, or None for as fast as possible."""
+def _speed(text: str) -> float:
+    """How many times faster than the file's own clock; infinity for max."""
     if text == "max":
-        return None
+        return math.inf
     try:
         speed = float(text)
     except ValueError:
@@ -302,7 +311,10 @@ def _time(option: str, text: str | None, settings: Settings) -> datetime | None:
 def _city_build(arguments: argparse.Namespace, settings: Settings) -> int:
     from gis_data.city import build_city
 
-    build_city(arguments.config, arguments.out)
+    try:
+        build_city(arguments.config, arguments.out, arguments.data)
+    except (ValueError, OSError) as fault:
+        raise BadInput(str(fault)) from fault
     print(f"Built {arguments.out}; show it with CITYHELM_CITY={arguments.out} cityhelm up")
     return DONE
 

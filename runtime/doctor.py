@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dashboard.vendor import missing_assets
+from dashboard.deployment import vendor_version
 from runtime.backing import find_running, foresee
 from runtime.policy import PolicyError, load_policy
 from runtime.settings import Settings
@@ -35,13 +35,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
     except PolicyError as error:
         for fault in error.faults:
             yield Finding(False, fault)
-    lacking = missing_assets()
-    yield Finding(
-        not lacking,
-        f"Browser libraries: {', '.join(lacking)} missing; run `python -m dashboard.vendor`."
-        if lacking
-        else "Browser libraries: all there.",
-    )
+    has_libraries = vendor_version() is not None
+    how = "built" if has_libraries else "not built; run `python -m dashboard.vendor`"
+    yield Finding(has_libraries, f"Browser libraries: {how}.")
     yield _city(settings.city)
     yield _disk(settings.home)
     running = find_running(settings)

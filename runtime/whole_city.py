@@ -8,10 +8,10 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import TextIO
 
-from gis_data.city import ensure_demo_city, load_city
 from iot.simulated.history import messages as history_messages
 
 from domain.batches import Batch
+from gis_data.city import ensure_demo_city, load_city
 from ingest.parse import parse
 from ingest.service import store_batch
 from runtime import supervisor
@@ -90,14 +90,14 @@ def seed_history(conn: Connection, settings: Settings, out: TextIO) -> int:
     start = end - timedelta(days=HISTORY_DAYS)
     ingestion = Ingestion(conn)
     batch, stored = Batch(), 0
-    with Progress("History of the last week", (end - start).total_seconds(), out) as progress:
+    with Progress("History of the last week", out) as progress:
         for received_time, topic, payload in history_messages(city, DEMONSTRATION_SEED, start, end):
             for report in parse(topic, payload, received_time):
                 batch.add(report)
             if len(batch) >= HISTORY_BATCH:
                 stored += store_batch(ingestion, batch, end).stored
                 batch = Batch()
-                progress.reach((received_time - start).total_seconds())
+                progress.reach((received_time - start) / (end - start))
         stored += store_batch(ingestion, batch, end).stored
     return stored
 

@@ -27,7 +27,7 @@ class DatabaseUnreachable(Exception):  # noqa: N818 - a state of the world, name
 def named(database_url: str) -> str:
     """`database_url` as it may be shown: without user and password."""
     parts = urlsplit(database_url)
-    return f"{parts.scheme}://{parts.hostname or ''}:{parts.port or 5432}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def connect(database_url: str, *, application: str = "cityhelm", connect_timeout_s: int = 5) -> Connection:
@@ -42,9 +42,15 @@ def connect(database_url: str, *, application: str = "cityhelm", connect_timeout
         )
     except psycopg.OperationalError as cause:
         raise DatabaseUnreachable(
-            f"the database at {named(database_url)} did not accept a connection ({str(cause).strip().splitlines()[-1]}): "
+            f"the database at {named(database_url)} did not accept a connection ({_reason(cause)}): "
             "expected a running PostgreSQL 15 or newer; check DATABASE_URL, or unset it to use the private one"
         ) from cause
+
+
+def _reason(cause: psycopg.OperationalError) -> str:
+    """What libpq says of the last address it tried, without its advice in the line below."""
+    told = [line for line in str(cause).splitlines() if line.strip() and not line.startswith("\t")]
+    return told[-1].rpartition("failed: ")[2].strip()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from domain.forecasts import Forecast
@@ -31,6 +32,20 @@ def newest_issue(conn: Connection) -> datetime | None:
     """When forecasts were last issued."""
     row = conn.execute("SELECT issued_at FROM forecast ORDER BY issued_at DESC LIMIT 1").fetchone()
     return row[0] if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """When a series was last forecast, and by whom."""
+
+    issued_at: datetime
+    model: str
+    fallback_reason: str
+
+
+def newest_issues(conn: Connection, *, since: datetime) -> dict[int, Issue]:
+    """The newest issue of every series forecast after `since`."""
+    return {row[0]: Issue(*row[1:]) for row in conn.execute(_NEWEST_ISSUES, {"since": since})}
 
 
 def find_forecast(conn: Connection, datastream_id: int, moment: Moment) -> Forecast | None:
@@ -67,4 +82,13 @@ CROSS JOIN LATERAL (
     ORDER BY issued_at DESC LIMIT 1
 ) newest
 WHERE datastream.property = ANY(%(properties)s)
+"""
+
+_NEWEST_ISSUES = """
+SELECT datastream.datastream_id, newest.* FROM datastream
+CROSS JOIN LATERAL (
+    SELECT issued_at, model, fallback_reason FROM forecast
+    WHERE forecast.datastream_id = datastream.datastream_id AND issued_at > %(since)s
+    ORDER BY issued_at DESC LIMIT 1
+) newest
 """

@@ -10,6 +10,8 @@ from datetime import datetime
 from itertools import chain
 from typing import Protocol
 
+from psycopg.errors import CheckViolation
+
 from domain.batches import Batch, BatchCounts
 from domain.observations import Reading
 from domain.units import UnitPosition, UnitStatusReport
@@ -45,6 +47,13 @@ class Ingestion:
 
     def write(self, batch: Batch) -> BatchCounts:
         """Stores a registered batch and returns what became of it."""
+        try:
+            return self._write(batch)
+        except CheckViolation:  # retention has dropped a day that this process believed to be there
+            self._partitions = DayPartitions(self.conn)
+            return self._write(batch)
+
+    def _write(self, batch: Batch) -> BatchCounts:
         conn = self.conn
         self._partitions.ensure(conn, "observation", (r.phenomenon_time for r in batch.readings))
         self._partitions.ensure(conn, "raw_field", (r.phenomenon_time for r in batch.raw_fields))

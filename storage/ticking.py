@@ -40,7 +40,11 @@ def connect_patiently(database_url: str, *, application: str, stop: Event) -> Co
             stop.wait(wait_s * random.uniform(0.7, 1.3))
             wait_s = min(wait_s * 2, 30.0)
             continue
-        require_current_schema(conn)
+        try:
+            require_current_schema(conn)
+        except BaseException:
+            conn.close()
+            raise
         return conn
     return None
 
@@ -57,24 +61,28 @@ def run_ticks(
     conn: Connection | None = None
     metrics: dict[str, Any] = {}
     beaten_at = started_at - BEAT_EVERY
-    while not stop.is_set():
-        if conn is None:
-            conn = connect_patiently(database_url, application=f"cityhelm-{process}", stop=stop)
+    try:
+        while not stop.is_set():
             if conn is None:
-                break
-        now = clock()
-        try:
-            metrics.update(tick(conn, now) or {})
-            if now - beaten_at >= BEAT_EVERY:
-                heartbeats.beat(conn, process, instance, started_at=started_at, now=now, metrics=metrics)
-                beaten_at = now
-        except Exception as fault:
-            if not is_connection_lost(fault):
-                raise
-            log.warning("the database went away (%s); the work is done again when it is back", str(fault).strip().splitlines()[0])
+                conn = connect_patiently(database_url, application=f"cityhelm-{process}", stop=stop)
+                if conn is None:
+                    break
+            now = clock()
+            try:
+                metrics.update(tick(conn, now) or {})
+                if now - beaten_at >= BEAT_EVERY:
+                    heartbeats.beat(conn, process, instance, started_at=started_at, now=now, metrics=metrics)
+                    beaten_at = now
+            except Exception as fault:
+                if not is_connection_lost(fault):
+                    raise
+                log.warning(
+                    "the database went away (%s); the work is done again when it is back", str(fault).strip().splitlines()[0]
+                )
+                conn.close()
+                conn = None
+                continue
+            stop.wait(max(0.0, period_s - (clock() - now).total_seconds()))
+    finally:
+        if conn is not None:
             conn.close()
-            conn = None
-            continue
-        stop.wait(max(0.0, period_s - (clock() - now).total_seconds()))
-    if conn is not None:
-        conn.close()

@@ -151,9 +151,10 @@ def _loops(city: City, seed: int) -> Iterator[Device]:
             district = city.district_of(*at)
             assert district is not None
             zh, en = roads.properties[k].get("name_zh") or road_class, roads.properties[k].get("name_en") or road_class
+            traits = {"road_class": float(ROAD_CLASSES.index(road_class))}
             yield _device(
                 SensorKind.TRAFFIC_FLOW, district.code, road_class, f"loop-{number:03d}", at, f"{zh}检测器 {number:03d}",
-                f"{en} detector {number:03d}", {"road_class": float(ROAD_CLASSES.index(road_class))}, is_stuck=number == N_LOOPS // 3,
+                f"{en} detector {number:03d}", traits, is_stuck=number == N_LOOPS // 3,
             )  # fmt: skip
 
 

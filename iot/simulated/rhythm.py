@@ -28,12 +28,18 @@ def local_time(time_s: ArrayLike, zone: ZoneInfo) -> LocalTime:
     """Local time of moments in seconds since 1970 UTC."""
     seconds = np.asarray(time_s, dtype=float)
     half_hours, place = np.unique(np.floor_divide(seconds, 1800), return_inverse=True)
-    offsets = np.array([datetime.fromtimestamp(h * 1800, UTC).astimezone(zone).utcoffset().total_seconds() for h in half_hours])  # type: ignore[union-attr]
+    offsets = np.array([_offset_s(1800 * half_hour, zone) for half_hour in half_hours.tolist()])
     local = seconds + offsets[place].reshape(seconds.shape)
     day = np.floor(local / 86_400)
     years = np.datetime64(0, "D") + day.astype("timedelta64[D]")
     day_of_year = (years - years.astype("datetime64[Y]")).astype(np.int64) + (local / 86_400 - day)
     return LocalTime((local - day * 86_400) / 3600, (day.astype(np.int64) + 3) % 7, day_of_year)
+
+
+def _offset_s(moment_s: float, zone: ZoneInfo) -> float:
+    offset = datetime.fromtimestamp(moment_s, UTC).astimezone(zone).utcoffset()
+    assert offset is not None
+    return offset.total_seconds()
 
 
 class Profile(NamedTuple):

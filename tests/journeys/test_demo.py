@@ -12,13 +12,10 @@ from storage.connection import connect
 from tests.support.cities import RunningCity, running_city, wait_for
 
 
-def latest_times(city: RunningCity) -> dict[int, str]:
-    return {
-        value["datastream_id"]: value["phenomenon_time"]
-        for device in city.get("/api/map")["devices"]
-        for value in device["values"]
-        if value["phenomenon_time"]
-    }
+def latest_times(city: RunningCity) -> dict[int, int]:
+    """When each datastream was last measured, milliseconds since 1970."""
+    streams = [stream for device in city.get("/api/map")["devices"] for stream in device["streams"]]
+    return {stream["id"]: stream["measured"] for stream in streams if stream["measured"]}
 
 
 def count(city: RunningCity, query: str) -> int:
@@ -44,26 +41,24 @@ def test_one_command_from_mqtt_to_the_map_and_back_to_a_unit(home: Path, city_di
             within_s=240,
             city=city,
         )
-        incident = snapshot["incidents"][0]["incident_id"]
-        unit = next(u["unit_id"] for u in snapshot["units"] if u["status"] == "available")
-        status, order = city.post("/api/orders", {"incident_id": incident, "unit_id": unit})
-        assert status == 200, order
-        status, refusal = city.post("/api/orders", {"incident_id": incident, "unit_id": unit})
+        incident = snapshot["incidents"][0]["id"]
+        unit = next(u["id"] for u in snapshot["units"] if u["status"] == "available")
+        status, answer = city.post("/api/orders", {"incident": incident, "unit": unit})
+        assert status == 200, answer
+        status, refusal = city.post("/api/orders", {"incident": incident, "unit": unit})
         assert status == 409
         assert refusal["zh"]
+        with connect(city.backing().database_url) as conn:
+            ((order_id,),) = conn.execute("SELECT order_id FROM dispatch_order").fetchall()
         wait_for(
             "the unit's acknowledgement",
-            lambda: count(
-                city, f"SELECT count(*) FROM order_history WHERE order_id = '{order['order_id']}' AND state = 'accepted'"
-            ),
+            lambda: count(city, f"SELECT count(*) FROM order_history WHERE order_id = '{order_id}' AND state = 'accepted'"),
             within_s=15,
             city=city,
         )
         wait_for(
             "the unit on its way",
-            lambda: count(
-                city, f"SELECT count(*) FROM unit_status WHERE order_id = '{order['order_id']}' AND status = 'enroute'"
-            ),
+            lambda: count(city, f"SELECT count(*) FROM unit_status WHERE order_id = '{order_id}' AND status = 'enroute'"),
             within_s=15,
             city=city,
         )

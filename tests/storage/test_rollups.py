@@ -116,6 +116,7 @@ def test_one_refresher_works_at_a_time(conn: Connection, database_url: str) -> N
     with connect(database_url) as other:
         other.execute("SELECT pg_advisory_lock(7205004)")
         assert rollups.refresh(conn, NOW) == 0
+        other.execute("SELECT pg_advisory_unlock(7205004)")
     assert rollups.refresh(conn, NOW) == 1
     assert rollups.refresh(conn, NOW) == 0, "and lets go of the lock"
 

@@ -1,0 +1,100 @@
+/* The page: what it was told at its start (language, zone, words), the server's clock, and when it is ready.
+   One namespace, `cityhelm`; each file adds its noun. No text is written here: every word comes from the catalogue. */
+window.cityhelm = window.cityhelm || {};
+
+(() => {
+  const page = { facts: null, offsetMs: 0, tick: 0 };
+  let becomeReady;
+  cityhelm.ready = new Promise((resolve) => (becomeReady = resolve));
+  page.becomeReady = () => becomeReady(true);
+  page.isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+  /** The catalogue's words for `key`, its {placeholders} filled. */
+  page.words = (key, fillings = {}) => {
+    const text = page.facts.words[key];
+    if (text === undefined) throw new Error(`words: ${key} is not in the catalogue`);
+    return text.replace(/\{(\w+)\}/g, (_, name) => fillings[name]);
+  };
+
+  /** The label of a stored value; a value this version does not know is shown as it is. */
+  page.label = (enumeration, value) => page.facts.labels[enumeration]?.[value] ?? value ?? "";
+
+  /** Milliseconds now, by the server's clock. */
+  page.now = () => Date.now() + page.offsetMs;
+
+  /** Pixels per pixel of the 1920 × 1080 design. */
+  page.scale = () => parseFloat(getComputedStyle(document.documentElement).fontSize) / 10;
+
+  /** Draws everything that depends on data or time again, at most four times a second. */
+  let wanted = false;
+  let drawnAt = 0;
+  page.beat = () => {
+    if (wanted) return;
+    wanted = true;
+    setTimeout(() => {
+      wanted = false;
+      drawnAt = performance.now();
+      page.tick = (page.tick + 1) % 1e9;
+      dash_clientside.set_props("beat", { data: page.tick });
+    }, Math.max(0, 250 - (performance.now() - drawnAt)));
+  };
+
+  const formats = {};
+  const format = (name, options) =>
+    (formats[name] ??= new Intl.DateTimeFormat(page.facts.lang === "zh" ? "zh-CN" : "en-GB", { timeZone: page.facts.zone, hourCycle: "h23", ...options }));
+  page.clock = (ms) => format("clock", { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(ms);
+  page.hour = (ms) => format("hour", { hour: "2-digit", minute: "2-digit" }).format(ms);
+  page.date = (ms) => format("date", { year: "numeric", month: "long", day: "numeric", weekday: "long" }).format(ms);
+  page.instant = (ms) =>
+    format("instant", { month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(ms);
+  /** A time of day, with its date when that is not today. */
+  page.moment = (ms) => {
+    const day = format("day", { year: "numeric", month: "2-digit", day: "2-digit" });
+    return day.format(ms) === day.format(page.now()) ? page.clock(ms) : page.instant(ms);
+  };
+
+  /** [number, key of its words] of a span of seconds, in its largest fitting unit. */
+  const span = (seconds) => {
+    const s = Math.max(0, Math.round(seconds));
+    if (s < 100) return [{ n: s }, "seconds"];
+    if (s < 6000) return [{ n: Math.round(s / 60) }, "minutes"];
+    if (s < 172800) return [{ n: Math.floor(s / 3600), m: Math.floor((s % 3600) / 60) }, "hours"];
+    return [{ n: Math.floor(s / 86400), m: Math.floor((s % 86400) / 3600) }, "days"];
+  };
+  page.age = (ms) => {
+    const [numbers, unit] = span((page.now() - ms) / 1000);
+    return page.words(`age.${unit}`, numbers);
+  };
+  page.duration = (seconds) => {
+    const [numbers, unit] = span(seconds);
+    return page.words(`duration.${unit}`, numbers);
+  };
+
+  /** A number as people read it: at most `digits` decimals, thousands apart. */
+  const decimals = {};
+  page.figure = (value, digits = 0) =>
+    (decimals[digits] ??= new Intl.NumberFormat("en-US", { maximumFractionDigits: digits })).format(value);
+  /** A measured value: three significant decimals at most, none for large ones. */
+  page.measure = (value) => page.figure(value, Math.abs(value) >= 1000 ? 0 : Math.abs(value) >= 100 ? 1 : 2);
+
+  const showClock = () => {
+    const now = page.now();
+    document.getElementById("clock").textContent = page.clock(now);
+    document.getElementById("date").textContent = page.date(now);
+    cityhelm.stream.show();
+    page.beat();
+    setTimeout(showClock, 1000 - (now % 1000));
+  };
+
+  /** Called once, when the page's facts are there. */
+  page.start = (facts) => {
+    if (!facts || page.facts) return;
+    page.facts = facts;
+    cityhelm.stream.open(facts.channel);
+    if (facts.channel === "map") cityhelm.map.open();
+    showClock();
+  };
+
+  cityhelm.page = page;
+  window.dash_clientside = Object.assign({}, window.dash_clientside, { page: { start: page.start } });
+})();

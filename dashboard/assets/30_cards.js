@@ -1,0 +1,118 @@
+/* Cards: headline numbers, currency of the data, warnings, incidents. Data in (the model), components out. */
+(() => {
+  const { page, city, parts } = cityhelm;
+  const { el, div, span, number, sources } = parts;
+  const cards = {};
+  const FRESHNESS = ["fresh", "late", "stale", "silent", "never"];
+  const INGEST_DEAD_MS = 15000;
+
+  /** Devices by freshness. */
+  cards.countFreshness = () => {
+    const counts = Object.fromEntries(FRESHNESS.map((name) => [name, 0]));
+    for (const device of city.devices.values()) counts[city.deviceFreshness(device)] += 1;
+    return counts;
+  };
+
+  const kpi = (key, value, unit, from, more) =>
+    div("kpi", div("kpi-label", page.words(key)),
+      div("kpi-line", number(value, from), value === null ? null : span("kpi-unit", unit), more ? span("kpi-more", more) : null));
+
+  /** What ingest says of itself, or null when it is silent. */
+  const ingestFigures = () => (city.ingest && page.now() - city.ingest.beat < INGEST_DEAD_MS ? city.ingest.metrics : null);
+
+  /** Whether anything has ever been said: "none open" is a finding only of a city that speaks. */
+  cards.hasCity = () => city.devices.size + city.units.size + city.incidents.length + city.warnings.length > 0;
+
+  cards.kpis = (counts) => {
+    const [units, figures, hasCity] = [[...city.units.values()], ingestFigures(), cards.hasCity()];
+    const hasUnits = units.length > 0;
+    const out = units.filter((unit) => ["moving", "working"].includes(city.unitLook(unit)));
+    const of = (key, n, from) => parts.sentence(page.words(key, { n: page.figure(n) }), from);
+    const asOf = city.newest.received;
+    const device = { source: sources.device, asOf };
+    const from = (source) => ({ source, asOf: page.now() });
+    return [
+      kpi("kpi.sensors", city.devices.size ? page.figure(counts.fresh) : null, page.words("unit.devices"), device,
+        city.devices.size ? of("kpi.sensors_of", city.devices.size, device) : null),
+      kpi("kpi.warnings", hasCity ? page.figure(city.warnings.length) : null, page.words("unit.items"), from(sources.warnings),
+        hasCity && of("kpi.warnings_unacknowledged", city.warnings.filter(cards.isUnacknowledged).length, from(sources.warnings))),
+      kpi("kpi.incidents", hasCity ? page.figure(city.incidents.length) : null, page.words("unit.cases"), from(sources.incidents),
+        hasCity && of("kpi.incidents_responding", city.incidents.filter((i) => i.state === "responding").length, from(sources.incidents))),
+      kpi("kpi.units_out", hasUnits ? page.figure(out.length) : null, page.words("unit.devices"), from(sources.units),
+        hasUnits ? of("kpi.units_available", units.filter((unit) => unit.status === "available").length, from(sources.units)) : null),
+      kpi("kpi.messages", figures ? page.figure(figures.messages_per_s, 1) : null, page.words("unit.per_second"), { source: sources.ingest, asOf: city.ingest?.beat },
+        figures ? of("kpi.readings", figures.readings_per_s, { source: sources.ingest, asOf: city.ingest?.beat }) : null),
+    ];
+  };
+
+  cards.currency = (counts) => {
+    const { measured, received } = city.newest;
+    const from = { source: sources.latest, measured, received };
+    const newest = measured === null
+      ? div("newest", number(null, from))
+      : div("newest", ...parts.age(measured, from),
+          div("newest-times", el("Div", {}, page.words("currency.measured"), " ", parts.time(measured, from)), el("Div", {}, page.words("currency.received"), " ", parts.time(received, from))));
+    if (!city.devices.size) return [el("Div", { className: "quiet" }, page.words("currency.newest")), newest];
+    const bar = div("freshness-bar", ...FRESHNESS.filter((name) => counts[name]).map((name) => el("I", { className: `fresh-${name}`, style: { flexGrow: counts[name] } })));
+    const legend = div("freshness-counts", ...FRESHNESS.map((name) => el("Span", {}, number(page.figure(counts[name]), { source: sources.device, asOf: page.now() }), page.label("freshness", name))));
+    return [el("Div", { className: "quiet" }, page.words("currency.newest")), newest, bar, legend];
+  };
+
+  cards.isUnacknowledged = (warning) => !["acknowledged", "handling"].includes(warning.state);
+
+  /** The words of a warning in the page's language, with the value that raised it where it is known. */
+  cards.warningWords = (warning) => (page.facts.lang === "zh" ? warning.zh : warning.en);
+  cards.warningPlace = (warning) => {
+    const device = city.devices.get(warning.device);
+    return device ? [city.deviceName(device), city.district(device.district)].join(" · ") : page.label("hazard", warning.hazard);
+  };
+
+  /** A warning's value with its unit, or null. */
+  cards.warningValue = (warning) => {
+    const value = warning.evidence?.value;
+    if (typeof value !== "number") return null;
+    const unit = page.label("property_unit", city.streams.get(Number(warning.object))?.property ?? "");
+    return [number(page.measure(value), { source: sources.warnings, measured: warning.updated }), " ", unit];
+  };
+
+  cards.acknowledge = (warning) => {
+    if (!page.facts.may_acknowledge || !cards.isUnacknowledged(warning)) return null;
+    return el("Button", { className: "button", "data-act": JSON.stringify({ action: "warning.acknowledge", warning: warning.id }), disabled: cityhelm.clicks.isBusy(warning.id) }, page.words("warnings.acknowledge"));
+  };
+
+  cards.warnings = (chosen) => {
+    if (!city.warnings.length) return parts.empty(cards.hasCity() ? "warnings.none" : "no_data");
+    return city.warnings.map((warning) => {
+      const from = { source: sources.warnings, measured: warning.raised };
+      const isOn = chosen?.kind === "warning" && chosen.id === warning.id;
+      const foreseen = warning.probability === null ? null : span("", ...parts.sentence(page.words("warnings.probability", { p: Math.round(100 * warning.probability) }), from));
+      const lead = warning.lead_s === null ? null : span("", ...parts.sentence(page.words("warnings.lead", { time: page.duration(warning.lead_s) }), from));
+      return div("row-holder",
+        parts.choice("warning", warning.id, isOn ? "row row-on" : "row",
+          parts.level(warning),
+          span("row-title ellipsis", cards.warningWords(warning)),
+          span("row-side", cards.warningValue(warning) ?? ""),
+          span("row-more", span("ellipsis", cards.warningPlace(warning)), foreseen, lead, span("", ...parts.sentence(page.words("warnings.since", { time: page.hour(warning.raised) }), from)))),
+        div("row-state", span(cards.isUnacknowledged(warning) ? "chip chip-on" : "chip", page.label("warning_state", warning.state)), cards.acknowledge(warning)));
+    });
+  };
+
+  cards.incidents = (chosen) => {
+    if (!city.incidents.length) return parts.empty(cards.hasCity() ? "incidents.none" : "no_data");
+    return city.incidents.map((incident) => {
+      const from = { source: sources.incidents, measured: incident.reported };
+      const sent = city.orders.filter((order) => order.incident === incident.id && city.isOpenOrder(order)).length;
+      const isOn = chosen?.kind === "incident" && chosen.id === incident.id;
+      return parts.choice("incident", incident.id, isOn ? "row row-incident row-on" : "row row-incident",
+        parts.diamond(incident.grade),
+        span("row-title ellipsis", page.label("hazard", incident.hazard)),
+        span("row-side", number(page.duration((page.now() - incident.reported) / 1000), from)),
+        span("row-more", span("ellipsis", `${page.label("incident_state", incident.state)} · ${incident.id}`),
+          span("", ...parts.sentence(page.words("incidents.units", { n: sent }), { source: sources.orders, asOf: page.now() }))));
+    });
+  };
+
+  cards.sub = (key, n, source) => (cards.hasCity() ? parts.sentence(page.words(key, { n: page.figure(n) }), { source, asOf: page.now() }) : "");
+
+  cityhelm.cards = cards;
+})();

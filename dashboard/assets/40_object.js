@@ -1,0 +1,199 @@
+/* The object: what is known of the chosen sensor, unit, incident or warning; with nothing chosen, the city's overview. */
+(() => {
+  const { page, city, parts, cards } = cityhelm;
+  const { el, div, span, number, sources, fact, part } = parts;
+  const object = {};
+  const LIST_LENGTH = 100;
+
+  /** The right column for `chosen` ({kind, id} or null). `candidates` and `answer` are the server's last words. */
+  object.draw = (chosen, candidates, answer) => {
+    if (!city.isLoaded) return parts.empty("loading");
+    if (!chosen) return overview();
+    const body = { sensor, unit, incident, warning, type: kindList }[chosen.kind](chosen.id, candidates, answer);
+    return [back(), ...(body ?? [parts.empty(object.goneWords[chosen.kind] ?? "object.gone")])];
+  };
+  object.goneWords = { incident: "incident.ended", warning: "warning.ended" };
+
+  const back = () =>
+    el("Button", { className: "back", "data-choose": "null" }, "‹ ", page.words("object.back"));
+
+  const head = (mark, title, sub, side = null) =>
+    div("object-head", mark, el("Div", { className: "ellipsis" }, el("H2", { className: "ellipsis", title }, title), div("object-sub", ...sub)), side === null ? "" : div("object-side", ...side));
+
+  const position = (thing, from) =>
+    thing.lon === null || thing.lon === undefined
+      ? page.words("sensor.no_position")
+      : [number(`${thing.lat.toFixed(4)}, ${thing.lon.toFixed(4)}`, from), " ", showButton(thing)];
+  const showButton = (thing) => el("Button", { className: "link", "data-fly": JSON.stringify([thing.lon, thing.lat]) }, page.words("object.show"));
+
+  /* overview */
+  const overview = () => {
+    if (!cards.hasCity()) return [div("object-head", el("I", {}), el("Div", {}, el("H2", {}, page.words("object.overview"))), ""), parts.empty("no_data")];
+    const kinds = new Map();
+    for (const device of city.devices.values()) {
+      const row = kinds.get(device.type) ?? { n: 0, fresh: 0 };
+      kinds.set(device.type, { n: row.n + 1, fresh: row.fresh + (city.deviceFreshness(device) === "fresh" ? 1 : 0) });
+    }
+    const from = { source: sources.device, asOf: page.now() };
+    const rows = [...kinds].sort((a, b) => b[1].n - a[1].n).map(([type, { n, fresh }]) =>
+      parts.choice("type", type, "row kind-row", parts.kindMark(type), span("row-title ellipsis", parts.kind(type)),
+        div("share", el("I", { style: { width: `${(100 * fresh) / n}%` } })),
+        span("row-side", number(page.figure(fresh), from), " / ", number(page.figure(n), from))));
+    const order = ["dispatched", "enroute", "on_scene", "working", "staging", "returning", "available", "out_of_service"];
+    const units = [...city.units.values()].sort((a, b) => order.indexOf(a.status) - order.indexOf(b.status) || a.id.localeCompare(b.id));
+    return [
+      div("overview-title", page.words("object.overview"), el("Small", {}, page.words("object.hint"))),
+      div("list-title", page.words("sensors.title"), el("Small", {}, number(page.figure(city.devices.size), from))),
+      ...(rows.length ? rows : [parts.empty("no_data")]),
+      div("list-title", page.words("units.title"), el("Small", {}, number(page.figure(units.length), { source: sources.units, asOf: page.now() }))),
+      ...(units.length ? units.slice(0, LIST_LENGTH).map(unitRow) : [parts.empty("no_data")]),
+    ];
+  };
+
+  const unitRow = (unit) =>
+    parts.choice("unit", unit.id, "row row-mark", parts.unit(unit), span("row-title ellipsis", city.name(unit)),
+      span("row-side", page.label("unit_status", unit.status), " ", number(page.duration((page.now() - unit.since) / 1000), { source: sources.units, measured: unit.since })));
+
+  const kindList = (type) => {
+    const devices = [...city.devices.values()].filter((device) => device.type === type);
+    if (!devices.length) return null;
+    const rank = { silent: 0, stale: 1, late: 2, never: 3, fresh: 4 };
+    devices.sort((a, b) => rank[city.deviceFreshness(a)] - rank[city.deviceFreshness(b)] || a.id.localeCompare(b.id));
+    const rows = devices.slice(0, LIST_LENGTH).map((device) => {
+      const measured = city.deviceMeasured(device);
+      const stream = device.streams.find((s) => s.measured !== null);
+      return parts.choice("sensor", device.id, "row row-mark", el("I", { className: `mark sensor-${dot(device)}` }), span("row-title ellipsis", city.deviceName(device)),
+        span("row-side", stream ? [value(stream), " · ", ...parts.age(measured, { source: sources.latest })] : page.words("no_data")));
+    });
+    const sub = devices.length > LIST_LENGTH ? page.words("sensors.first", { n: LIST_LENGTH }) : "";
+    return [head(parts.kindMark(type), parts.kind(type), [sub], [number(page.figure(devices.length), { source: sources.device, asOf: page.now() })]), ...rows];
+  };
+  const dot = (device) => ({ silent: "stale" })[city.deviceFreshness(device)] ?? city.deviceFreshness(device);
+
+  const unitOf = (stream) => page.facts.labels.property_unit[stream.property] ?? stream.unit ?? "";
+  const value = (stream) => {
+    const from = { source: sources.latest, measured: stream.measured, received: stream.received, quality: stream.quality, isStale: city.streamFreshness(stream) !== "fresh" };
+    return el("Span", {}, number(stream.value === null ? null : page.measure(stream.value), from), " ", el("Small", {}, stream.value === null ? "" : unitOf(stream)));
+  };
+
+  /* sensor */
+  const sensor = (id) => {
+    const device = city.devices.get(id);
+    if (!device) return null;
+    const freshness = city.deviceFreshness(device);
+    const from = { source: sources.device, asOf: page.now() };
+    const rows = device.streams.map((stream) =>
+      el("Button", { className: cityhelm.operations.charted === stream.id ? "value value-on" : "value", "data-chart": String(stream.id) },
+        span("ellipsis", [page.label("property", stream.property), stream.item].filter(Boolean).join(" · ")),
+        value(stream),
+        el("Small", { className: "value-age" }, ...(stream.measured === null ? [page.label("freshness", "never")] : parts.age(stream.measured, { source: sources.latest, received: stream.received }))),
+        el("Small", {}, stream.quality === null ? "" : page.label("quality", stream.quality))));
+    return [
+      head(parts.kindMark(device.type), city.deviceName(device), [span("", parts.kind(device.type)), span("", city.district(device.district))],
+        [span(freshness === "fresh" ? "chip chip-on" : "chip", page.label("freshness", freshness))]),
+      part(page.words("sensor.values"), "", ...(rows.length ? rows : [parts.empty("no_data")])),
+      div("part", div("facts",
+        fact("sensor.interval", parts.sentence(page.duration(device.interval_s), from)), fact("sensor.mode", page.label("device_mode", device.mode)),
+        fact("sensor.state", page.label("device_state", device.state)), fact("incident.position", position(device, from)),
+        fact("sensor.topic", span("topic", `city/v1/${device.id}/telemetry`), true))),
+    ];
+  };
+
+  /* unit */
+  const unit = (id) => {
+    const found = city.units.get(id);
+    if (!found) return null;
+    const from = { source: sources.units, measured: found.measured };
+    const order = found.order && city.order(found.order);
+    return [
+      head(parts.unit(found), city.name(found), [span("", parts.unitKind(found)), span("", found.id)], [span("chip chip-on", page.label("unit_status", found.status))]),
+      div("part", div("facts",
+        fact("unit.status", page.label("unit_status", found.status)), fact("unit.since", [parts.time(found.since, { source: sources.units, measured: found.since })]),
+        fact("unit.position_age", found.measured === null ? page.words("no_data") : parts.age(found.measured, from)),
+        fact("unit.speed", found.speed_kmh === null ? page.words("no_data") : [number(page.figure(found.speed_kmh), from), " ", page.words("unit.kmh")]),
+        fact("unit.position", position(found, from), true),
+        found.capabilities.length ? fact("unit.capabilities", found.capabilities.join(" · "), true) : null)),
+      order ? part(page.words("unit.order"), "", orderCard(order)) : part(page.words("unit.order"), page.words("unit.no_order")),
+    ];
+  };
+
+  /* orders */
+  const orderCard = (order) => {
+    const sentUnit = city.units.get(order.unit);
+    const incident = city.incident(order.incident);
+    const isAnswered = order.answered !== null;
+    const bad = !["issued", "sent", "accepted", "done"].includes(order.state);
+    const last = isAnswered || bad ? (order.state === "done" ? "accepted" : order.state) : "accepted";
+    const step = (state, time, isBad = false) =>
+      div(`order-step${time !== null ? " order-step-done" : ""}${isBad ? " order-step-bad" : ""}`, page.label("order_state", state), el("Br", {}),
+        time === null ? (isBad ? "" : "—") : number(page.clock(time), { source: sources.orders, measured: time }));
+    return div("order", sentUnit ? parts.unit(sentUnit) : "", el("Div", { className: "ellipsis" },
+      sentUnit ? city.name(sentUnit) : order.unit, " → ", incident ? `${page.label("hazard", incident.hazard)} ${incident.id}` : order.incident,
+      el("Small", { className: "quiet" }, " ", page.words("order.issued_by", { actor: order.actor }), order.state === "done" ? ` · ${page.label("order_state", "done")}` : "")),
+      div("order-steps", step("issued", order.issued), step("sent", order.sent), step(last, order.answered, bad)));
+  };
+
+  /* incident */
+  const incident = (id, candidates, answer) => {
+    const found = city.incident(id);
+    if (!found) return null;
+    const from = { source: sources.incidents, measured: found.reported };
+    const orders = city.orders.filter((order) => order.incident === id);
+    return [
+      head(parts.diamond(found.grade), page.label("hazard", found.hazard), [span("", page.label("grade", found.grade)), span("", page.label("incident_state", found.state))],
+        [page.words("incident.elapsed"), number(page.duration((page.now() - found.reported) / 1000), from)]),
+      div("part", div("facts",
+        fact("incident.reported", [parts.time(found.reported, from)]), fact("incident.response", page.label("response", found.response)),
+        fact("incident.channel", found.channel), fact("incident.number", found.id), fact("incident.position", position(found, from), true))),
+      part(page.words("incident.orders"), "", ...(orders.length ? orders.map(orderCard) : [parts.empty("incident.no_orders")])),
+      candidatePart(id, candidates?.incident === id ? candidates : null, answer?.act?.incident === id ? answer : null),
+    ];
+  };
+
+  const candidatePart = (id, candidates, answer) => {
+    const about = el("Span", { title: page.words("incident.estimate_long", { detour: page.facts.detour, speed: page.facts.speed_kmh }) }, page.words("incident.estimate"));
+    const refusal = answer && answer.outcome !== "done" ? div("refusal", page.facts.lang === "zh" ? answer.zh : answer.en) : null;
+    if (!candidates) return part(page.words("incident.candidates"), about, refusal, parts.empty("loading"));
+    if (!candidates.units.length) return part(page.words("incident.candidates"), about, refusal, parts.empty("incident.no_candidates"));
+    const from = { source: sources.candidates, asOf: candidates.t };
+    const rows = candidates.units.map(({ unit: unitId, distance_m, eta_s }, rank) => {
+      const candidate = city.units.get(unitId);
+      if (!candidate) return null;
+      const isFirst = rank === 0;
+      const isBusy = cityhelm.clicks.isBusy(`${id}/${unitId}`);
+      const send = page.facts.may_send
+        ? el("Button", { className: isFirst ? "button button-first" : "button", "data-act": JSON.stringify({ action: "order.issue", incident: id, unit: unitId }), disabled: isBusy }, page.words(isBusy ? "incident.sending" : "incident.send"))
+        : "";
+      return div(isFirst ? "candidate candidate-first" : "candidate", parts.unit(candidate),
+        el("Div", { className: "candidate-name ellipsis" }, city.name(candidate), el("Small", {}, page.label("unit_status", candidate.status))),
+        div("candidate-eta", ...parts.sentence(page.duration(eta_s), from), el("Small", {}, number(page.figure(distance_m / 1000, 1), from), " ", page.words("unit.kilometres"))),
+        send);
+    });
+    return part(page.words("incident.candidates"), about, refusal, ...rows.filter(Boolean));
+  };
+
+  /* warning */
+  const warning = (id) => {
+    const found = city.warning(id);
+    if (!found) return null;
+    const from = { source: sources.warnings, measured: found.raised };
+    const device = city.devices.get(found.device);
+    const level = { above: "≥", below: "≤" }[found.evidence?.direction] ?? "";
+    const threshold = found.evidence?.threshold;
+    return [
+      head(parts.level(found), cards.warningWords(found), [span("ellipsis", cards.warningPlace(found))], [span(cards.isUnacknowledged(found) ? "chip chip-on" : "chip", page.label("warning_state", found.state))]),
+      div("part", div("facts",
+        fact("warning.value", cards.warningValue(found) ?? page.words("no_data")),
+        fact("warning.threshold", typeof threshold === "number" ? [level, " ", number(page.measure(threshold), from)] : page.words("no_data")),
+        fact("warning.raised", [parts.time(found.raised, from)]), fact("warning.source", page.label("warning_source", found.source)),
+        found.probability === null ? null : fact("warning.probability", [number(`${Math.round(100 * found.probability)}%`, from)]),
+        found.lead_s === null ? null : fact("warning.lead", parts.sentence(page.duration(found.lead_s), from)),
+        fact("warning.rule", [found.rule, " · ", number(found.rule_version, from)], true),
+        fact("warning.identifier", span("topic", found.identifier), true),
+        device ? fact("warning.object", [city.deviceName(device), " ", showButton(device)], true) : null)),
+      div("part-acts", cards.acknowledge(found) ?? ""),
+    ];
+  };
+
+  cityhelm.object = object;
+})();

@@ -1,0 +1,197 @@
+/* The map: our basemap below, what is live above it. Frames move the marks; the view is the viewer's own and is kept. */
+(() => {
+  const { page, city } = cityhelm;
+  const map = { view: null };
+  const GLIDE_MS = 1100; // a little more than the second between two positions, so that units do not stop and start
+  const FRAME_MS = 50;
+  const VIEW_KEY = "cityhelm.view";
+  let deck = null;
+  let overlay = null;
+  let marks = null;
+  const paths = new Map(); // unit id → {from, to, begun}: where its circle glides
+
+  /** Called once when the page has a map. A map that cannot be drawn leaves the lists as they are and says why. */
+  map.open = async () => {
+    try {
+      const { vendor } = page.facts;
+      const [maplibre, deckModule, style, drawn] = await Promise.all([
+        import(`${vendor}/maplibre-gl.mjs`), import(`${vendor}/deck.mjs`), loadStyle(), cityhelm.marks.draw(),
+      ]);
+      deck = deckModule;
+      marks = drawn;
+      maplibre.setWorkerUrl(`${location.origin}${vendor}/maplibre-gl-worker.mjs`);
+      const kept = JSON.parse(sessionStorage.getItem(VIEW_KEY) ?? "null");
+      map.view = new maplibre.Map({
+        container: "map", style, attributionControl: false, fadeDuration: page.isCalm ? 0 : 200, maxZoom: 18, minZoom: 6,
+        pitchWithRotate: false, dragRotate: false, touchPitch: false, localIdeographFontFamily: '"Noto Sans SC", sans-serif',
+        ...(kept ? { center: kept.centre, zoom: kept.zoom } : await whole()),
+      });
+      map.view.touchZoomRotate.disableRotation();
+      map.view.on("error", ({ error }) => console.warn("map:", error?.message ?? error));
+      map.view.on("moveend", () => sessionStorage.setItem(VIEW_KEY, JSON.stringify({ centre: map.view.getCenter().toArray(), zoom: map.view.getZoom() })));
+      map.view.on("zoomend", map.draw);
+      overlay = new deck.MapboxOverlay({ interleaved: false, layers: [], pickingRadius: 6, getTooltip: null, getCursor: ({ isDragging, isHovering }) => (isDragging ? "grabbing" : isHovering ? "pointer" : "grab") });
+      map.view.addControl(overlay);
+      await Promise.all([new Promise((resolve) => map.view.once("idle", resolve)), loaded()]);
+      map.draw();
+      await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+      page.becomeReady();
+    } catch (fault) {
+      const place = document.getElementById("map-fault");
+      place.textContent = page.words("map.failed", { reason: fault.message });
+      place.hidden = false;
+      console.warn("map:", fault);
+      page.becomeReady();
+    }
+  };
+
+  /** The style, its addresses made absolute: the map's worker has no page to resolve them against. */
+  const loadStyle = async () => {
+    const style = await (await fetch(`/api/style.json?lang=${page.facts.lang}`)).json();
+    const absolute = (url) => (url.startsWith("/") ? location.origin + url : url);
+    for (const source of Object.values(style.sources)) if (source.tiles) source.tiles = source.tiles.map(absolute);
+    for (const faces of Object.values(style["font-faces"] ?? {})) for (const face of faces) face.url = absolute(face.url);
+    return style;
+  };
+
+  const loaded = async () => {
+    while (!city.isLoaded) await new Promise((resolve) => setTimeout(resolve, 100));
+  };
+
+  /** The view of the whole city: its bounds, or where its devices stand when no city has been built. */
+  const whole = async () => {
+    let { bounds } = page.facts;
+    if (!bounds) {
+      await loaded();
+      const placed = [...city.devices.values(), ...city.units.values()].filter((thing) => typeof thing.lon === "number");
+      if (!placed.length) return { center: [0, 0], zoom: 6 };
+      const [lon, lat] = [placed.map((thing) => thing.lon), placed.map((thing) => thing.lat)];
+      bounds = [Math.min(...lon), Math.min(...lat), Math.max(...lon), Math.max(...lat)];
+    }
+    return { bounds: [[bounds[0], bounds[1]], [bounds[2], bounds[3]]], fitBoundsOptions: { padding: 24 * page.scale() } };
+  };
+
+  map.press = async (what) => {
+    if (!map.view) return;
+    const calm = { duration: page.isCalm ? 0 : 400 };
+    if (what === "in") map.view.zoomIn(calm);
+    else if (what === "out") map.view.zoomOut(calm);
+    else {
+      const { bounds, fitBoundsOptions } = await whole();
+      if (bounds) map.view.fitBounds(bounds, { ...fitBoundsOptions, ...calm });
+    }
+  };
+
+  map.fly = ([lon, lat]) => map.view?.easeTo({ center: [lon, lat], zoom: Math.max(map.view.getZoom(), 13.5), duration: page.isCalm ? 0 : 900 });
+
+  /* where a unit is drawn: on its way from where it was drawn to where it was last measured */
+  const glide = (unit, now) => {
+    const to = [unit.lon, unit.lat];
+    const path = paths.get(unit.id);
+    if (!path || page.isCalm) {
+      paths.set(unit.id, { from: to, to, begun: now });
+      return to;
+    }
+    if (path.to[0] !== to[0] || path.to[1] !== to[1]) {
+      const from = place(path, now);
+      const isLeap = Math.hypot(from[0] - to[0], from[1] - to[1]) > 0.02; // two kilometres in one go is news, not a drive
+      paths.set(unit.id, { from: isLeap ? to : from, to, begun: now });
+    }
+    return place(paths.get(unit.id), now);
+  };
+  const place = ({ from, to, begun }, now) => {
+    const share = Math.min(1, (now - begun) / GLIDE_MS);
+    return [from[0] + share * (to[0] - from[0]), from[1] + share * (to[1] - from[1])];
+  };
+
+  /* the marks, as deck.gl layers from below to above */
+  const ICONS = () => ({ iconAtlas: marks.atlas, iconMapping: marks.mapping, sizeUnits: "pixels", pickable: true, onClick: choose });
+  const choose = ({ object }) => {
+    if (object) cityhelm.clicks.choose({ kind: object.pick, id: object.id });
+    return true;
+  };
+
+  const FAINT_ZOOM = 11.5;
+  const sensorSize = (zoom) => (zoom < 10 ? 16 : zoom < 12 ? 20 : zoom < 14 ? 26 : 32);
+
+  /** Sensors change look, not place: their list is made again at most once a second and after a change of zoom. */
+  let sensors = [];
+  let sensorsAt = -Infinity;
+  const listSensors = (now) => {
+    if (now - sensorsAt < 1000) return sensors;
+    sensorsAt = now;
+    const known = page.facts.labels.sensor_kind;
+    sensors = [];
+    for (const device of city.devices.values()) {
+      if (device.lon === null) continue;
+      const freshness = city.deviceFreshness(device);
+      const look = freshness === "silent" ? "stale" : freshness;
+      sensors.push({ pick: "sensor", id: device.id, at: [device.lon, device.lat], icon: `sensor/${known[device.type] ? device.type : "Unknown"}/${look}` });
+    }
+    return sensors;
+  };
+
+  const listUnits = (now) =>
+    [...city.units.values()].filter((unit) => typeof unit.lon === "number").map((unit) => {
+      const kind = page.facts.words[`mark.${unit.kind}`] ? unit.kind : "unknown";
+      const look = city.unitLook(unit);
+      return { pick: "unit", id: unit.id, at: glide(unit, now), icon: `unit/${kind}/${look}`, look, heading: unit.heading_deg, name: city.name(unit) };
+    });
+
+  const text = (size, colour, offset) => ({
+    fontFamily: '"Noto Sans SC", sans-serif', characterSet: "auto", getSize: size, getColor: colour, getPixelOffset: offset, getTextAnchor: "start",
+    getAlignmentBaseline: "center", background: true, getBackgroundColor: [4, 16, 36, 224], backgroundPadding: [6, 3, 6, 3], fontSettings: { sdf: false, fontSize: 32 },
+  });
+
+  const layers = (now) => {
+    const { IconLayer, PathLayer, ScatterplotLayer, TextLayer } = deck;
+    const zoom = map.view.getZoom();
+    const scale = page.scale();
+    const units = listUnits(now);
+    const drawnAt = new Map(units.map((unit) => [unit.id, unit.at]));
+    const routes = city.orders.filter(city.isOpenOrder)
+      .map((order) => ({ order, from: drawnAt.get(order.unit), incident: city.incident(order.incident) }))
+      .filter(({ from, incident }) => from && incident)
+      .map(({ order, from, incident }) => ({ path: [from, [incident.lon, incident.lat]], alpha: order.state === "accepted" ? 200 : 110 }));
+    const incidents = city.incidents.map((incident) => ({ pick: "incident", id: incident.id, at: [incident.lon, incident.lat], icon: `incident/${incident.grade}`, name: page.label("hazard", incident.hazard) }));
+    const warnings = city.warnings.filter((warning) => typeof warning.lon === "number")
+      .map((warning) => ({ pick: "warning", id: warning.id, at: [warning.lon, warning.lat], icon: `warning/${warning.level}`, name: cityhelm.cards.warningWords(warning) }));
+    const chosen = cityhelm.operations.chosen;
+    const halo = [...listSensors(now), ...units, ...incidents, ...warnings].filter((thing) => thing.pick === chosen?.kind && thing.id === chosen.id);
+    const named = units.filter((unit) => unit.look === "moving" || unit.look === "working" || zoom >= 13);
+    return [
+      new PathLayer({ id: "routes", data: routes, getPath: (r) => r.path, getColor: (r) => [53, 200, 255, r.alpha], getWidth: 2.5 * scale, widthUnits: "pixels", capRounded: true }),
+      new IconLayer({ ...ICONS(), id: "sensors", data: listSensors(now), getPosition: (s) => s.at, getIcon: (s) => s.icon, getSize: sensorSize(zoom) * scale, opacity: zoom < FAINT_ZOOM ? 0.9 : 1 }),
+      new ScatterplotLayer({ id: "halo", data: halo, getPosition: (t) => t.at, getRadius: 24 * scale, radiusUnits: "pixels", filled: true, stroked: true, getFillColor: [53, 200, 255, 46], getLineColor: [53, 200, 255, 255], getLineWidth: 2 * scale, lineWidthUnits: "pixels" }),
+      new IconLayer({ ...ICONS(), id: "pointers", pickable: false, data: units.filter((unit) => unit.look === "moving" && unit.heading !== null), getPosition: (u) => u.at, getIcon: () => "pointer", getAngle: (u) => -u.heading, getSize: 38 * scale }),
+      new IconLayer({ ...ICONS(), id: "units", data: units, getPosition: (u) => u.at, getIcon: (u) => u.icon, getSize: 34 * scale }),
+      new TextLayer({ ...text(13 * scale, [232, 243, 255, 255], [17 * scale, 0]), id: "unit-names", data: named, getPosition: (u) => u.at, getText: (u) => u.name, updateTriggers: { getText: page.facts.lang } }),
+      new IconLayer({ ...ICONS(), id: "warnings", data: warnings, getPosition: (w) => w.at, getIcon: (w) => w.icon, getSize: 36 * scale, getPixelOffset: [0, -20 * scale] }),
+      new TextLayer({ ...text(13 * scale, [232, 243, 255, 255], [19 * scale, -20 * scale]), id: "warning-names", data: warnings, getPosition: (w) => w.at, getText: (w) => w.name }),
+      new IconLayer({ ...ICONS(), id: "incidents", data: incidents, getPosition: (i) => i.at, getIcon: (i) => i.icon, getSize: 40 * scale }),
+      new TextLayer({ ...text(14 * scale, [6, 24, 47, 255], [21 * scale, 0]), id: "incident-names", getBackgroundColor: [232, 243, 255, 240], data: incidents, getPosition: (i) => i.at, getText: (i) => i.name }),
+    ];
+  };
+
+  /** Draws what is live; while a unit glides, again and again until it has arrived. */
+  let isDrawing = false;
+  let paintedAt = -Infinity;
+  map.draw = () => {
+    if (!overlay || isDrawing) return;
+    isDrawing = true;
+    const paint = (now) => {
+      if (now - paintedAt < FRAME_MS) {
+        requestAnimationFrame(paint);
+        return;
+      }
+      paintedAt = now;
+      overlay.setProps({ layers: layers(now) });
+      const isMoving = !page.isCalm && [...paths.values()].some(({ from, to, begun }) => now - begun < GLIDE_MS && (from[0] !== to[0] || from[1] !== to[1]));
+      if (isMoving) requestAnimationFrame(paint);
+      else isDrawing = false;
+    };
+    requestAnimationFrame(paint);
+  };
+
+  cityhelm.map = map;
+})();

@@ -1,0 +1,122 @@
+/* The system screen: what comes in, who works, what was refused, what is kept. One frame in, components out. */
+(() => {
+  const { page, parts } = cityhelm;
+  const { el, div, span, number } = parts;
+  const LATE_S = 10; // processes say that they live every two seconds
+  const DEAD_S = 30;
+  const SOURCES = {
+    heartbeat: "process_heartbeat · storage.snapshots.system_snapshot",
+    ledger: "ingest_ledger · storage.snapshots.system_snapshot",
+    letters: "dead_letter · storage.snapshots.system_snapshot",
+    latest: "latest · storage.snapshots.system_snapshot",
+    database: "pg_database_size, schema_version, device, datastream · storage.snapshots.system_snapshot",
+    outbox: "outbox · storage.snapshots.system_snapshot",
+    audit: "audit_entry, audit_chain · storage.snapshots.system_snapshot",
+  };
+
+  const stateOf = (process) => {
+    const age = (page.now() - process.beat) / 1000;
+    return age <= LATE_S ? "alive" : age <= DEAD_S ? "late" : "dead";
+  };
+
+  const kpi = (key, value, unit, from, more = null) =>
+    div("kpi", div("kpi-label", page.words(key)), div("kpi-line", number(value, from), value === null ? null : span("kpi-unit", unit), more === null ? null : span("kpi-more", more)));
+  const figure = (value, digits) => (typeof value === "number" ? page.figure(value, digits) : null);
+
+  const kpis = (frame, ingest) => {
+    const metrics = ingest && stateOf(ingest) !== "dead" ? ingest.metrics : {};
+    const from = { source: SOURCES.heartbeat, asOf: ingest?.beat };
+    const newest = frame.newest.received;
+    return [
+      kpi("system.messages", figure(metrics.messages_per_s, 1), page.words("unit.per_second"), from),
+      kpi("system.readings", figure(metrics.readings_per_s, 1), page.words("unit.per_second"), from),
+      kpi("system.commit", figure(metrics.commit_ms_p95, 1), page.words("unit.milliseconds"), from),
+      kpi("system.lag", figure(metrics.lag_s_p95, 2), page.words("unit.seconds"), from),
+      kpi("system.pending", figure(metrics.waiting_messages ?? metrics.pending), page.words("unit.items"), from),
+      kpi("system.rejected", figure(metrics.rejected_total), page.words("unit.items"), from),
+      div("kpi", div("kpi-label", page.words("system.newest")), div("kpi-line", ...(newest === null ? [number(null, { source: SOURCES.latest })] : parts.age(newest, { source: SOURCES.latest, received: newest })))),
+    ];
+  };
+
+  const HIDDEN = new Set(["broker", "protocol"]);
+  const metricsOf = (process) =>
+    div("metrics", ...Object.entries(process.metrics).filter(([name, value]) => typeof value === "number" && !HIDDEN.has(name) && page.facts.words[`metric.${name}`])
+      .map(([name, value]) => span("", page.words(`metric.${name}`), " ", number(page.figure(value, 1), { source: SOURCES.heartbeat, asOf: process.beat }))));
+
+  const processes = (frame) => {
+    if (!frame.processes.length) return parts.empty("no_data");
+    const head = ["process", "state", "beat", "started", "instance", "figures"].map((key) => el("Th", {}, page.words(`system.${key}`)));
+    const rows = frame.processes.map((process) => {
+      const state = stateOf(process);
+      const from = { source: SOURCES.heartbeat, asOf: process.beat };
+      return el("Tr", {},
+        el("Td", { className: "nowrap" }, page.facts.words[`process.${process.process}`] ?? process.process),
+        el("Td", {}, span(`state state-${state}`, page.words(`system.${state}`))),
+        el("Td", { className: "nowrap" }, ...parts.age(process.beat, from)),
+        el("Td", { className: "nowrap" }, number(page.moment(process.started), from)),
+        el("Td", { className: "topic nowrap" }, process.instance),
+        el("Td", {}, metricsOf(process)));
+    });
+    return el("Table", { className: "table" }, el("Thead", {}, el("Tr", {}, ...head)), el("Tbody", {}, ...rows));
+  };
+
+  const PARTS = ["stored", "corrected", "duplicate", "rejected"];
+  const ledger = (frame) => {
+    const counts = frame.ledger;
+    const from = { source: SOURCES.ledger, asOf: frame.t };
+    if (counts.received === 0) return div("ledger-total", number(null, from));
+    const off = counts.received - PARTS.reduce((sum, name) => sum + counts[name], 0);
+    const balance = off === 0 ? span("chip chip-on", page.words("system.balanced")) : span("state-dead state", ...parts.sentence(page.words("system.unbalanced", { n: off }), from));
+    const word = { rejected: "system.refused" };
+    return [
+      div("ledger-total", number(page.figure(counts.received), from), span("quiet", page.words("system.received")), balance),
+      div("balance", ...PARTS.filter((name) => counts[name]).map((name) => el("I", { className: `part-${name}`, style: { flexGrow: counts[name] } }))),
+      div("ledger-parts",
+        ...PARTS.map((name) => div("ledger-part", el("I", { className: `part-${name}` }), el("Span", {}, page.words(word[name] ?? `system.${name}`)), number(page.figure(counts[name]), from))),
+        div("ledger-part", el("I", {}), span("quiet", page.words("system.late_part")), number(page.figure(counts.late), from))),
+    ];
+  };
+
+  const pairs = (...rows) => el("Dl", { className: "pairs" }, ...rows.flatMap(([key, value]) => [el("Dt", {}, page.words(key)), el("Dd", {}, value)]));
+
+  const broker = (ingest) => {
+    const { broker: kind, protocol } = ingest?.metrics ?? {};
+    if (!kind) return parts.empty("no_data");
+    const isFull = Number(protocol) === 5;
+    const version = { 4: "MQTT 3.1.1", 5: "MQTT 5" }[protocol] ?? String(protocol);
+    return pairs(["system.broker_kind", kind], ["system.protocol", number(version, { source: SOURCES.heartbeat, asOf: ingest.beat })], ["system.guarantee", page.words(isFull ? "system.guarantee_full" : "system.guarantee_demo")]);
+  };
+
+  const size = (bytes) => {
+    const power = Math.min(3, Math.floor(Math.log2(Math.max(bytes, 1)) / 10));
+    return `${page.figure(bytes / 1024 ** power, power ? 1 : 0)} ${["B", "KB", "MB", "GB"][power]}`;
+  };
+  const database = (frame) => {
+    const d = frame.database;
+    const from = (source) => ({ source: SOURCES[source], asOf: frame.t });
+    return pairs(
+      ["system.flavour", page.words(`system.flavour.${d.flavour}`)], ["system.schema", number(d.schema, from("database"))], ["system.size", number(size(d.bytes), from("database"))],
+      ["system.devices", number(d.devices ? page.figure(d.devices) : null, from("database"))], ["system.datastreams", number(d.datastreams ? page.figure(d.datastreams) : null, from("database"))],
+      ["system.unsent", number(page.figure(d.unsent_commands), from("outbox"))], ["system.unsealed", number(page.figure(d.unsealed_audit), from("audit"))]);
+  };
+
+  const letters = (frame) => {
+    if (!frame.dead_letters.length) return parts.empty("system.no_dead_letters");
+    const from = { source: SOURCES.letters, asOf: frame.t };
+    const reasons = div("reasons", ...frame.dead_letters_by_code.map(([code, n]) => span("chip", code, " ", number(page.figure(n), from))));
+    const rows = frame.dead_letters.map((letter) =>
+      el("Tr", {}, el("Td", { className: "nowrap" }, number(page.moment(letter.received), { ...from, received: letter.received })), el("Td", { className: "nowrap" }, letter.code), el("Td", {}, letter.reason), el("Td", { className: "topic" }, letter.topic)));
+    const head = ["time", "code", "reason", "topic"].map((key) => el("Th", {}, page.words(`system.${key}`)));
+    return [reasons, el("Table", { className: "table" }, el("Thead", {}, el("Tr", {}, ...head)), el("Tbody", {}, ...rows))];
+  };
+
+  const draw = () => {
+    const frame = cityhelm.stream.system;
+    if (!page.facts || !frame) return Array(6).fill(dash_clientside.no_update);
+    const ingest = frame.processes.find((process) => process.process === "ingest");
+    return parts.onlyChanged("system", [kpis(frame, ingest), processes(frame), ledger(frame), broker(ingest), database(frame), letters(frame)]);
+  };
+
+  cityhelm.system = { draw, stateOf };
+  window.dash_clientside = Object.assign({}, window.dash_clientside, { system: { draw } });
+})();

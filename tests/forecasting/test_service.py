@@ -1,0 +1,143 @@
+"""The forecaster at a real database: what is due, once, and not before its time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from threading import Event, Thread
+from time import monotonic
+
+import pytest
+
+from domain.forecasts import Forecast
+from domain.moments import Moment
+from domain.observations import PropertySpec, Reading
+from forecasting.service import BATCH, Forecaster, run
+from storage.connection import Connection
+from storage.forecasts import find_forecast
+from tests.support.scenes import NOW, STATION, a_device, a_reading, minutes, stored, the_stream
+
+STEP_S = 900
+
+
+def a_forecaster(stop: Event | None = None) -> Forecaster:
+    return Forecaster(horizon_s=6 * 3600, step_s=STEP_S, history_days=28, stop=stop or Event())
+
+
+def quarter_hours(n_hours: float, device_id: str = STATION) -> list[Reading]:
+    """A saw of 20 … 43 over the day, a value every quarter of an hour until NOW, with a tremble that no model knows."""
+    n = int(n_hours * 4)
+    return [a_reading(20 + (k // 4) % 24 + (k * 7919 % 13) / 13, minutes_ago=15 * (n - k), device_id=device_id) for k in range(n)]
+
+
+def the_forecast(conn: Connection, at: datetime = NOW, device_id: str = STATION) -> Forecast:
+    found = find_forecast(conn, the_stream(conn, device_id), Moment.live(at))
+    assert found is not None
+    return found
+
+
+def n_forecasts(conn: Connection) -> int:
+    row = conn.execute("SELECT count(*) FROM forecast").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_a_series_is_forecast_as_soon_as_it_is_known(conn: Connection) -> None:
+    stored(conn, a_device(interval_s=900), *quarter_hours(72))
+    figures = a_forecaster().tick(conn, NOW + minutes(1))
+    made = the_forecast(conn, NOW + minutes(1))
+    assert (made.model, made.fallback_reason) == ("autoreg", "")
+    assert made.issued_at == NOW + minutes(1)
+    assert made.first_target == NOW
+    assert made.watermark == NOW - minutes(15)
+    assert len(made.q10) == len(made.q50) == len(made.q90) == 24
+    assert made.q50[20] == pytest.approx(25, abs=4), "five hours after the saw fell to 20"
+    assert {k: figures[k] for k in ("series", "forecasts", "fallbacks", "autoreg", "waiting")} == {
+        "series": 1, "forecasts": 1, "fallbacks": 0, "autoreg": 1, "waiting": 0,
+    }  # fmt: skip
+
+
+def test_a_slot_is_forecast_once_and_the_next_when_its_readings_are_in(conn: Connection) -> None:
+    stored(conn, a_device(interval_s=900), *quarter_hours(72))
+    forecaster = a_forecaster()
+    for now in (NOW + minutes(1), NOW + minutes(2), NOW + minutes(15), NOW + minutes(15.05)):
+        forecaster.tick(conn, now)
+    assert n_forecasts(conn) == 1
+    forecaster.tick(conn, NOW + minutes(15.1))
+    assert n_forecasts(conn) == 2
+
+
+def test_a_restart_repeats_nothing(conn: Connection) -> None:
+    stored(conn, a_device(interval_s=900), *quarter_hours(72))
+    a_forecaster().tick(conn, NOW + minutes(1))
+    figures = a_forecaster().tick(conn, NOW + minutes(2))
+    assert n_forecasts(conn) == 1
+    assert figures["forecasts"] == 1
+
+
+def test_without_values_nothing_is_foreseen(conn: Connection) -> None:
+    stored(conn, a_device())
+    figures = a_forecaster().tick(conn, NOW)
+    assert n_forecasts(conn) == 0
+    assert (figures["series"], figures["forecasts"]) == (1, 0)
+
+
+def test_back_fill_is_noticed_before_the_slot_is_over(conn: Connection) -> None:
+    forecaster = a_forecaster()
+    stored(conn, a_device(interval_s=900), *quarter_hours(3))
+    forecaster.tick(conn, NOW + minutes(1))
+    assert the_forecast(conn, NOW + minutes(1)).fallback_reason == "short_history have_h=3 model=seasonal_naive need_h=30"
+    stored(conn, *quarter_hours(72))
+    forecaster.tick(conn, NOW + minutes(1.4))
+    assert n_forecasts(conn) == 1, "not before the pause is over"
+    forecaster.tick(conn, NOW + minutes(1.6))
+    assert the_forecast(conn, NOW + minutes(1.6)).model == "autoreg"
+
+
+def test_a_fallback_is_not_issued_twice_for_a_slot(conn: Connection) -> None:
+    stored(conn, a_device(interval_s=900), *quarter_hours(3))
+    forecaster = a_forecaster()
+    for k in range(6):
+        forecaster.tick(conn, NOW + minutes(1 + k))
+    assert n_forecasts(conn) == 1
+
+
+def test_a_device_that_speaks_hourly_is_forecast_by_the_hour(conn: Connection) -> None:
+    hourly = [a_reading(20 + k % 24 + (k * 7919 % 13) / 13, minutes_ago=60 * (72 - k)) for k in range(72)]
+    stored(conn, a_device(interval_s=3600), *hourly)
+    a_forecaster().tick(conn, NOW + minutes(20))
+    made = the_forecast(conn, NOW + minutes(20))
+    assert (made.step_s, len(made.q50), made.model) == (3600, 6, "autoreg")
+
+
+def test_water_may_be_below_zero_and_dust_may_not(conn: Connection) -> None:
+    properties = (PropertySpec("pm25", "ug/m3"), PropertySpec("waterLevel", "m"))
+    falling = [[a_reading(3 - k / 10, minutes_ago=15 * (30 - k), prop=p) for k in range(30)] for p in ("pm25", "waterLevel")]
+    stored(conn, a_device(interval_s=900, properties=properties), *[r for readings in falling for r in readings])
+    a_forecaster().tick(conn, NOW)
+    dust, water = (find_forecast(conn, the_stream(conn, prop=p), Moment.live(NOW)) for p in ("pm25", "waterLevel"))
+    assert dust is not None
+    assert water is not None
+    assert min(dust.q10) == 0
+    assert min(water.q10) < 0
+
+
+def test_told_to_stop_it_leaves_the_rest_for_the_next_start(conn: Connection) -> None:
+    devices = [f"440106/environment/north/air-{k}" for k in range(BATCH + 1)]
+    stored(conn, *(a_device(d, interval_s=900) for d in devices))
+    stop = Event()
+    stop.set()
+    assert a_forecaster(stop).tick(conn, NOW)["waiting"] == BATCH + 1
+    assert a_forecaster().tick(conn, NOW)["waiting"] == 0
+
+
+def test_the_process_stops_when_told(database_url: str, conn: Connection) -> None:
+    stop = Event()
+    process = Thread(target=run, args=(database_url,), kwargs={"horizon_s": 3600, "step_s": 900, "history_days": 2, "stop": stop})
+    process.start()
+    deadline = monotonic() + 10
+    while conn.execute("SELECT FROM process_heartbeat WHERE process = 'forecaster'").fetchone() is None:
+        assert monotonic() < deadline, "the forecaster never beat its heart"
+        process.join(0.05)
+    stop.set()
+    process.join(5)
+    assert not process.is_alive()

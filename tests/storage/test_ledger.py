@@ -1,0 +1,116 @@
+"""The account of what was received, per device and hour; refused messages; heartbeats; how far an import has come."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from storage import backfills, heartbeats, ledger
+from storage.connection import Connection
+from storage.heartbeats import Heartbeat
+from storage.ledger import LedgerRow
+from tests.support.scenes import (
+    NOW,
+    STATION,
+    a_device,
+    a_reading,
+    a_rejection,
+    a_state,
+    minutes,
+    stored,
+)
+
+EIGHT = NOW - minutes(60)
+
+
+def _rows(conn: Connection, *, hours: int = 3) -> list[LedgerRow]:
+    return ledger.list_ledger(conn, since=NOW - minutes(60 * hours), until=NOW + minutes(60))
+
+
+def test_readings_are_counted_in_the_hour_they_were_measured(conn: Connection) -> None:
+    stored(conn, a_device(minutes_ago=20), a_reading(1, minutes_ago=70, delay_minutes=70), a_reading(2, minutes_ago=10))
+    counted = {row.hour: (row.received, row.stored, row.late) for row in _rows(conn)}
+    assert counted == {NOW - minutes(120): (1, 1, 1), EIGHT: (2, 2, 0)}
+
+
+def test_counts_of_later_batches_are_added(conn: Connection) -> None:
+    for k in range(3):
+        stored(conn, a_reading(k, minutes_ago=10), a_reading(k, minutes_ago=20 + k))
+    (row,) = _rows(conn)
+    assert (row.received, row.stored, row.duplicate) == (6, 4, 2)
+
+
+@pytest.mark.parametrize(("interval_s", "delay_minutes", "late"), [(60, 1, 0), (60, 1.1, 1), (10, 0.5, 0), (10, 0.6, 1), (300, 5, 0)])
+def test_a_reading_is_late_after_its_interval_or_half_a_minute(
+    conn: Connection, interval_s: float, delay_minutes: float, late: int
+) -> None:
+    assert stored(conn, a_device(interval_s=interval_s), a_reading(1, minutes_ago=9, delay_minutes=delay_minutes)).late == late
+
+
+def test_what_is_expected_follows_from_interval_and_number_of_series(conn: Connection) -> None:
+    stored(conn, a_device(interval_s=300, minutes_ago=30), a_reading(1, minutes_ago=10), a_reading(2, prop="pm10", minutes_ago=9))
+    (row,) = _rows(conn)
+    assert row == LedgerRow(STATION, EIGHT, 24, 3, 3, 0, 0, 0, 0)  # 12 an hour of each of two series; one of the 3 is the birth
+
+
+def test_a_device_that_speaks_on_change_owes_one_heartbeat_an_hour(conn: Connection) -> None:
+    stored(conn, a_device(mode="on_change", minutes_ago=30), a_state("online", minutes_ago=10))
+    (row,) = _rows(conn)
+    assert (row.expected, row.received) == (1, 2)
+
+
+def test_a_rejection_is_counted_and_kept_with_its_reason(conn: Connection) -> None:
+    counts = stored(conn, a_rejection(minutes_ago=10), a_rejection(minutes_ago=9, device_id=None))
+    assert (counts.received, counts.rejected) == (2, 2)
+    assert [(row.device_id, row.expected, row.received, row.rejected) for row in _rows(conn)] == [("", 0, 1, 1), (STATION, 0, 1, 1)]
+    newest, older = ledger.list_dead_letters(conn)
+    assert (newest.received_time, older.received_time) == (NOW - minutes(9), NOW - minutes(10))
+    assert (older.topic, older.code, older.reason, older.payload) == (
+        "city/v1/x", "broken_json", "the payload is not JSON", b"{",
+    )  # fmt: skip
+    assert ledger.find_dead_letter(conn, older.dead_letter_id) == older
+    assert ledger.find_dead_letter(conn, 99) is None
+    assert ledger.list_dead_letters(conn, limit=1) == [newest]
+
+
+def test_a_rejection_alone_registers_no_device(conn: Connection) -> None:
+    stored(conn, a_rejection())
+    assert conn.execute("SELECT count(*) FROM device").fetchone() == (0,)
+
+
+def test_the_ledger_is_asked_for_from_until(conn: Connection) -> None:
+    stored(conn, *(a_reading(k, minutes_ago=60 * k) for k in range(4)))
+    asked = ledger.list_ledger(conn, since=NOW - minutes(120), until=NOW)
+    assert [row.hour for row in asked] == [NOW - minutes(120), EIGHT]
+
+
+def _beat(conn: Connection, process: str, instance: str, at: datetime, **metrics: int) -> None:
+    heartbeats.beat(conn, process, instance, started_at=NOW - minutes(90), now=at, metrics=metrics)
+
+
+def test_the_newest_heartbeat_of_each_process_counts(conn: Connection) -> None:
+    _beat(conn, "ingest", "host:1", NOW - minutes(2), stored=5)
+    _beat(conn, "ingest", "host:2", NOW - minutes(1), stored=6)
+    _beat(conn, "ingest", "host:1", NOW - minutes(1.5), stored=7)
+    _beat(conn, "alerts", "host:3", NOW)
+    assert heartbeats.list_heartbeats(conn) == [
+        Heartbeat("alerts", "host:3", NOW - minutes(90), NOW, {}),
+        Heartbeat("ingest", "host:2", NOW - minutes(90), NOW - minutes(1), {"stored": 6}),
+    ]
+
+
+def test_an_instance_that_was_silent_for_an_hour_is_forgotten(conn: Connection) -> None:
+    _beat(conn, "ingest", "host:1", NOW - minutes(61))
+    _beat(conn, "alerts", "host:2", NOW - minutes(61))
+    _beat(conn, "ingest", "host:3", NOW)
+    instances = conn.execute("SELECT instance FROM process_heartbeat ORDER BY 1").fetchall()
+    assert instances == [("host:2",), ("host:3",)], "a process that died altogether is still shown"
+
+
+def test_an_import_goes_on_where_it_was(conn: Connection) -> None:
+    assert backfills.rows_done(conn, "parking.csv") == 0
+    backfills.note_rows(conn, "parking.csv", 5000, NOW)
+    backfills.note_rows(conn, "parking.csv", 7000, NOW)
+    assert backfills.rows_done(conn, "parking.csv") == 7000
+    assert backfills.rows_done(conn, "loops.csv") == 0
