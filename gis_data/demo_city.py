@@ -43,7 +43,9 @@ class GrownCity:
 
 def grow(seed: int, detail: float = 1.0) -> GrownCity:
     """The city of a seed. `detail` below 1 draws fewer streets on coarser ground, which suits tests."""
-    ground_rng, park_rng, fabric_rng, street_rng, border_rng, block_rng, name_rng, place_rng, lot_rng = np.random.default_rng(seed).spawn(9)
+    ground_rng, park_rng, fabric_rng, street_rng, border_rng, block_rng, name_rng, place_rng, lot_rng = np.random.default_rng(
+        seed
+    ).spawn(9)
     coarse = 2.0 if detail < 0.6 else 1.0
     ground = terrain.grow(ground_rng, terrain.CELL_M * coarse)
     lawns = quarters.parks(park_rng)
@@ -60,7 +62,14 @@ def grow(seed: int, detail: float = 1.0) -> GrownCity:
     layers = (
         _districts(parts, people),
         _layer("relief", [(shape, {"height_m": level}) for level, shape in ground.relief]),
-        _layer("water", [(w.area, {"kind": w.kind, "name_zh": w.name_zh, "name_en": w.name_en}) for w in ground.waters if not w.area.is_empty]),
+        _layer(
+            "water",
+            [
+                (w.area, {"kind": w.kind, "name_zh": w.name_zh, "name_en": w.name_en})
+                for w in ground.waters
+                if not w.area.is_empty
+            ],
+        ),
         _layer("waterways", _waterways(ground)),
         _layer("urban", _urban(fabric)),
         _layer("green", _green(ground, fabric, uses)),
@@ -68,9 +77,23 @@ def grow(seed: int, detail: float = 1.0) -> GrownCity:
         _roads(web, road_names, ground),
         _layer("rails", _rails()),
         _layer("population", _squares(people)),
-        _layer("places", [(shapely.Point(s.x_m, s.y_m), {
-            "id": s.id, "kind": s.kind, "name_zh": s.name_zh, "name_en": s.name_en, "district": s.district, "attributes": dict(s.attributes)
-        }) for s in sites]),
+        _layer(
+            "places",
+            [
+                (
+                    shapely.Point(s.x_m, s.y_m),
+                    {
+                        "id": s.id,
+                        "kind": s.kind,
+                        "name_zh": s.name_zh,
+                        "name_en": s.name_en,
+                        "district": s.district,
+                        "attributes": dict(s.attributes),
+                    },
+                )
+                for s in sites
+            ],
+        ),
     )
     footprints, floors = quarters.buildings(lot_rng, uses)
     scenery = (_layer("buildings", zip(footprints, ({"floors": n} for n in floors.tolist()), strict=True)),)
@@ -80,7 +103,10 @@ def grow(seed: int, detail: float = 1.0) -> GrownCity:
 def about(seed: int, detail: float) -> dict[str, Any]:
     """What `city.json` says of the city a seed gives, apart from what follows from the layers."""
     return {
-        "name_zh": plan.NAME_ZH, "name_en": plan.NAME_EN, "code": plan.CITY_CODE, "zone": plan.ZONE,
+        "name_zh": plan.NAME_ZH,
+        "name_en": plan.NAME_EN,
+        "code": plan.CITY_CODE,
+        "zone": plan.ZONE,
         "centre": [plan.CENTRE_LON, plan.CENTRE_LAT],
         "generator": {"name": "demo", "version": VERSION, "seed": seed, "detail": detail},
         "sources": [],
@@ -96,13 +122,22 @@ def _layer(name: str, rows: Iterable[tuple[Any, Mapping[str, Any]]]) -> Layer:
 
 
 def _districts(parts: Sequence[Any], people: quarters.Squares) -> Layer:
-    return _layer("districts", [
-        (part, {
-            "code": q.code, "name_zh": q.name_zh, "name_en": f"{q.name_en} District",
-            "population": int(people.population[people.district == k].sum()), "area_km2": round(part.area / 1e6, 1),
-        })
-        for k, (q, part) in enumerate(zip(plan.QUARTERS, parts, strict=True))
-    ])
+    return _layer(
+        "districts",
+        [
+            (
+                part,
+                {
+                    "code": q.code,
+                    "name_zh": q.name_zh,
+                    "name_en": f"{q.name_en} District",
+                    "population": int(people.population[people.district == k].sum()),
+                    "area_km2": round(part.area / 1e6, 1),
+                },
+            )
+            for k, (q, part) in enumerate(zip(plan.QUARTERS, parts, strict=True))
+        ],
+    )
 
 
 def _waterways(ground: terrain.Terrain) -> list[tuple[Any, Mapping[str, Any]]]:
@@ -110,7 +145,8 @@ def _waterways(ground: terrain.Terrain) -> list[tuple[Any, Mapping[str, Any]]]:
     lines += [(line, s.name_zh, s.name_en, "stream") for line, s in zip(ground.streams, plan.STREAMS, strict=True)]
     inland = ground.mainland
     return [
-        (shapely.LineString(line).intersection(inland), {"kind": kind, "name_zh": zh, "name_en": en}) for line, zh, en, kind in lines
+        (shapely.LineString(line).intersection(inland), {"kind": kind, "name_zh": zh, "name_en": en})
+        for line, zh, en, kind in lines
     ]
 
 
@@ -118,11 +154,15 @@ def _urban(fabric: streets.Fabric) -> list[tuple[Any, Mapping[str, Any]]]:
     """Where the city is dense, as two or three contours: what is seen of the streets from far away."""
     from scipy import ndimage
 
-    soft = terrain.Field(ndimage.gaussian_filter(fabric.urban.values, 4), fabric.urban.west_m, fabric.urban.south_m, fabric.urban.cell_m)
+    soft = terrain.Field(
+        ndimage.gaussian_filter(fabric.urban.values, 4), fabric.urban.west_m, fabric.urban.south_m, fabric.urban.cell_m
+    )
     return [(terrain.softened(soft.above(level), 1), {"level": k}) for k, level in enumerate((0.3, 0.5, 0.72), 1)]
 
 
-def _green(ground: terrain.Terrain, fabric: streets.Fabric, uses: Sequence[quarters.Block]) -> list[tuple[Any, Mapping[str, Any]]]:
+def _green(
+    ground: terrain.Terrain, fabric: streets.Fabric, uses: Sequence[quarters.Block]
+) -> list[tuple[Any, Mapping[str, Any]]]:
     woods = dict(ground.relief)[110]
     rows: list[tuple[Any, Mapping[str, Any]]] = [(woods, {"kind": "wood", "name_zh": "", "name_en": ""})]
     rows.append((quarters.greenway(ground, fabric), {"kind": "greenway", "name_zh": "", "name_en": ""}))
@@ -138,14 +178,26 @@ def _roads(web: network.Network, road_names: Sequence[tuple[str, str]], ground: 
     touching = shapely.intersects(wet, shapes)
     over[touching] = shapely.length(shapely.intersection(shapes[touching], wet))
     bridge = (over > 0.25 * web.length_m) & (over > 40)
-    return _layer("roads", [
-        (shape, {
-            "class": plan.ROAD_CLASSES[rank].key, "name_zh": road_names[road][0], "name_en": road_names[road][1],
-            "speed_kmh": plan.ROAD_CLASSES[rank].speed_kmh, "bridge": int(crosses), "from": u, "to": v,
-        })
-        for shape, rank, road, crosses, (u, v) in zip(
-            shapes, web.rank.tolist(), web.road.tolist(), bridge.tolist(), web.ends.tolist(), strict=True)
-    ])
+    return _layer(
+        "roads",
+        [
+            (
+                shape,
+                {
+                    "class": plan.ROAD_CLASSES[rank].key,
+                    "name_zh": road_names[road][0],
+                    "name_en": road_names[road][1],
+                    "speed_kmh": plan.ROAD_CLASSES[rank].speed_kmh,
+                    "bridge": int(crosses),
+                    "from": u,
+                    "to": v,
+                },
+            )
+            for shape, rank, road, crosses, (u, v) in zip(
+                shapes, web.rank.tolist(), web.road.tolist(), bridge.tolist(), web.ends.tolist(), strict=True
+            )
+        ],
+    )
 
 
 def _arcs(web: network.Network) -> dict[str, np.ndarray]:
@@ -166,8 +218,10 @@ def _arcs(web: network.Network) -> dict[str, np.ndarray]:
 
 def _rails() -> list[tuple[Any, Mapping[str, Any]]]:
     return [
-        (shapely.simplify(shapely.LineString(terrain.spline([stop[2:] for stop in line.stops], 0.08) * 1000), 2.0),
-         {"kind": line.kind, "name_zh": line.name_zh, "name_en": line.name_en})
+        (
+            shapely.simplify(shapely.LineString(terrain.spline([stop[2:] for stop in line.stops], 0.08) * 1000), 2.0),
+            {"kind": line.kind, "name_zh": line.name_zh, "name_en": line.name_en},
+        )
         for line in plan.LINES
     ]
 

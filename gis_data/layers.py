@@ -85,7 +85,9 @@ def read(path: Path) -> Layer:
         try:
             shapes[k] = shapely.from_geojson(orjson.dumps(feature["geometry"]))
         except (KeyError, TypeError, shapely.GEOSException) as error:
-            raise ValueError(f"{path}: feature {k} has no readable geometry ({error}): expected a GeoJSON geometry object") from None
+            raise ValueError(
+                f"{path}: feature {k} has no readable geometry ({error}): expected a GeoJSON geometry object"
+            ) from None
     return Layer(path.stem, shapes, [feature.get("properties") or {} for feature in features])
 
 

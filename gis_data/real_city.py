@@ -1,13 +1,13 @@
 """A real city put together from files: what a city's TOML file may say, checked, read and brought to WGS-84.
 
-    [city]      name_zh, name_en, zone (IANA), code; data: the folder that paths start from, relative to the TOML file
-    [[layers]]  layer: districts, places, water, green or roads; file: GeoJSON, CSV or Parquet; crs; columns: which column
-                or property is which (a value with {braces} is a pattern over columns); kind: of places; attributes: more
-                columns of places to keep; group: one place per value of this column, at the median of its rows;
-                names_en: English names by Chinese name or code
-    [[places]]  single places written in the file itself: id, kind, name_zh, name_en, lon, lat, crs
-    [area]      code, margin_m: where there are no districts, one area around all places (their convex hull and a margin);
-                it says where the data is, not where an administration ends
+[city]      name_zh, name_en, zone (IANA), code; data: the folder that paths start from, relative to the TOML file
+[[layers]]  layer: districts, places, water, green or roads; file: GeoJSON, CSV or Parquet; crs; columns: which column
+            or property is which (a value with {braces} is a pattern over columns); kind: of places; attributes: more
+            columns of places to keep; skip_without_position: leave out rows that have none; group: one place per value of this column, at the median of its rows;
+            names_en: English names by Chinese name or code
+[[places]]  single places written in the file itself: id, kind, name_zh, name_en, lon, lat, crs
+[area]      code, margin_m: where there are no districts, one area around all places (their convex hull and a margin);
+            it says where the data is, not where an administration ends
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LAYERS: Mapping[str, tuple[int, tuple[str, ...], tuple[str, ...]]] = {
     "roads": (1, (), ("class", "name_zh", "name_en")),
 }
 _DEFAULTS = {"water": {"kind": "lake"}, "green": {"kind": "park"}, "roads": {"class": "secondary"}}
-_LAYER_KEYS = {"layer", "file", "crs", "columns", "kind", "attributes", "group", "names_en", "source"}
+_LAYER_KEYS = {"layer", "file", "crs", "columns", "kind", "attributes", "group", "names_en", "source", "skip_without_position"}
 
 
 def gather(config: Path, data_dir: Path | None = None) -> tuple[dict[str, Any], dict[str, Layer]]:
@@ -45,7 +45,9 @@ def gather(config: Path, data_dir: Path | None = None) -> tuple[dict[str, Any], 
     root = data_dir if data_dir is not None else (config.parent / city.pop("data", ".")).resolve()
     city.pop("data", None)
     if not root.is_dir():
-        raise ValueError(f"{config}: city.data leads to {root}, which is no folder: expected the folder of the city's files; name it with --data")
+        raise ValueError(
+            f"{config}: city.data leads to {root}, which is no folder: expected the folder of the city's files; name it with --data"
+        )
     found: dict[str, Layer] = {}
     sources = []
     for number, entry in enumerate(settings.get("layers", []), 1):
@@ -58,10 +60,13 @@ def gather(config: Path, data_dir: Path | None = None) -> tuple[dict[str, Any], 
     if inline := settings.get("places"):
         layer = _inline(config, inline)
         earlier = found.get("places")
-        found["places"] = layer if earlier is None else Layer(
-            "places", np.r_[earlier.shapes, layer.shapes], [*earlier.properties, *layer.properties])
+        found["places"] = (
+            layer
+            if earlier is None
+            else Layer("places", np.r_[earlier.shapes, layer.shapes], [*earlier.properties, *layer.properties])
+        )
     if not found:
-        raise ValueError(f"{config}: no layer: expected at least one [[layers]] or [[places]], such as layer = \"districts\"")
+        raise ValueError(f'{config}: no layer: expected at least one [[layers]] or [[places]], such as layer = "districts"')
     if "area" in settings:
         found["districts"] = _area(config, settings["area"], city, found)
     _distinct(config, found, "districts", "code")
@@ -88,7 +93,9 @@ def _city(config: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
     city = dict(settings.get("city", {}))
     for key in ("name_zh", "name_en", "zone"):
         if not isinstance(city.get(key), str) or not city[key]:
-            raise ValueError(f"{config}: city.{key} is {city.get(key)!r}: expected a text, such as {dict(name_zh='郑州市', name_en='Zhengzhou', zone='Asia/Shanghai')[key]!r}")
+            raise ValueError(
+                f"{config}: city.{key} is {city.get(key)!r}: expected a text, such as {dict(name_zh='郑州市', name_en='Zhengzhou', zone='Asia/Shanghai')[key]!r}"
+            )
     try:
         ZoneInfo(city["zone"])
     except (ZoneInfoNotFoundError, ValueError):
@@ -111,7 +118,9 @@ def _layer(config: Path, number: int, entry: Mapping[str, Any], root: Path) -> L
     if not isinstance(entry.get("file"), str):
         raise ValueError(f"{where}.file is {entry.get('file')!r}: expected a path below {root}")
     if "crs" not in entry:
-        raise ValueError(f"{where}.crs is missing: every layer says its coordinate system; expected one of {', '.join(systems.Crs)}")
+        raise ValueError(
+            f"{where}.crs is missing: every layer says its coordinate system; expected one of {', '.join(systems.Crs)}"
+        )
     crs = systems.Crs.of(entry["crs"], f"{where}.crs")
     file = root / entry["file"]
     dimension, needed, optional = LAYERS[name]
@@ -126,14 +135,14 @@ def _layer(config: Path, number: int, entry: Mapping[str, Any], root: Path) -> L
     if missing:
         raise ValueError(f"{where}.columns.{missing[0]} is missing: expected the name of a column or property of {entry['file']}")
     if name == "places" and not isinstance(entry.get("kind"), str):
-        raise ValueError(f"{where}.kind is {entry.get('kind')!r}: expected what these places are, such as \"parking\"")
-    table, shapes = _table(where, file, columns, entry.get("group"))
+        raise ValueError(f'{where}.kind is {entry.get("kind")!r}: expected what these places are, such as "parking"')
+    table, shapes = _table(where, file, columns, entry.get("group"), bool(entry.get("skip_without_position")))
     shapes = _wgs84(where, file, shapes, crs, dimension)
     rows = [_row(where, file, name, entry, columns, record) for record in table.to_dict("records")]
     return Layer(name, shapes, rows)
 
 
-def _table(where: str, file: Path, columns: Mapping[str, str], group: str | None) -> tuple[pd.DataFrame, np.ndarray]:
+def _table(where: str, file: Path, columns: Mapping[str, str], group: str | None, skip: bool) -> tuple[pd.DataFrame, np.ndarray]:
     """The file's rows and a geometry for each, still in the file's own coordinates."""
     if not file.exists():
         raise ValueError(f"{where}.file: {file} does not exist: expected a GeoJSON, CSV or Parquet file there; is --data right?")
@@ -146,20 +155,33 @@ def _table(where: str, file: Path, columns: Mapping[str, str], group: str | None
     try:
         table = pd.read_csv(file) if ending == ".csv" else pd.read_parquet(file)
     except (ValueError, OSError) as error:
-        raise ValueError(f"{where}.file: {file} cannot be read ({error}): expected CSV with a header, Parquet or GeoJSON by its ending") from None
+        raise ValueError(
+            f"{where}.file: {file} cannot be read ({error}): expected CSV with a header, Parquet or GeoJSON by its ending"
+        ) from None
     for key in ("lon", "lat"):
         if key not in columns:
-            raise ValueError(f"{where}.columns.{key} is missing: a {ending} file needs the columns that hold longitude and latitude")
+            raise ValueError(
+                f"{where}.columns.{key} is missing: a {ending} file needs the columns that hold longitude and latitude"
+            )
     _has_columns(where, file, table, columns)
+    if skip:
+        table = table.dropna(subset=[columns["lon"], columns["lat"]]).reset_index(drop=True)
     for key in ("lon", "lat"):
         numbers = pd.to_numeric(table[columns[key]], errors="coerce")
         bad = table.index[numbers.isna()]
         if len(bad):
-            raise ValueError(f"{where}.columns.{key}: {file} row {int(bad[0]) + 2} holds {table[columns[key]][bad[0]]!r}: expected a number of degrees")
+            value = table[columns[key]][bad[0]]
+            held = "nothing" if pd.isna(value) else repr(str(value))
+            raise ValueError(
+                f"{where}.columns.{key}: {file}, row {int(bad[0]) + 1} after the header, holds {held}: expected a number of degrees; "
+                "skip_without_position = true leaves out rows without one"
+            )
         table[columns[key]] = numbers
     if group is not None:
         if group not in table:
-            raise ValueError(f"{where}.group is {group!r}: {file} has no such column; it has {', '.join(map(str, table.columns))}")
+            raise ValueError(
+                f"{where}.group is {group!r}: {file} has no such column; it has {', '.join(map(str, table.columns))}"
+            )
         grouped = table.dropna(subset=[group]).groupby(group, sort=True)
         table = grouped[[columns["lon"], columns["lat"]]].median().reset_index()
         table["rows"] = grouped.size().to_numpy()
@@ -169,7 +191,9 @@ def _table(where: str, file: Path, columns: Mapping[str, str], group: str | None
 def _has_columns(where: str, file: Path, table: pd.DataFrame, columns: Mapping[str, str]) -> None:
     for key, column in columns.items():
         if "{" not in column and column not in table:
-            raise ValueError(f"{where}.columns.{key} is {column!r}: {file} has no such column; it has {', '.join(map(str, table.columns))}")
+            raise ValueError(
+                f"{where}.columns.{key} is {column!r}: {file} has no such column; it has {', '.join(map(str, table.columns))}"
+            )
 
 
 def _wgs84(where: str, file: Path, shapes: np.ndarray, crs: systems.Crs, dimension: int) -> np.ndarray:
@@ -183,7 +207,7 @@ def _wgs84(where: str, file: Path, shapes: np.ndarray, crs: systems.Crs, dimensi
         return np.column_stack(systems.to_wgs84(lonlat[:, 0], lonlat[:, 1], crs, f"{where} in {file}"))
 
     moved = shapely.transform(shapes, convert)
-    return np.asarray(shapely.make_valid(moved) if dimension == 2 else moved)
+    return np.asarray(shapely.make_valid(moved, method="structure", keep_collapsed=False) if dimension == 2 else moved)
 
 
 def _row(
@@ -202,7 +226,9 @@ def _row(
         attributes = dict(entry.get("attributes", {}))
         for key, column in attributes.items():
             if column not in record:
-                raise ValueError(f"{where}.attributes.{key} is {column!r}: {file} has no such column; it has {', '.join(map(str, record))}")
+                raise ValueError(
+                    f"{where}.attributes.{key} is {column!r}: {file} has no such column; it has {', '.join(map(str, record))}"
+                )
         row["attributes"] = {key: _plain(record[column]) for key, column in attributes.items()}
     return row
 
@@ -220,7 +246,9 @@ def _filled(where: str, file: Path, pattern: str, record: Mapping[str, Any]) -> 
     try:
         return pattern.format_map({str(key): _plain(value) for key, value in record.items()})
     except (KeyError, ValueError, IndexError) as error:
-        raise ValueError(f"{where}.columns: the pattern {pattern!r} needs {error} of {file}; it has {', '.join(map(str, record))}") from None
+        raise ValueError(
+            f"{where}.columns: the pattern {pattern!r} needs {error} of {file}; it has {', '.join(map(str, record))}"
+        ) from None
 
 
 def _inline(config: Path, entries: Sequence[Mapping[str, Any]]) -> Layer:
@@ -232,7 +260,10 @@ def _inline(config: Path, entries: Sequence[Mapping[str, Any]]) -> Layer:
                 raise ValueError(f"{where}.{key} is missing: a single place needs id, kind, name_zh, name_en, lon, lat and crs")
         lon, lat = systems.to_wgs84(entry["lon"], entry["lat"], systems.Crs.of(entry["crs"], f"{where}.crs"), where)
         shapes.append(shapely.Point(float(lon), float(lat)))
-        rows.append({key: str(entry[key]) for key in ("id", "kind", "name_zh", "name_en")} | {"attributes": dict(entry.get("attributes", {}))})
+        rows.append(
+            {key: str(entry[key]) for key in ("id", "kind", "name_zh", "name_en")}
+            | {"attributes": dict(entry.get("attributes", {}))}
+        )
     return Layer("places", np.array(shapes, dtype=object), rows)
 
 

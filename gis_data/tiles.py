@@ -10,7 +10,6 @@ from __future__ import annotations
 import gzip
 import mmap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,7 +110,10 @@ def drawn(layers: Mapping[str, Layer]) -> list[Drawn]:
     add("water", lambda row, zoom: None if row["kind"] == "stream" and zoom < 10 else {"kind": row["kind"]}, least_px=1.0)
     add("districts", lambda row, _: {"id": row["number"], "code": row["code"], **_names(row)})
     add("borders", lambda row, _: {"outer": row["outer"]})
-    add("waterways", lambda row, zoom: {"kind": row["kind"], **_names(row)} if zoom >= (10 if row["kind"] == "river" else 12) else None)
+    add(
+        "waterways",
+        lambda row, zoom: {"kind": row["kind"], **_names(row)} if zoom >= (10 if row["kind"] == "river" else 12) else None,
+    )
     add("rails", lambda row, zoom: {"kind": row["kind"], **(_names(row) if zoom >= 13 else {})}, zooms=(9, MAX_ZOOM))
     add("roads", _road, merge_below=13)
     add("places", _place, zooms=(10, MAX_ZOOM))
@@ -124,7 +126,9 @@ def with_derived(layers: Mapping[str, Layer]) -> dict[str, Layer]:
     out = dict(layers)
     labels: list[tuple[Any, dict[str, Any]]] = []
     if (districts := layers.get("districts")) is not None and len(districts.shapes):
-        out["districts"] = Layer("districts", districts.shapes, [{**row, "number": k} for k, row in enumerate(districts.properties, 1)])
+        out["districts"] = Layer(
+            "districts", districts.shapes, [{**row, "number": k} for k, row in enumerate(districts.properties, 1)]
+        )
         out["borders"] = _borders(districts.shapes)
         labels += [
             (_label_point(shape, row), {"kind": "district", "rank": 1, "from": MIN_ZOOM, **_names(row)})
@@ -163,24 +167,14 @@ def _borders(shapes: np.ndarray) -> Layer:
     return Layer("borders", lines, [{"outer": 1}, {"outer": 0}][: len(lines)])
 
 
-def build(layers: Mapping[str, Layer], target: Path, max_zoom: int = MAX_ZOOM, workers: int = 2) -> int:
-    """Cuts the layers into tiles and writes them as PMTiles; returns the number of tiles.
-
-    Two processes share the work by zoom. The same layers give the same bytes.
-    """
-    whole = with_derived(layers)
-    plans = drawn(whole)
+def build(layers: Mapping[str, Layer], target: Path, max_zoom: int = MAX_ZOOM) -> int:
+    """Cuts the layers into tiles and writes them as PMTiles; returns the number of tiles. The same layers give the same bytes."""
+    plans = drawn(with_derived(layers))
     if not plans:
         raise ValueError(f"{target}: no layer to draw: a city needs at least districts or places")
-    zooms = range(MIN_ZOOM, max_zoom + 1)
     tiles: dict[int, bytes] = {}
-    if workers > 1 and max_zoom > 12:
-        with ProcessPoolExecutor(workers, initializer=_receive, initargs=(whole,)) as pool:
-            for part in pool.map(_cut_received, reversed(zooms)):
-                tiles |= part
-    else:
-        for zoom in zooms:
-            tiles |= cut(plans, zoom)
+    for zoom in range(MIN_ZOOM, max_zoom + 1):
+        tiles |= cut(plans, zoom)
     west, south, east, north = shapely.total_bounds(np.concatenate([layer.shapes for layer in layers.values()]))
     focus = layers.get("districts") or next(iter(layers.values()))
     w, s, e, n = focus.bounds
@@ -190,25 +184,23 @@ def build(layers: Mapping[str, Layer], target: Path, max_zoom: int = MAX_ZOOM, w
             writer.write_tile(key, tiles[key])
         writer.finalize(
             {
-                "tile_type": pm.TileType.MVT, "tile_compression": pm.Compression.GZIP,
-                "min_lon_e7": round(west * 1e7), "min_lat_e7": round(south * 1e7),
-                "max_lon_e7": round(east * 1e7), "max_lat_e7": round(north * 1e7),
-                "center_zoom": 10, "center_lon_e7": round((w + e) / 2 * 1e7), "center_lat_e7": round((s + n) / 2 * 1e7),
+                "tile_type": pm.TileType.MVT,
+                "tile_compression": pm.Compression.GZIP,
+                "min_lon_e7": round(west * 1e7),
+                "min_lat_e7": round(south * 1e7),
+                "max_lon_e7": round(east * 1e7),
+                "max_lat_e7": round(north * 1e7),
+                "center_zoom": 10,
+                "center_lon_e7": round((w + e) / 2 * 1e7),
+                "center_lat_e7": round((s + n) / 2 * 1e7),
             },
-            {"vector_layers": [{"id": plan.name, "fields": {}, "minzoom": plan.zooms[0], "maxzoom": plan.zooms[1]} for plan in plans]},
+            {
+                "vector_layers": [
+                    {"id": plan.name, "fields": {}, "minzoom": plan.zooms[0], "maxzoom": plan.zooms[1]} for plan in plans
+                ]
+            },
         )
     return len(tiles)
-
-
-_received: list[Drawn] = []
-
-
-def _receive(layers: Mapping[str, Layer]) -> None:
-    _received[:] = drawn(layers)
-
-
-def _cut_received(zoom: int) -> dict[int, bytes]:
-    return cut(_received, zoom)
 
 
 def cut(plans: Iterable[Drawn], zoom: int) -> dict[int, bytes]:
@@ -243,7 +235,9 @@ def _prepare(plan: Drawn, zoom: int) -> tuple[mvt.Piece, list[Mapping[str, Any]]
         shapes, feature = shapes[keep], feature[keep]
     if len(shapes) and dimension.max() > 0:
         shapes = shapely.simplify(shapes, SIMPLIFY_PX * pixel, preserve_topology=True)
-    # cut part by part: parts of a simplified multipolygon may touch, and clipping such a shape can turn it inside out
+        # simplified rings may touch one another, and clipping an invalid polygon can turn it inside out
+        torn = ~shapely.is_valid(shapes)
+        shapes[torn] = shapely.make_valid(shapes[torn], method="structure", keep_collapsed=False)
     shapes, index = shapely.get_parts(shapes, return_index=True)
     feature = feature[index]
     piece = _to_tiles(shapes, feature, zoom)
@@ -280,8 +274,8 @@ def _touching(shapes: np.ndarray, origin: np.ndarray, block: int, finer: int) ->
     Gives the index of the shape and the corner (n × 2, tiles) of each pair.
     """
     bounds = shapely.bounds(shapes)
-    low = np.floor((bounds[:, :2] - BUFFER) / finer).astype(np.int64)
-    high = np.floor((bounds[:, 2:] + BUFFER) / finer).astype(np.int64)
+    low = np.floor((bounds[:, :2] - 2 * BUFFER) / finer).astype(np.int64)
+    high = np.floor((bounds[:, 2:] + 2 * BUFFER) / finer).astype(np.int64)
     low, high = np.maximum(low, origin // finer), np.minimum(high, (origin + block - 1) // finer)
     across, down = np.maximum(high - low + 1, 0).T
     count = across * down
@@ -294,7 +288,9 @@ def _touching(shapes: np.ndarray, origin: np.ndarray, block: int, finer: int) ->
 def _clipped(shapes: np.ndarray, corner: np.ndarray, block: int) -> np.ndarray:
     """Each shape cut to its block of tiles plus the buffer; those wholly inside are left as they are."""
     bounds = shapely.bounds(shapes)
-    low, high = corner - BUFFER, corner + block + BUFFER
+    # wider around larger blocks: clip_by_rect errs on polygons whose edges already lie along the rectangle
+    margin = BUFFER * (1 + np.log2(block) / 4)
+    low, high = corner - margin, corner + block + margin
     inside = (bounds[:, :2] >= low).all(axis=1) & (bounds[:, 2:] <= high).all(axis=1)
     out = shapes.copy()
     todo = np.flatnonzero(~inside)
@@ -303,6 +299,8 @@ def _clipped(shapes: np.ndarray, corner: np.ndarray, block: int) -> np.ndarray:
         edges = np.flatnonzero((np.diff(corner[order], axis=0) != 0).any(axis=1)) + 1
         for group in np.split(order, edges):
             out[group] = shapely.clip_by_rect(shapes[group], *low[group[0]], *high[group[0]])
+        grown = todo[shapely.area(out[todo]) > shapely.area(shapes[todo]) * (1 + 1e-9)]
+        out[grown] = shapely.intersection(shapes[grown], shapely.box(*low[grown].T, *high[grown].T))
     return out
 
 

@@ -96,11 +96,11 @@ def header(words: Words, facts: PageFacts) -> Component:
                 [
                     html.Span(actor, className="actor"),
                     *[
-                        html.A(words(tab.key), href=tab.href, className="tab tab-on" if tab.is_active else "tab",
+                        html.A(words(tab.key), href=tab.href, className="screen-tab screen-tab-on" if tab.is_active else "screen-tab",
                                **({"aria-current": "page"} if tab.is_active else {}))
                         for tab in facts.tabs
                     ],
-                    html.A(words("header.other_language"), href=facts.other_language_href, className="tab tab-language",
+                    html.A(words("header.other_language"), href=facts.other_language_href, className="screen-tab screen-tab-language",
                            title=words("header.language"), **{"aria-label": words("header.language")}),
                 ],
                 className="header-right",

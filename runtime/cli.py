@@ -112,12 +112,14 @@ def _parser() -> argparse.ArgumentParser:
     city = commands.add_parser("city", help="layers of a city", description="Layers of a city.")
     city_commands = city.add_subparsers(required=True, metavar="COMMAND")
     build = command(
-        "build", _city_build, "builds the layers of a real city from GeoJSON and CSV files",
+        "build", _city_build, "builds the layers of a city: a real one from GeoJSON and CSV files, or the demonstration's",
         "cityhelm city build --config config/cities/zhengzhou.toml --out .cityhelm/zhengzhou", city_commands,
     )  # fmt: skip
-    build.add_argument("--config", type=Path, required=True, help="the TOML file that names the source files and their CRS")
+    build.add_argument(
+        "--config", type=Path, help="the TOML file that names the source files and their CRS; without it the demonstration city"
+    )
     build.add_argument("--data", type=Path, help="the folder of the source files, where the config's own is not the one")
-    build.add_argument("--out", type=Path, required=True, help="the directory to write")
+    build.add_argument("--out", type=Path, help="the directory to write; without it the one of CITYHELM_CITY")
 
     letters = commands.add_parser("deadletters", help="what was refused and why", description="What was refused and why.")
     letter_commands = letters.add_subparsers(required=True, metavar="COMMAND")
@@ -309,13 +311,18 @@ def _time(option: str, text: str | None, settings: Settings) -> datetime | None:
 
 
 def _city_build(arguments: argparse.Namespace, settings: Settings) -> int:
-    from gis_data.city import build_city
+    from gis_data.city import build_city, ensure_demo_city
 
+    out = arguments.out or settings.city
+    if arguments.config is None:
+        ensure_demo_city(out)
+        print(f"The demonstration city is in {out}")
+        return DONE
     try:
-        build_city(arguments.config, arguments.out, arguments.data)
+        build_city(arguments.config, out, arguments.data)
     except (ValueError, OSError) as fault:
         raise BadInput(str(fault)) from fault
-    print(f"Built {arguments.out}; show it with CITYHELM_CITY={arguments.out} cityhelm up")
+    print(f"Built {out}; show it with CITYHELM_CITY={out} cityhelm up")
     return DONE
 
 

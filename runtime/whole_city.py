@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TextIO
-
-from iot.simulated.history import messages as history_messages
 
 from domain.batches import Batch
 from gis_data.city import ensure_demo_city, load_city
 from ingest.parse import parse
 from ingest.service import store_batch
+from iot.simulated.history import messages as history_messages
 from runtime import supervisor
 from runtime.backing import backing, settings_on
 from runtime.policy import Policy, load_policy
@@ -53,12 +56,14 @@ def run_city(settings: Settings, *, demo: bool, out: TextIO = sys.stdout) -> int
     if demo:
         announce(f"Building the demonstration city in {settings.city} (first start only) …")
         ensure_demo_city(settings.city)
-    with backing(settings, announce=announce) as standing:
+    with ExitStack() as stack:
+        standing = stack.enter_context(backing(settings, announce=announce))
         whole = settings_on(settings, standing)
         with connect(standing.database_url) as conn:
             prepare(conn, policy, announce=announce)
-            if demo and not observations.has_any(conn):
-                seed_history(conn, settings, out)
+            lacks_history = demo and not observations.has_any(conn)
+        if lacks_history:
+            stack.enter_context(seeding(standing.database_url, settings.city, out))
         url = f"http://{'[' + settings.host + ']' if ':' in settings.host else settings.host}:{settings.port}"
         environ = {**os.environ, **whole.as_environ(), **({DEMO_VARIABLE: "1"} if demo else {})}
         return supervisor.supervise(
@@ -83,22 +88,42 @@ def prepare(conn: Connection, policy: Policy, *, announce: Announce) -> list[str
     return applied
 
 
-def seed_history(conn: Connection, settings: Settings, out: TextIO) -> int:
-    """A week of the simulated city through the same parsing and storing as live messages; returns the readings stored."""
-    city = load_city(settings.city)
+@contextmanager
+def seeding(database_url: str, city_dir: Path, out: TextIO) -> Iterator[None]:
+    """A history written beside the live city, so that nobody waits for it; given up on leaving."""
+    stop = threading.Event()
+    thread = threading.Thread(target=seed_history, args=(database_url, city_dir, out, stop), name="history")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def seed_history(database_url: str, city_dir: Path, out: TextIO, stop: threading.Event) -> int:
+    """A week of the simulated city through the same parsing and storing as live messages; returns the readings stored.
+
+    The newest days come first, because forecasts and charts want them first.
+    """
+    city = load_city(city_dir)
     end = datetime.now(UTC)
-    start = end - timedelta(days=HISTORY_DAYS)
-    ingestion = Ingestion(conn)
-    batch, stored = Batch(), 0
-    with Progress("History of the last week", out) as progress:
-        for received_time, topic, payload in history_messages(city, DEMONSTRATION_SEED, start, end):
-            for report in parse(topic, payload, received_time):
-                batch.add(report)
-            if len(batch) >= HISTORY_BATCH:
-                stored += store_batch(ingestion, batch, end).stored
-                batch = Batch()
-                progress.reach((received_time - start) / (end - start))
-        stored += store_batch(ingestion, batch, end).stored
+    stored = 0
+    with connect(database_url, application="cityhelm-history") as conn, Progress("History of the last week", out) as progress:
+        ingestion = Ingestion(conn)
+        for day in range(HISTORY_DAYS):
+            until = end - timedelta(days=day)
+            batch = Batch()
+            for received_time, topic, payload in history_messages(city, DEMONSTRATION_SEED, until - timedelta(days=1), until):
+                for report in parse(topic, payload, received_time):
+                    batch.add(report)
+                if len(batch) >= HISTORY_BATCH:
+                    stored += store_batch(ingestion, batch, end).stored
+                    batch = Batch()
+                    if stop.is_set():
+                        return stored
+            stored += store_batch(ingestion, batch, end).stored
+            progress.reach((day + 1) / HISTORY_DAYS)
     return stored
 
 

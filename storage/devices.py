@@ -61,8 +61,9 @@ class Registry:
                 newest[birth.device_id] = birth
         if not newest:
             return
+        ordered = [newest[device_id] for device_id in sorted(newest)]  # one order for all writers: no deadlock
         with conn.cursor() as cur:
-            cur.executemany(_UPSERT_BIRTH, [_birth_row(birth) for birth in newest.values()], returning=True)
+            cur.executemany(_UPSERT_BIRTH, [_birth_row(birth) for birth in ordered], returning=True)
             counted = [newest[row[0]] for result in cur.results() for row in result]
             cur.executemany(
                 _UPSERT_DATASTREAM,
@@ -142,6 +143,12 @@ def list_datastreams(conn: Connection, *, properties: Iterable[str] | None = Non
         return [Datastream(*row) for row in conn.execute(_SELECT_DATASTREAMS + "ORDER BY 1")]
     query = _SELECT_DATASTREAMS + "WHERE property = ANY(%s) ORDER BY 1"
     return [Datastream(*row) for row in conn.execute(query, (list(properties),))]
+
+
+def find_name(conn: Connection, device_id: str) -> str | None:
+    """What the device calls itself; None when it is not known or has given no name."""
+    row = conn.execute("SELECT name FROM device WHERE device_id = %s", (device_id,)).fetchone()
+    return row[0] if row is not None else None
 
 
 def _district(device_id: str) -> str:

@@ -21,6 +21,7 @@ from storage.devices import Registry
 from storage.ledger import LedgerCounts, LedgerKey, hour_of
 from storage.partitions import drop_before
 
+_CORRECTIONS_LOCK = 7_205_005
 _Row = tuple[int, datetime, datetime, float, int, int | None]
 
 
@@ -50,6 +51,9 @@ def write_readings(conn: Connection, registry: Registry, readings: Sequence[Read
         (corrections if reading.is_correction else rows).append(row)
         received[(reading.device_id, hour_of(reading.phenomenon_time))] += 1
     with conn.cursor() as cur:
+        if corrections:
+            # Locking the row itself is what one would do; TimescaleDB cannot lock rows of the columnstore.
+            cur.execute("SELECT pg_advisory_xact_lock(%s)", (_CORRECTIONS_LOCK,))
         with cur.copy(_COPY_INCOMING) as copy:
             copy.set_types(["int4", "timestamptz", "timestamptz", "float8", "int2", "int8"])
             for row in rows:
@@ -72,11 +76,11 @@ def write_readings(conn: Connection, registry: Registry, readings: Sequence[Read
 def _correct(conn: Connection, row: _Row, step: int) -> None:
     """Puts a correction in place of the stored value and keeps the old one with the span in which it was believed.
 
-    Corrections of one value in one message arrive at one time: the last counts, those between were never believed.
+    The spans of a value's versions never overlap: at every moment one of them is believed.
     """
     datastream_id, phenomenon_time, received_time, value, quality, seq = row
     found = conn.execute(
-        "SELECT received_time, value, quality FROM observation WHERE datastream_id = %s AND phenomenon_time = %s FOR UPDATE",
+        "SELECT received_time, value, quality FROM observation WHERE datastream_id = %s AND phenomenon_time = %s",
         (datastream_id, phenomenon_time),
     ).fetchone()
     if found is None:
@@ -88,9 +92,11 @@ def _correct(conn: Connection, row: _Row, step: int) -> None:
     elif (found[1], found[2]) == (value, quality):
         return
     else:
+        # One message may correct a value twice, and two ingesters may write in another order than they received.
+        received_time = max(received_time, found[0] + timedelta(microseconds=1))
         conn.execute(
             "INSERT INTO observation_superseded (datastream_id, phenomenon_time, received_time, superseded_at, value, quality) "
-            "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            "VALUES (%s, %s, %s, %s, %s, %s)",
             (datastream_id, phenomenon_time, found[0], received_time, found[1], found[2]),
         )
         conn.execute(

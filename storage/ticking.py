@@ -81,7 +81,6 @@ def run_ticks(
                 )
                 conn.close()
                 conn = None
-                continue
             stop.wait(max(0.0, period_s - (clock() - now).total_seconds()))
     finally:
         if conn is not None:

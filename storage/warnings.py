@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from domain.moments import Moment
@@ -115,15 +116,39 @@ def list_open_warnings(conn: Connection, moment: Moment, exercise_id: str | None
         "at": moment.at, "known_at": moment.known_at, "exercise": exercise_id,
         "open": [state.value for state in OPEN_WARNING_STATES], "levels": [level.value for level in WarningLevel],
     }  # fmt: skip
-    return [
-        Warning(
-            warning_id=str(row[0]), identifier=row[1], rule_id=row[2], rule_version=row[3], source=WarningSource.of(row[4]),
-            hazard_class=row[5], level=WarningLevel.of(row[6]), state=WarningState.of(row[7]), mode=WarningMode.of(row[8]),
-            object_id=row[9], device_id=row[10], lon=row[11], lat=row[12], raised_at=row[13], updated_at=row[14],
-            zh=row[15], en=row[16], probability=row[17], lead_time_s=row[18], evidence=row[19], exercise_id=row[20],
-        )
-        for row in conn.execute(_LIST, parameters)
-    ]  # fmt: skip
+    return [_warning(row) for row in conn.execute(_LIST, parameters)]
+
+
+def find_warning_for_update(conn: Connection, warning_id: str) -> Warning | None:
+    """The warning as last recorded, open or not, locked until the transaction ends; None for an id that is not known."""
+    try:
+        number = UUID(warning_id)
+    except ValueError:
+        return None
+    conn.execute("SELECT FROM warning WHERE warning_id = %s FOR UPDATE", (number,))
+    row = conn.execute(
+        f"{_SELECT} WHERE warning.warning_id = %(id)s", {"id": number, "at": "infinity", "known_at": "infinity"}
+    ).fetchone()
+    return _warning(row) if row is not None else None
+
+
+def find_acknowledgement(conn: Connection, warning_id: str) -> tuple[str, datetime] | None:
+    """Who acknowledged the warning last, and when; None when nobody has."""
+    row = conn.execute(
+        "SELECT actor, valid_from FROM warning_history WHERE warning_id = %s AND state = %s AND actor IS NOT NULL "
+        "ORDER BY valid_from DESC LIMIT 1",
+        (warning_id, WarningState.ACKNOWLEDGED.value),
+    ).fetchone()
+    return (str(row[0]), row[1]) if row is not None else None
+
+
+def _warning(row: TupleRow) -> Warning:
+    return Warning(
+        warning_id=str(row[0]), identifier=row[1], rule_id=row[2], rule_version=row[3], source=WarningSource.of(row[4]),
+        hazard_class=row[5], level=WarningLevel.of(row[6]), state=WarningState.of(row[7]), mode=WarningMode.of(row[8]),
+        object_id=row[9], device_id=row[10], lon=row[11], lat=row[12], raised_at=row[13], updated_at=row[14],
+        zh=row[15], en=row[16], probability=row[17], lead_time_s=row[18], evidence=row[19], exercise_id=row[20],
+    )  # fmt: skip
 
 
 _OPEN = """
@@ -135,7 +160,7 @@ FROM (SELECT 1) AS one LEFT JOIN device ON device.device_id = %(device)s
 ON CONFLICT DO NOTHING RETURNING warning_id
 """
 
-_LIST = """
+_SELECT = """
 SELECT warning.warning_id, identifier, rule_id, rule_version, source, hazard_class, step.level, step.state, mode, object_id,
        device_id, lon, lat, raised_at, step.valid_from, words_zh, words_en, step.probability, step.lead_time_s,
        step.evidence, exercise_id
@@ -145,6 +170,9 @@ JOIN LATERAL (
     WHERE warning_history.warning_id = warning.warning_id AND valid_from <= %(at)s AND recorded_at <= %(known_at)s
     ORDER BY valid_from DESC, recorded_at DESC LIMIT 1
 ) step ON true
+"""
+
+_LIST = f"""{_SELECT}
 WHERE exercise_id IS NOT DISTINCT FROM %(exercise)s AND step.state = ANY(%(open)s)
 ORDER BY array_position(%(levels)s, step.level), raised_at DESC, warning.warning_id
 """

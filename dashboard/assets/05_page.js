@@ -88,11 +88,12 @@ window.cityhelm = window.cityhelm || {};
 
   /** Called once, when the page's facts are there. */
   page.start = (facts) => {
-    if (!facts || page.facts) return;
+    if (!facts || page.facts) return page.tick;
     page.facts = facts;
     cityhelm.stream.open(facts.channel);
     if (facts.channel === "map") cityhelm.map.open();
     showClock();
+    return page.tick;
   };
 
   cityhelm.page = page;

@@ -161,7 +161,7 @@
       g.restore();
       mapping[name] = { x, y, width: CELL, height: CELL };
     });
-    return { atlas: atlas.toDataURL(), mapping };
+    return { atlas: await createImageBitmap(atlas), mapping };
   };
 
   cityhelm.marks = { draw, CELL };

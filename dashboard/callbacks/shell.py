@@ -52,6 +52,7 @@ def register(app: Dash, house: Deployment) -> None:
         screen = find_screen(pathname)
         return screen.layout(words, page_facts(house, screen, words)) if screen else loading(words)
 
-    app.clientside_callback(ClientsideFunction("page", "start"), Input("page", "data"))
+    # the first beat: a callback without an output is not called for a place that appears later
+    app.clientside_callback(ClientsideFunction("page", "start"), Output("beat", "data"), Input("page", "data"))
     for screen in SCREENS:
         screen.register(app, house)

@@ -83,11 +83,13 @@ def _breaks(lines: Sequence[np.ndarray], rank: np.ndarray) -> np.ndarray:
         for k, line in enumerate(lines)
         for position, row in ((0.0, 0), (len(line) - 1.0, -1))
     ]
-    rows = np.vstack([
-        np.column_stack([road[i], place[i] + np.clip(t, 0, 1), point]),
-        np.column_stack([road[j], place[j] + np.clip(u, 0, 1), point]),
-        np.array(ends),
-    ])
+    rows = np.vstack(
+        [
+            np.column_stack([road[i], place[i] + np.clip(t, 0, 1), point]),
+            np.column_stack([road[j], place[j] + np.clip(u, 0, 1), point]),
+            np.array(ends),
+        ]
+    )
     return rows[np.lexsort((rows[:, 1], rows[:, 0]))]
 
 
@@ -112,9 +114,7 @@ class _Edge:
     length: float
 
 
-def _edges(
-    lines: Sequence[np.ndarray], breaks: np.ndarray, at: np.ndarray, nodes: np.ndarray, rank: np.ndarray
-) -> list[_Edge]:
+def _edges(lines: Sequence[np.ndarray], breaks: np.ndarray, at: np.ndarray, nodes: np.ndarray, rank: np.ndarray) -> list[_Edge]:
     best: dict[tuple[int, int], list[_Edge]] = {}
     for k in range(len(breaks) - 1):
         if breaks[k, 0] != breaks[k + 1, 0] or at[k] == at[k + 1]:
@@ -147,9 +147,10 @@ def _without_stubs(edges: list[_Edge], nodes: np.ndarray, extent_m: tuple[float,
     while True:
         degree = _degrees(edges, len(nodes))
         kept = [
-            e for e in edges
+            e
+            for e in edges
             if not (
-                (degree[e.u] == 1 and not leaves_map[e.u] or degree[e.v] == 1 and not leaves_map[e.v])
+                ((degree[e.u] == 1 and not leaves_map[e.u]) or (degree[e.v] == 1 and not leaves_map[e.v]))
                 and e.length < STUB_M[e.rank]
             )
         ]

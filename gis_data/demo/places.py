@@ -60,8 +60,13 @@ KINDS = (
 
 
 def choose(
-    rng: np.random.Generator, terrain: Terrain, fabric: Fabric, network: Network, road_names: Sequence[tuple[str, str]],
-    areas: Sequence[BaseGeometry], uses: Sequence[Block],
+    rng: np.random.Generator,
+    terrain: Terrain,
+    fabric: Fabric,
+    network: Network,
+    road_names: Sequence[tuple[str, str]],
+    areas: Sequence[BaseGeometry],
+    uses: Sequence[Block],
 ) -> list[Site]:
     """All places. Each kind is spread by taking, again and again, the spot farthest from those taken, weighted by people."""
     spots = _spots(rng, terrain, network, areas)
@@ -111,9 +116,9 @@ def _spots(rng: np.random.Generator, terrain: Terrain, network: Network, areas: 
 
 
 def _nearness(spots: _Spots, around_km: Sequence[tuple[tuple[float, float], float]]) -> np.ndarray:
-    return np.max([
-        np.exp(-(((spots.x - e * 1000) ** 2 + (spots.y - n * 1000) ** 2) / (r * 1000) ** 2)) for (e, n), r in around_km
-    ], axis=0)
+    return np.max(
+        [np.exp(-(((spots.x - e * 1000) ** 2 + (spots.y - n * 1000) ** 2) / (r * 1000) ** 2)) for (e, n), r in around_km], axis=0
+    )
 
 
 def _spread(spots: _Spots, weight: np.ndarray, kind: Kind) -> list[int]:
@@ -140,7 +145,12 @@ def _spread(spots: _Spots, weight: np.ndarray, kind: Kind) -> list[int]:
 
 
 def _named(
-    kind: Kind, chosen: Sequence[int], spots: _Spots, density: np.ndarray, road_names: Sequence[tuple[str, str]], uses: Sequence[Block]
+    kind: Kind,
+    chosen: Sequence[int],
+    spots: _Spots,
+    density: np.ndarray,
+    road_names: Sequence[tuple[str, str]],
+    uses: Sequence[Block],
 ) -> list[Site]:
     sites = []
     seen: dict[int, int] = {}
@@ -154,11 +164,18 @@ def _named(
         attributes: dict[str, int | float | str] = {}
         match kind.key:
             case "service_hall":
-                zh, en = (f"{quarter.name_zh}政务服务中心", f"{short_en} Government Service Centre") if nth == 1 else (
-                    f"{short}{road}政务服务分中心", f"{road_en} Service Branch")
+                zh, en = (
+                    (f"{quarter.name_zh}政务服务中心", f"{short_en} Government Service Centre")
+                    if nth == 1
+                    else (f"{short}{road}政务服务分中心", f"{road_en} Service Branch")
+                )
                 attributes = {"windows": int(round((22 if nth == 1 else 12) * (0.6 + 0.6 * crowd)))}
                 if quarter.code == plan.QUARTERS[0].code and nth == 1:
-                    zh, en, attributes = f"{plan.NAME_ZH}政务服务中心", f"{plan.NAME_EN} Government Service Centre", {"windows": 36}
+                    zh, en, attributes = (
+                        f"{plan.NAME_ZH}政务服务中心",
+                        f"{plan.NAME_EN} Government Service Centre",
+                        {"windows": 36},
+                    )
             case "fire_station":
                 zh, en = f"{road}消防救援站", f"{road_en} Fire Station"
                 attributes = {"engines": 2 + round(2 * crowd)}
@@ -168,7 +185,11 @@ def _named(
                 zh, en = f"{road}急救站", f"{road_en} Ambulance Station"
                 attributes = {"ambulances": 2 + round(2 * crowd)}
             case "hospital":
-                zh, en = _HOSPITALS[number - 1] if number <= len(_HOSPITALS) else (f"{short}第{_numeral(nth)}医院", f"{short_en} Hospital {nth}")
+                zh, en = (
+                    _HOSPITALS[number - 1]
+                    if number <= len(_HOSPITALS)
+                    else (f"{short}第{_numeral(nth)}医院", f"{short_en} Hospital {nth}")
+                )
                 zh, en = zh.format(short), en.format(short_en)
                 attributes = {"beds": int(round(300 + 1100 * crowd, -1)), "emergency": 1}
             case "school":
@@ -187,7 +208,11 @@ def _named(
                 zh, en = f"{short}应急物资库", f"{short_en} Emergency Warehouse"
                 if nth > 1:
                     zh, en = f"{short}{road}物资库", f"{road_en} Warehouse"
-        sites.append(Site(f"{kind.id_prefix}-{number:03d}", kind.key, zh, en, float(spots.x[i]), float(spots.y[i]), quarter.code, attributes))
+        sites.append(
+            Site(
+                f"{kind.id_prefix}-{number:03d}", kind.key, zh, en, float(spots.x[i]), float(spots.y[i]), quarter.code, attributes
+            )
+        )
     return _distinct(sites)
 
 
@@ -219,7 +244,16 @@ def _distinct(sites: list[Site]) -> list[Site]:
     for site in sites:
         n = seen[site.name_zh] = seen.get(site.name_zh, 0) + 1
         if n > 1:
-            site = Site(site.id, site.kind, f"{site.name_zh}（{_numeral(n)}）", f"{site.name_en} {n}", site.x_m, site.y_m, site.district, site.attributes)
+            site = Site(
+                site.id,
+                site.kind,
+                f"{site.name_zh}（{_numeral(n)}）",
+                f"{site.name_en} {n}",
+                site.x_m,
+                site.y_m,
+                site.district,
+                site.attributes,
+            )
         out.append(site)
     return out
 
@@ -239,8 +273,16 @@ def _stations(areas: Sequence[BaseGeometry]) -> list[Site]:
         if not inside:
             continue
         count[kind] += 1
-        sites.append(Site(
-            f"{kind}-{count[kind]:03d}", f"{kind}_station", zh if zh.endswith("站") else f"{zh}站", en if en.endswith("Station") else f"{en} Station",
-            x, y, plan.QUARTERS[inside[0]].code, {"lines": "、".join(lines), "interchange": int(len(lines) > 1)},
-        ))
+        sites.append(
+            Site(
+                f"{kind}-{count[kind]:03d}",
+                f"{kind}_station",
+                zh if zh.endswith("站") else f"{zh}站",
+                en if en.endswith("Station") else f"{en} Station",
+                x,
+                y,
+                plan.QUARTERS[inside[0]].code,
+                {"lines": "、".join(lines), "interchange": int(len(lines) > 1)},
+            )
+        )
     return sites

@@ -28,11 +28,18 @@ def border(rng: np.random.Generator, terrain: Terrain) -> BaseGeometry:
     """The city's area: a ragged line on land, the coast, and the islands near it; inland water included."""
     grid = blank(28e3, 28e3, 100.0)
     x, y = grid.mesh
-    ragged = 1000 * plan.RADIUS_KM - np.hypot(x, y) + 1300 * noise(rng, grid, 7.5e3, octaves=2) + 420 * noise(rng, grid, 2.2e3, octaves=3)
+    ragged = (
+        1000 * plan.RADIUS_KM
+        - np.hypot(x, y)
+        + 1300 * noise(rng, grid, 7.5e3, octaves=2)
+        + 420 * noise(rng, grid, 2.2e3, octaves=3)
+    )
     shape = softened(max(shapely.get_parts(Field(ragged, grid.west_m, grid.south_m, 100.0).above(0.0)), key=shapely.area), 1)
     whole = shapely.Polygon(shape.exterior)
     on_land = whole.intersection(terrain.mainland)
-    islands = [p for p in shapely.get_parts(terrain.mainland) if p.area < 2e7 and p.centroid.distance(shapely.Point(0, 0)) < 23_500]
+    islands = [
+        p for p in shapely.get_parts(terrain.mainland) if p.area < 2e7 and p.centroid.distance(shapely.Point(0, 0)) < 23_500
+    ]
     parts = [p for p in shapely.get_parts(on_land) if p.area > 2e5]
     return shapely.union_all([*parts, *islands])
 
@@ -119,7 +126,8 @@ def blocks(
     inner = _inset(dry, network)
     plain = [
         Block(str(use[i]), inner[i], float(round(urban[i], 3)))
-        for i in np.flatnonzero(built) if not inner[i].is_empty and inner[i].area > 700
+        for i in np.flatnonzero(built)
+        if not inner[i].is_empty and inner[i].area > 700
     ]
     named = []
     for k, (park, lawn) in enumerate(zip(plan.PARKS, lawns, strict=True)):
@@ -212,7 +220,9 @@ def buildings(rng: np.random.Generator, uses: Sequence[Block]) -> tuple[np.ndarr
 def greenway(terrain: Terrain, fabric: Fabric) -> BaseGeometry:
     """The planted bank along river, lakes and streams inside the city."""
     fresh = shapely.union_all([w.area for w in terrain.waters if w.kind != "sea"])
-    town = Field((fabric.urban.values > 0.22).astype(float), fabric.urban.west_m, fabric.urban.south_m, fabric.urban.cell_m).above(0.5)
+    town = Field(
+        (fabric.urban.values > 0.22).astype(float), fabric.urban.west_m, fabric.urban.south_m, fabric.urban.cell_m
+    ).above(0.5)
     return fresh.buffer(70.0).difference(terrain.wet).intersection(town.buffer(300))
 
 

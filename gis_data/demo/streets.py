@@ -56,7 +56,11 @@ def weave(rng: np.random.Generator, terrain: Terrain, parks: Iterable[BaseGeomet
     ground = np.full(x.shape, LAND, dtype=np.int8)
     for water in terrain.waters:
         code = {"stream": BROOK, "river": RIVER}.get(water.kind, BARRED)
-        filled = shapely.union_all([shapely.Polygon(p.exterior) for p in shapely.get_parts(water.area)]) if code == RIVER else water.area
+        filled = (
+            shapely.union_all([shapely.Polygon(p.exterior) for p in shapely.get_parts(water.area)])
+            if code == RIVER
+            else water.area
+        )
         ground = np.maximum(ground, np.where(grid.painted(filled), code, LAND)).astype(np.int8)
     height = terrain.height_m.at(x, y)
     steep = np.hypot(*np.gradient(ndimage.gaussian_filter(height, 150 / cell_m), cell_m))
@@ -103,9 +107,12 @@ def _directions(
     from_centre = np.hypot(x, y)
     add(np.arctan2(y, x), 0.34 * smoothstep(3e3, 7e3, from_centre) * smoothstep(30e3, 12e3, from_centre))
     open_water = ground >= RIVER
-    to_shore = ndimage.gaussian_filter(
-        ndimage.distance_transform_edt(~open_water) - ndimage.distance_transform_edt(open_water), 250 / grid.cell_m
-    ) * grid.cell_m
+    to_shore = (
+        ndimage.gaussian_filter(
+            ndimage.distance_transform_edt(~open_water) - ndimage.distance_transform_edt(open_water), 250 / grid.cell_m
+        )
+        * grid.cell_m
+    )
     down, across = np.gradient(to_shore)
     add(np.arctan2(down, across) + math.pi / 2, 1.7 * np.exp(-((np.clip(to_shore, 0, None) / 900) ** 2)))
     up, along = np.gradient(ndimage.gaussian_filter(height, 300 / grid.cell_m), grid.cell_m)
@@ -338,8 +345,10 @@ def expressways(rng: np.random.Generator) -> list[Road]:
 
 
 def _joined(line: np.ndarray, others: BaseGeometry, reach_m: float = 1100.0) -> np.ndarray:
-    """The line with its first end led across the nearest of the others, if one is within reach."""
+    """The line with its first end led across the nearest of the others, if one is within reach and not crossed anyway."""
     end = shapely.Point(line[0])
+    if shapely.LineString(line[: int(reach_m / 50.0)]).intersects(others):
+        return line
     target = shapely.get_coordinates(shapely.shortest_line(end, others))[1]
     gap = target - line[0]
     distance = float(np.hypot(*gap))
@@ -390,13 +399,38 @@ def country_roads(rng: np.random.Generator, terrain: Terrain) -> list[Road]:
     return roads
 
 
+def _extended(roads: list[Road], others: list[Road], ground: Field, reach_m: float = 3200.0) -> list[Road]:
+    """Arterials that end in the open led straight on to the next wide road, where no water lies between."""
+    lines = [road.line for road in (*others, *roads)]
+    shapes = np.array([shapely.LineString(line) for line in lines], dtype=object)
+    tree = shapely.STRtree(shapes)
+    out = []
+    for k, road in enumerate(roads, len(others)):
+        line = road.line
+        for _ in range(2):  # one end, then, turned round, the other
+            ahead = line[-1] - line[-4]
+            ahead = ahead / np.hypot(*ahead)
+            ray = shapely.LineString([line[-1] + 5.0 * ahead, line[-1] + reach_m * ahead])
+            hits = [h for h in tree.query(ray, predicate="intersects") if h != k]
+            distance = min((ray.intersection(shapes[h]).distance(shapely.Point(line[-1])) for h in hits), default=np.inf)
+            if distance < reach_m:
+                steps = np.arange(0.0, distance, 40.0)[:, None]
+                way = line[-1] + steps * ahead
+                if (ground.at(way[:, 0], way[:, 1]) < 0.5).all():
+                    line = np.vstack([line, way[2:], line[-1] + (distance + 40.0) * ahead])
+            line = line[::-1]
+        out.append(Road(road.kind, line, road.name_zh, road.name_en))
+    return out
+
+
 def lay_out(rng: np.random.Generator, terrain: Terrain, fabric: Fabric, detail: float = 1.0) -> list[Road]:
     """All roads of the city and its surroundings, widest first, not yet cut at their crossings."""
     roads = expressways(rng)
     country = country_roads(rng, terrain)
     for manner in MANNERS:
         # arterials carry the shape of the city and are few: they are always drawn in full
-        roads += Drafter(fabric, manner, roads, 1.0 if manner.kind == "arterial" else detail).draw(rng)
+        drawn = Drafter(fabric, manner, roads, 1.0 if manner.kind == "arterial" else detail).draw(rng)
         if manner.kind == "arterial":
-            roads += country
+            drawn = _extended(drawn, roads, fabric.ground) + country
+        roads += drawn
     return roads

@@ -192,7 +192,9 @@ def blob(rng: np.random.Generator, lake: plan.Lake, roughness: float = 0.34) -> 
     v = (y - centre[1]) * np.cos(turn) - (x - centre[0]) * np.sin(turn)
     inside = 1.0 - np.hypot(u / lake.half_km[0], v / lake.half_km[1]) / 1000
     rough = noise(rng, grid, 0.9e3 * min(lake.half_km) ** 0.5 * 1.3, octaves=3, gain=0.45)
-    shape = Field(inside + roughness * 0.5 * rough * smoothstep(1.0, 0.4, inside), grid.west_m, grid.south_m, grid.cell_m).above(0.0)
+    shape = Field(inside + roughness * 0.5 * rough * smoothstep(1.0, 0.4, inside), grid.west_m, grid.south_m, grid.cell_m).above(
+        0.0
+    )
     largest = max(shapely.get_parts(shape), key=shapely.area)
     return softened(shapely.Polygon(largest.exterior))
 
@@ -253,9 +255,7 @@ def grow(rng: np.random.Generator, cell_m: float = CELL_M) -> Terrain:
     course = spline(np.asarray(plan.RIVER_KM, dtype=float) * [1000, 1000, 1], 60.0)
     calm = np.interp(np.hypot(course[:, 0], course[:, 1]), [0, 8e3, 20e3], [60.0, 160.0, 520.0])
     course = wander(rng, course, calm, 3600.0)
-    streams = tuple(
-        wander(rng, spline(np.asarray(s.points_km) * 1000, 40.0), 70.0, 900.0) for s in plan.STREAMS
-    )
+    streams = tuple(wander(rng, spline(np.asarray(s.points_km) * 1000, 40.0), 70.0, 900.0) for s in plan.STREAMS)
 
     extent = shapely.box(-half_x, -half_y, half_x, half_y)
     coast = softened(inland_m.above(0.0)).intersection(extent)
@@ -299,10 +299,14 @@ def _height(
     x, y = grid.mesh
     stride = 4
     to_river = _distance_to(shapely.LineString(course[:, :2]), x[::stride, ::stride], y[::stride, ::stride])
-    to_river = ndimage.zoom(to_river, (x.shape[0] / to_river.shape[0], x.shape[1] / to_river.shape[1]), order=1)[: x.shape[0], : x.shape[1]]
+    to_river = ndimage.zoom(to_river, (x.shape[0] / to_river.shape[0], x.shape[1] / to_river.shape[1]), order=1)[
+        : x.shape[0], : x.shape[1]
+    ]
     built = np.zeros_like(x)
     for at_km, spread_km in [(q.at_km, q.spread_km * 1.05) for q in plan.QUARTERS] + [(at, r * 1.6) for at, r in plan.TOWNS_KM]:
-        built = np.maximum(built, np.exp(-((x - at_km[0] * 1000) ** 2 + (y - at_km[1] * 1000) ** 2) / (2 * (spread_km * 900) ** 2)))
+        built = np.maximum(
+            built, np.exp(-((x - at_km[0] * 1000) ** 2 + (y - at_km[1] * 1000) ** 2) / (2 * (spread_km * 900) ** 2))
+        )
     hilly = smoothstep(9e3, 24e3, np.hypot(x + 2e3, y + 1e3)) * smoothstep(2.5e3, 12e3, inland)
     hilly *= smoothstep(700.0, 6.5e3, to_river) * (1 - 0.93 * smoothstep(0.12, 0.75, built))
     ridges = 1.0 - np.abs(noise(rng, grid, 7.5e3, octaves=4, gain=0.5)) / 1.4

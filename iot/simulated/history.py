@@ -36,8 +36,8 @@ Arrival = tuple[datetime, str, bytes]
 
 
 def messages(city: City, seed: int, start: datetime, end: datetime, *, step_s: int = STEP_S) -> Iterator[Arrival]:
-    """Messages measured in [start, end) on whole multiples of `step_s`, in the order in which they arrive: births, then
-    readings (0.2–1.5 s under way) and requests."""
+    """Messages that arrive before `end`, measured from `start` on at whole multiples of `step_s`, in the order of arrival:
+    births, then readings (0.2–1.5 s under way) and requests."""
     weather = Weather(seed, ZoneInfo(city.zone))
     devices = deploy(city, seed)
     instruments = Instruments(devices, weather)
@@ -55,7 +55,7 @@ def messages(city: City, seed: int, start: datetime, end: datetime, *, step_s: i
         for call in callers.between(began.timestamp(), until.timestamp(), requests_only=True):
             under_way.append((call.event.ts + REQUEST_DELAY, topic_of(call.device_id, "event"), to_json(call.event)))
         under_way.sort(key=lambda arrival: arrival[0])
-        arrived = len(under_way) if until == end else bisect_left(under_way, until, key=lambda arrival: arrival[0])
+        arrived = bisect_left(under_way, until, key=lambda arrival: arrival[0])
         yield from under_way[:arrived]
         del under_way[:arrived]
         began = until

@@ -148,7 +148,7 @@ def at_home(vehicle: Vehicle, now_s: float, roads: Roads) -> VehicleState:
     return VehicleState(UnitStatus.AVAILABLE, roads.standing(vehicle.home_node), 0.0, 1.0, leaves_s, now_s)
 
 
-def first_words(vehicle: Vehicle, state: VehicleState) -> list[Said]:
+def first_words(state: VehicleState) -> list[Said]:
     """What a unit says when it comes on duty: its status and where it is."""
     return [_status(state), _position(state)]
 
@@ -170,7 +170,7 @@ def advance(
     return state, said
 
 
-def after_restart(vehicle: Vehicle, last_said: Event, now_s: float) -> list[Said]:
+def after_restart(last_said: Event, now_s: float) -> list[Said]:
     """A unit that finds its own last word, said before it was switched off, and was on an order then: it says that it has left
     it, so that nobody waits for it."""
     if last_said.order is None or last_said.status in (None, UnitStatus.AVAILABLE.value, UnitStatus.RETURNING.value):

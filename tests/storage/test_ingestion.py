@@ -167,9 +167,7 @@ def test_two_ingesters_with_the_same_messages_in_another_order_store_each_once(d
         assert newest == [(NOW,)]
 
 
-_arrivals = st.lists(
-    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3), st.booleans()), max_size=6), min_size=1, max_size=4
-)
+_arrivals = st.lists(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3), st.booleans()), max_size=6), min_size=1, max_size=4)
 _example = iter(range(10_000))
 
 

@@ -41,7 +41,9 @@ def test_counts_of_later_batches_are_added(conn: Connection) -> None:
     assert (row.received, row.stored, row.duplicate) == (6, 4, 2)
 
 
-@pytest.mark.parametrize(("interval_s", "delay_minutes", "late"), [(60, 1, 0), (60, 1.1, 1), (10, 0.5, 0), (10, 0.6, 1), (300, 5, 0)])
+@pytest.mark.parametrize(
+    ("interval_s", "delay_minutes", "late"), [(60, 1, 0), (60, 1.1, 1), (10, 0.5, 0), (10, 0.6, 1), (300, 5, 0)]
+)
 def test_a_reading_is_late_after_its_interval_or_half_a_minute(
     conn: Connection, interval_s: float, delay_minutes: float, late: int
 ) -> None:
@@ -63,7 +65,10 @@ def test_a_device_that_speaks_on_change_owes_one_heartbeat_an_hour(conn: Connect
 def test_a_rejection_is_counted_and_kept_with_its_reason(conn: Connection) -> None:
     counts = stored(conn, a_rejection(minutes_ago=10), a_rejection(minutes_ago=9, device_id=None))
     assert (counts.received, counts.rejected) == (2, 2)
-    assert [(row.device_id, row.expected, row.received, row.rejected) for row in _rows(conn)] == [("", 0, 1, 1), (STATION, 0, 1, 1)]
+    assert [(row.device_id, row.expected, row.received, row.rejected) for row in _rows(conn)] == [
+        ("", 0, 1, 1),
+        (STATION, 0, 1, 1),
+    ]
     newest, older = ledger.list_dead_letters(conn)
     assert (newest.received_time, older.received_time) == (NOW - minutes(9), NOW - minutes(10))
     assert (older.topic, older.code, older.reason, older.payload) == (

@@ -73,7 +73,9 @@ def test_an_upgrade_from_the_first_version_keeps_what_was_stored(empty_database_
     with connect(empty_database_url) as conn:
         assert migrate(conn, folder) == ALL[:1]
         # As the first version knew it: a device, its series, one value.
-        conn.execute("INSERT INTO device (device_id, district_code, domain_name, site, first_seen) VALUES ('a/b/c/d', 'a', 'b', 'c', now())")
+        conn.execute(
+            "INSERT INTO device (device_id, district_code, domain_name, site, first_seen) VALUES ('a/b/c/d', 'a', 'b', 'c', now())"
+        )
         conn.execute("INSERT INTO datastream (device_id, property, district_code) VALUES ('a/b/c/d', 'pm25', 'a')")
         stored(conn, a_reading(40, device_id="a/b/c/d"))
         assert migrate(conn) == ALL[1:]
@@ -98,9 +100,13 @@ def test_a_migration_that_fails_leaves_the_version_before_it(conn: Connection, f
 
 
 def test_a_newer_schema_is_refused_with_the_cure(conn: Connection) -> None:
-    conn.execute("INSERT INTO schema_version (version, name, checksum, flavour) SELECT 99, 'future', '', flavour FROM schema_version LIMIT 1")
+    conn.execute(
+        "INSERT INTO schema_version (version, name, checksum, flavour) SELECT 99, 'future', '', flavour FROM schema_version LIMIT 1"
+    )
     for ask in (lambda: migrate(conn), lambda: require_current_schema(conn)):
-        with pytest.raises(SchemaMismatch, match=rf"is version 99, this program knows versions up to {len(ALL)}: start the newer program"):
+        with pytest.raises(
+            SchemaMismatch, match=rf"is version 99, this program knows versions up to {len(ALL)}: start the newer program"
+        ):
             ask()
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Barrier
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -10,7 +14,7 @@ from domain.batches import BatchCounts
 from domain.moments import Moment
 from domain.observations import Quality
 from storage import observations
-from storage.connection import Connection
+from storage.connection import Connection, connect
 from storage.ingestion import Ingestion
 from storage.observations import Series, Value
 from tests.support.scenes import NOW, STATION, a_device, a_reading, minutes, stored, stored_by, the_stream
@@ -108,7 +112,39 @@ def test_a_value_corrected_twice_in_one_message_ends_as_the_last_said(conn: Conn
 def test_a_value_said_and_corrected_twice_in_one_message_ends_as_the_last_said(conn: Connection) -> None:
     told = [a_reading(1), a_reading(2, corrects=True), a_reading(3, corrects=True)]
     stored(conn, a_device(), *told)
-    assert _now(conn) == _now(conn, Moment.past(NOW)) == [(0, 3)]
+    assert _now(conn) == _now(conn, _known(at_minutes_ago=0, known_minutes_ago=-1)) == [(0, 3)]
+    assert conn.execute("SELECT value FROM observation_superseded ORDER BY received_time").fetchall() == [(1,), (2,)]
+
+
+def test_eight_corrections_at_once_follow_one_another(conn: Connection, database_url: str) -> None:
+    stored(conn, a_device(), a_reading(100, minutes_ago=10))
+    ready = Barrier(8)
+
+    def correct(k: int) -> BatchCounts:
+        with connect(database_url) as own:
+            ingestion = Ingestion(own)
+            ready.wait()
+            return stored_by(ingestion, a_reading(k, minutes_ago=10, delay_minutes=1 + k / 100, corrects=True))
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(correct, range(8)), BatchCounts()).corrected == 8
+    believed = {row[0] for row in conn.execute("SELECT value FROM observation UNION ALL SELECT value FROM observation_superseded")}
+    assert believed == {100, *range(8)}
+    assert _now(conn) == _now(conn, Moment.past(NOW))
+
+
+def test_at_every_moment_one_version_of_a_value_is_believed(conn: Connection) -> None:
+    """Also when corrections are written in another order than they were received."""
+    stored(conn, a_device(), a_reading(1, minutes_ago=10))
+    for value, delay_minutes in ((7, 7), (3, 3), (5, 5)):
+        stored(conn, a_reading(value, minutes_ago=10, delay_minutes=delay_minutes, corrects=True))
+    known = [_known(at_minutes_ago=10, known_minutes_ago=10 - m) for m in range(11)]
+    assert [_now(conn, moment)[0][1] for moment in known] == [1] * 7 + [7] + [5] * 3
+    of_the_slot = [
+        observations.load_series(conn, [the_stream(conn)], start=NOW - minutes(15), end=NOW, step_s=900, moment=moment)
+        for moment in (replace(moment, at=moment.known_at) for moment in known[1:])
+    ]
+    assert [float(series.values[0, 0]) for series in of_the_slot] == [1] * 6 + [7] + [5] * 3
 
 
 def test_a_correction_of_a_value_that_never_came_is_the_value(conn: Connection) -> None:
@@ -138,7 +174,7 @@ def test_the_past_is_shown_as_it_was_known_then(conn: Connection) -> None:
 
 def test_as_known_now_agrees_with_live(conn: Connection) -> None:
     stored(conn, a_device(), *(a_reading(k, minutes_ago=k) for k in range(5)))
-    stored(conn, a_reading(9, minutes_ago=0, corrects=True), a_reading(8, minutes_ago=30, delay_minutes=30))
+    stored(conn, a_reading(9, minutes_ago=1, delay_minutes=1, corrects=True), a_reading(8, minutes_ago=30, delay_minutes=30))
     assert observations.list_values(conn, LIVE) == observations.list_values(conn, Moment.past(NOW))
 
 

@@ -8,7 +8,7 @@ from threading import Event, Thread
 import numpy as np
 
 from domain.observations import Quality
-from storage import rollups
+from storage import observations, rollups
 from storage.connection import Connection, connect
 from storage.ingestion import Ingestion
 from storage.rollups import DistrictHour
@@ -167,3 +167,15 @@ def test_hours_are_asked_for_from_until(conn: Connection) -> None:
     stored(conn, a_device(), *(a_reading(h, minutes_ago=60 * h) for h in range(1, 5)))
     asked = rollups.list_district_hours(conn, "pm25", since=NOW - minutes(180), until=EIGHT)
     assert [h.mean for h in asked] == [3, 2]
+
+
+def test_rollups_outlive_the_readings_they_were_made_of(conn: Connection) -> None:
+    day = 24 * 60
+    stored(conn, a_device(), a_reading(10, minutes_ago=10 * day + 30), a_reading(1, minutes_ago=100))
+    rollups.refresh(conn, NOW)
+    observations.drop_observations_before(conn, NOW - minutes(day))
+    stored(conn, a_reading(3, minutes_ago=90))
+    rollups.refresh(conn, NOW)
+    assert [(h.hour, h.mean) for h in rollups.list_district_hours(conn, "pm25", since=NOW - minutes(11 * day), until=NOW)] == [
+        (NOW - minutes(10 * day + 60), 10), (SEVEN, 2),
+    ]  # fmt: skip

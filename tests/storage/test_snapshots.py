@@ -162,8 +162,10 @@ def test_the_system_page_accounts_for_messages_processes_and_waiting_work(city: 
     outbox.put_command(city, "city/v1/x/cmd", {"id": "o-1"}, now=NOW, exercise_id=None)
     audit.append(city, COMMANDER, "order.issue", "o-1", outcome="done", now=NOW)
     shown = snapshots.system_snapshot(city, LIVE)
-    assert shown.received_last_hour == 7 + 1 + 4 == (
-        shown.stored_last_hour + shown.duplicate_last_hour + shown.corrected_last_hour + shown.rejected_last_hour
+    assert (
+        shown.received_last_hour
+        == 7 + 1 + 4
+        == (shown.stored_last_hour + shown.duplicate_last_hour + shown.corrected_last_hour + shown.rejected_last_hour)
     )
     assert (shown.rejected_last_hour, shown.duplicate_last_hour, shown.corrected_last_hour, shown.late_last_hour) == (2, 1, 1, 1)
     assert shown.dead_letters_by_code == (("broken_json", 2),)
@@ -188,5 +190,3 @@ def test_the_orders_of_the_past_keep_their_steps(city: Connection) -> None:
     orders.set_state(city, "o-1", OrderState.ACCEPTED, valid_from=NOW - minutes(2), recorded_at=NOW - minutes(2))
     states = [[o.state for o in snapshots.map_snapshot(city, Moment.past(NOW - minutes(m))).orders] for m in (6, 5, 4, 3, 2, 0)]
     assert states == [[], [OrderState.ISSUED], [OrderState.SENT], [OrderState.SENT], [OrderState.ACCEPTED], [OrderState.ACCEPTED]]
-
-

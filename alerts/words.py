@@ -1,0 +1,53 @@
+"""Words: one sentence that says what a warning is about, from the evidence stored with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from domain.sensors import PROPERTIES
+from domain.warnings import Warning, WarningSource
+
+_ENGLISH_UNITS = {"ug/m3": "μg/m³", "Cel": "°C", "1": "", "{people}": "people", "{spots}": "places"}
+
+
+def sentence(warning: Warning, lang: str) -> str:
+    """The rule's words, the place, what was measured or is expected, and the threshold. Times are left to the screen."""
+    said = warning.evidence
+    is_zh = lang == "zh"
+    head = warning.zh if is_zh else warning.en
+    place = said.get("device_name") or warning.device_id or warning.object_id
+    if "value" not in said:
+        return f"{head}:{place}" if is_zh else f"{head}: {place}"
+    what = _property(said, lang)
+    value, threshold = _quantity(said, "value", lang), _quantity(said, "threshold", lang)
+    if warning.source is WarningSource.FORECAST and warning.probability is not None:
+        lead = _lead(warning.lead_time_s or 0.0, lang)
+        percent = f"{100 * warning.probability:.0f}"
+        if is_zh:
+            return f"{head}:{place} {what} {lead}预计 {value}(阈值 {threshold},概率 {percent}%)"
+        return f"{head}: {place}, {what} {value} expected {lead} (threshold {threshold}, probability {percent} %)"
+    if is_zh:
+        return f"{head}:{place} {what} {value}(阈值 {threshold})"
+    return f"{head}: {place}, {what} {value} (threshold {threshold})"
+
+
+def _property(said: dict[str, Any], lang: str) -> str:
+    name = str(said.get("property", ""))
+    known = PROPERTIES.get(name)
+    return known.label(lang) if known is not None else name
+
+
+def _quantity(said: dict[str, Any], key: str, lang: str) -> str:
+    ucum = said.get("unit") or ""
+    known = PROPERTIES.get(str(said.get("property", "")))
+    unit = known.zh_unit if lang == "zh" and known is not None and known.unit == ucum else _ENGLISH_UNITS.get(ucum, ucum)
+    return f"{said[key]:.4g} {unit}".rstrip()
+
+
+def _lead(seconds: float, lang: str) -> str:
+    if seconds < 60:
+        return "目前" if lang == "zh" else "now"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    if lang == "zh":
+        return " ".join([f"{hours} 小时"] * bool(hours) + [f"{minutes} 分钟"] * bool(minutes)) + "后"
+    return "in " + " ".join([f"{hours} h"] * bool(hours) + [f"{minutes} min"] * bool(minutes))

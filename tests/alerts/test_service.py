@@ -1,0 +1,238 @@
+"""The watch at a real database: from readings and forecasts to warnings, steps and what is remembered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from threading import Event, Thread
+from time import monotonic
+
+import pytest
+
+from alerts.service import Watch, run
+from domain.forecasts import Forecast
+from domain.moments import Moment
+from domain.observations import Quality
+from domain.warnings import Warning, WarningLevel, WarningSource, WarningState
+from storage.connection import Connection, connect
+from storage.forecasts import write_forecasts
+from storage.partitions import DayPartitions
+from storage.rules import seed_rules
+from storage.warnings import list_open_warnings, record_step
+from tests.support.scenes import NOW, STATION, a_device, a_reading, a_rule, minutes, stored, the_stream
+
+AGENCY = "99010000100100"
+BLUE, YELLOW = WarningLevel.BLUE, WarningLevel.YELLOW
+RULE = a_rule()  # blue from 100 to 80, yellow from 150 to 120; raise hold 1 min, clear hold 2 min
+AT_ONCE = replace(RULE, raise_hold_s=0, clear_hold_s=0)
+EXPECTED = replace(AT_ONCE, rule_id="pm25_expected", source=WarningSource.FORECAST, horizon_s=3600, min_probability=0.5)
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch(AGENCY)
+
+
+def open_now(conn: Connection, minutes_later: float = 0) -> list[Warning]:
+    return list_open_warnings(conn, Moment.live(NOW + minutes(minutes_later)))
+
+
+def measured(conn: Connection, watch: Watch, value: float, minutes_later: float, **more: object) -> list[Warning]:
+    """Stores a reading of that minute, judges it at once, and gives the warnings that are open then."""
+    stored(conn, a_reading(value, minutes_ago=-minutes_later, **more))  # type: ignore[arg-type]
+    watch.tick(conn, NOW + minutes(minutes_later))
+    return open_now(conn, minutes_later)
+
+
+def steps(conn: Connection) -> list[tuple[str, str]]:
+    rows = conn.execute("SELECT state, level FROM warning_history ORDER BY valid_from, recorded_at")
+    return [(row[0], row[1]) for row in rows]
+
+
+def test_a_level_that_holds_raises_a_warning_with_its_evidence(conn: Connection, watch: Watch) -> None:
+    seed_rules(conn, [RULE], now=NOW)
+    stored(conn, a_device(name="北站"))
+    assert measured(conn, watch, 110, 0) == []
+    (warning,) = measured(conn, watch, 112, 1)
+    assert (warning.level, warning.state, warning.source) == (BLUE, WarningState.CANDIDATE, WarningSource.RULE)
+    assert warning.identifier.startswith(f"{AGENCY}_20260302090100_")
+    assert (warning.object_id, warning.device_id) == (str(the_stream(conn)), STATION)
+    said = {key: warning.evidence[key] for key in ("value", "threshold", "unit", "device_name", "district", "since")}
+    assert said == {
+        "value": 112, "threshold": 100, "unit": "ug/m3", "device_name": "北站", "district": "440106",
+        "since": NOW.isoformat(),
+    }  # fmt: skip
+
+
+def test_a_warning_escalates_and_is_lifted(conn: Connection, watch: Watch) -> None:
+    seed_rules(conn, [AT_ONCE], now=NOW)
+    stored(conn, a_device())
+    measured(conn, watch, 110, 0)
+    assert [w.level for w in measured(conn, watch, 170, 1)] == [YELLOW]
+    assert [w.level for w in measured(conn, watch, 110, 2)] == [BLUE]
+    assert measured(conn, watch, 20, 3) == []
+    assert steps(conn) == [("candidate", "blue"), ("candidate", "yellow"), ("candidate", "blue"), ("lifted", "blue")]
+
+
+def test_a_lifted_warning_makes_room_for_the_next(conn: Connection, watch: Watch) -> None:
+    seed_rules(conn, [AT_ONCE], now=NOW)
+    stored(conn, a_device())
+    for minute, value in enumerate((110, 20, 110)):
+        found = measured(conn, watch, value, minute)
+    assert len(found) == 1
+    assert conn.execute("SELECT count(*) FROM warning").fetchone() == (2,)
+
+
+def test_a_restart_in_the_hold_time_loses_nothing(conn: Connection, watch: Watch) -> None:
+    seed_rules(conn, [RULE], now=NOW)
+    stored(conn, a_device())
+    measured(conn, watch, 110, 0)
+    assert [w.level for w in measured(conn, Watch(AGENCY), 112, 1)] == [BLUE]
+
+
+def test_two_watches_raise_one_warning(conn: Connection, database_url: str) -> None:
+    seed_rules(conn, [AT_ONCE], now=NOW)
+    stored(conn, a_device(), *(a_device(f"440106/environment/north/air-{k}") for k in range(2, 21)))
+    stored(conn, a_reading(110), *(a_reading(110, device_id=f"440106/environment/north/air-{k}") for k in range(2, 21)))
+
+    def judge() -> None:
+        with connect(database_url) as own:
+            Watch(AGENCY).tick(own, NOW)
+
+    watches = [Thread(target=judge) for _ in range(4)]
+    for watch in watches:
+        watch.start()
+    for watch in watches:
+        watch.join(20)
+    Watch(AGENCY).tick(conn, NOW + minutes(0.1))
+    assert len(open_now(conn, 0.1)) == 20
+    assert steps(conn) == [("candidate", "blue")] * 20
+
+
+def test_thirty_warnings_in_one_second_have_thirty_identifiers(conn: Connection, watch: Watch) -> None:
+    seed_rules(conn, [AT_ONCE], now=NOW)
+    devices = [f"440106/environment/north/air-{k}" for k in range(30)]
+    stored(conn, *(a_device(d) for d in devices))
+    stored(conn, *(a_reading(110, device_id=d) for d in devices))
+    watch.tick(conn, NOW)
+    assert len({w.identifier for w in open_now(conn)}) == 30
+
+
+def test_what_is_doubtful_or_old_raises_nothing(conn: Connection, watch: Watch) -> None:
+    seed_rules(conn, [AT_ONCE], now=NOW)
+    stored(conn, a_device())
+    assert measured(conn, watch, 900, 0, quality=Quality.BAD) == []
+    assert measured(conn, watch, 900, 1, quality=Quality.UNCERTAIN) == []
+    stored(conn, a_reading(900, minutes_ago=-2))
+    watch.tick(conn, NOW + minutes(6))
+    assert open_now(conn, 6) == [], "four intervals old"
+
+
+def test_a_silent_sensor_freezes_its_warning_and_says_since_when(conn: Connection, watch: Watch) -> None:
+    seed_rules(conn, [AT_ONCE], now=NOW)
+    stored(conn, a_device())
+    measured(conn, watch, 110, 0)
+    for minute in (11, 12):
+        watch.tick(conn, NOW + minutes(minute))
+    (warning,) = open_now(conn, 12)
+    assert (warning.level, warning.evidence["silent_since"]) == (BLUE, NOW.isoformat())
+    assert len(steps(conn)) == 2, "noted once"
+    (warning,) = measured(conn, watch, 111, 13)
+    assert "silent_since" not in warning.evidence
+    assert warning.evidence["value"] == 110
+
+
+def test_back_fill_of_yesterday_warns_nobody_today(conn: Connection, watch: Watch) -> None:
+    seed_rules(conn, [AT_ONCE], now=NOW)
+    stored(conn, a_device())
+    stored(conn, a_reading(900, minutes_ago=24 * 60))
+    watch.tick(conn, NOW)
+    assert open_now(conn) == []
+
+
+def test_an_acknowledged_warning_that_gets_graver_waits_again(conn: Connection, watch: Watch) -> None:
+    seed_rules(conn, [AT_ONCE], now=NOW)
+    stored(conn, a_device())
+    (warning,) = measured(conn, watch, 110, 0)
+    record_step(conn, warning.warning_id, WarningState.ACKNOWLEDGED, BLUE, now=NOW + minutes(0.5), actor="li")
+    (warning,) = measured(conn, watch, 90, 1)
+    assert warning.state is WarningState.ACKNOWLEDGED
+    (warning,) = measured(conn, watch, 170, 2)
+    assert (warning.state, warning.level) == (WarningState.CANDIDATE, YELLOW)
+
+
+def test_a_step_is_never_hidden_behind_one_recorded_a_moment_later(conn: Connection, watch: Watch) -> None:
+    """Somebody acknowledges while the watch, whose tick began a second earlier, is about to escalate."""
+    seed_rules(conn, [AT_ONCE], now=NOW)
+    stored(conn, a_device())
+    (warning,) = measured(conn, watch, 110, 0)
+    record_step(conn, warning.warning_id, WarningState.ACKNOWLEDGED, BLUE, now=NOW + minutes(1.02), actor="li")
+    stored(conn, a_reading(170, minutes_ago=-1))
+    watch.tick(conn, NOW + minutes(1))
+    (warning,) = open_now(conn, 2)
+    assert warning.level is YELLOW
+
+
+def issued(conn: Connection, medians: list[float], *, minutes_later: float = 0) -> None:
+    """A forecast by the quarter-hour from NOW on, band median ± 10."""
+    forecast = Forecast(
+        datastream_id=the_stream(conn), issued_at=NOW + minutes(minutes_later), first_target=NOW, step_s=900,
+        q10=tuple(m - 10 for m in medians), q50=tuple(medians), q90=tuple(m + 10 for m in medians), model="autoreg",
+        model_version="1", watermark=NOW,
+    )  # fmt: skip
+    write_forecasts(conn, DayPartitions(conn), [forecast])
+
+
+def test_a_forecast_warns_before_the_threshold_is_passed(conn: Connection, watch: Watch) -> None:
+    seed_rules(conn, [EXPECTED], now=NOW)
+    stored(conn, a_device(), a_reading(40))
+    issued(conn, [50, 70, 100, 110])
+    watch.tick(conn, NOW)
+    (warning,) = open_now(conn)
+    assert (warning.level, warning.source) == (BLUE, WarningSource.FORECAST)
+    assert warning.lead_time_s == 1800, "the third quarter-hour is the first with an even chance"
+    assert warning.probability == pytest.approx(0.9), "the fourth: its 10 % quantile is the threshold"
+    assert {k: warning.evidence[k] for k in ("value", "threshold", "q10", "q90", "model", "issued_at")} == {
+        "value": 100, "threshold": 100, "q10": 90, "q90": 110, "model": "autoreg", "issued_at": NOW.isoformat(),
+    }  # fmt: skip
+
+
+def test_a_better_forecast_lifts_the_warning(conn: Connection, watch: Watch) -> None:
+    seed_rules(conn, [EXPECTED], now=NOW)
+    stored(conn, a_device(), a_reading(40))
+    issued(conn, [50, 70, 100, 110])
+    watch.tick(conn, NOW)
+    issued(conn, [50, 60, 60, 60], minutes_later=15)
+    watch.tick(conn, NOW + minutes(15))
+    assert open_now(conn, 15) == []
+
+
+def test_what_lies_beyond_the_horizon_does_not_warn_yet(conn: Connection, watch: Watch) -> None:
+    seed_rules(conn, [EXPECTED], now=NOW)
+    stored(conn, a_device(), a_reading(40))
+    issued(conn, [50, 50, 50, 50, 50, 200])
+    watch.tick(conn, NOW)
+    assert open_now(conn) == []
+    issued(conn, [50, 50, 50, 50, 50, 200], minutes_later=15)
+    watch.tick(conn, NOW + minutes(15))
+    assert len(open_now(conn, 15)) == 1
+
+
+def test_an_old_forecast_neither_warns_nor_lifts(conn: Connection, watch: Watch) -> None:
+    seed_rules(conn, [EXPECTED], now=NOW)
+    stored(conn, a_device(), a_reading(40))
+    issued(conn, [200] * 8)
+    watch.tick(conn, NOW + minutes(61))
+    assert open_now(conn, 61) == []
+
+
+def test_the_process_stops_when_told(database_url: str, conn: Connection) -> None:
+    stop = Event()
+    process = Thread(target=run, args=(database_url,), kwargs={"agency": AGENCY, "stop": stop})
+    process.start()
+    deadline = monotonic() + 10
+    while conn.execute("SELECT FROM process_heartbeat WHERE process = 'alerts'").fetchone() is None:
+        assert monotonic() < deadline, "the watch never beat its heart"
+        process.join(0.05)
+    stop.set()
+    process.join(5)
+    assert not process.is_alive()
