@@ -141,8 +141,10 @@ _CURES = (
     ),
     (
         r"ENOTFOUND|ECONN|ETIMEDOUT|EAI_AGAIN|network|socket|self.signed|certificate",
-        "the npm registry cannot be reached: check the connection or `npm config set registry …`, or copy dashboard/static/vendor "
-        "from a machine where it was built",
+        (
+            "the npm registry cannot be reached: check the connection or `npm config set registry …`, "
+            "or copy dashboard/static/vendor from a machine where it was built"
+        ),
     ),
     (r"ENOSPC", "the disk is full: free about 300 MB"),
     (r"EACCES|EPERM|EROFS", "the folder cannot be written: check the owner of node_modules and dashboard/static"),
@@ -249,9 +251,9 @@ def _notices(root: Path, fresh: Path, packages: Iterable[str]) -> None:
         texts = sorted(path for path in folder.iterdir() if re.match(r"(licen[cs]e|copying|notice)", path.name, re.IGNORECASE))
         body = "\n\n".join(path.read_text(encoding="utf-8").strip() for path in texts if path.is_file())
         licence = about.get("license", "see its sources")
-        parts.append(
-            f"{'=' * 78}\n{name} {about['version']} · {licence}\n{'=' * 78}\n\n{body or f'Published under {licence}; the package carries no licence file.'}\n"
-        )
+        rule = "=" * 78
+        body = body or f"Published under {licence}; the package carries no licence file."
+        parts.append(f"{rule}\n{name} {about['version']} · {licence}\n{rule}\n\n{body}\n")
     (fresh / "THIRD_PARTY_NOTICES.txt").write_text("\n".join(parts), encoding="utf-8")
 
 

@@ -237,7 +237,7 @@ def write_city(
         "crs": "EPSG:4326",
         "bounds": [west, south, east, north],
         "centre": [round((west + east) / 2, 6), round((south + north) / 2, 6)],
-        "population": sum(people) if people and None not in people else None,
+        "population": sum(n for n in people if n is not None) if people and None not in people else None,
         **about,
         "layers": {name: len(layer.shapes) for name, layer in found.items()},
     }

@@ -92,8 +92,8 @@ def _checked(lon: ArrayLike, lat: ArrayLike, crs: Crs, what: str) -> tuple[Degre
     if wrong.any():
         k = int(np.argmax(wrong.ravel()))
         raise ValueError(
-            f"{what}: point {k} is ({lon.ravel()[k]:g}, {lat.ravel()[k]:g}): expected degrees of {crs}, longitude −180…180 before "
-            "latitude −90…90; are the columns swapped or the values metres?"
+            f"{what}: point {k} is ({lon.ravel()[k]:g}, {lat.ravel()[k]:g}): expected degrees of {crs}, longitude −180…180 "
+            "before latitude −90…90; are the columns swapped or the values metres?"
         )
     return lon, lat
 

@@ -6,7 +6,7 @@ what makes a city's tiles a matter of seconds in Python. Format: Mapbox Vector T
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,12 +51,12 @@ def _encode_layer(name: str, piece: Piece, properties: Sequence[Properties]) -> 
     flat = _flatten(piece)
     if flat is None:
         return []
-    kind, tile, feature, order, starts, payload, bounds = flat
+    kind, tile, feature, payload, bounds = flat
     out: list[tuple[int, bytes]] = []
     head = b"\x0a" + _packed(name.encode())
     tail = b"\x28" + _varint(EXTENT) + b"\x78\x02"
     keys: dict[str, int] = {}
-    values: dict[Hashable, int] = {}
+    values: dict[tuple[str, str | int | float | bool], int] = {}
     body = bytearray()
 
     def close(key: int) -> None:
@@ -65,7 +65,7 @@ def _encode_layer(name: str, piece: Piece, properties: Sequence[Properties]) -> 
         out.append((key, head + bytes(body) + table + tail))
 
     current = -1
-    for k in range(len(starts)):
+    for k in range(len(tile)):
         key = int(tile[k])
         if key != current:
             if current >= 0:
@@ -86,8 +86,8 @@ def _encode_layer(name: str, piece: Piece, properties: Sequence[Properties]) -> 
     return out
 
 
-def _flatten(piece: Piece) -> tuple[int, np.ndarray, np.ndarray, np.ndarray, np.ndarray, bytes, np.ndarray] | None:
-    """Geometry streams of all features of a layer: type, tile and feature of each, packed bytes and where each begins."""
+def _flatten(piece: Piece) -> tuple[int, np.ndarray, np.ndarray, bytes, np.ndarray] | None:
+    """A layer's features: geometry type, tile and number of each, all geometries packed, and where each begins and ends."""
     parts, owner = shapely.get_parts(piece.shape, return_index=True)
     nested = shapely.get_type_id(parts) >= 4
     while nested.any():  # a clip may leave a collection of mixed parts
@@ -154,7 +154,7 @@ def _area2(grid: np.ndarray, part: np.ndarray, count: np.ndarray) -> np.ndarray:
 
 def _stream(
     kind: int, grid: np.ndarray, part: np.ndarray, tile: np.ndarray, feature: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, bytes, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, bytes, np.ndarray]:
     """Command integers of all parts, grouped into features (equal tile and feature number, parts adjacent), as varints."""
     parts = len(tile)
     count = np.bincount(part, minlength=parts)
@@ -190,7 +190,7 @@ def _stream(
         begin = np.cumsum(size) - size
     payload, offset = _varints(stream)
     bounds = offset[np.r_[begin, len(stream)]]
-    return tile[new], feature[new], group, begin, payload, bounds
+    return tile[new], feature[new], payload, bounds
 
 
 def _varints(numbers: np.ndarray) -> tuple[bytes, np.ndarray]:

@@ -3,8 +3,8 @@
 [city]      name_zh, name_en, zone (IANA), code; data: the folder that paths start from, relative to the TOML file
 [[layers]]  layer: districts, places, water, green or roads; file: GeoJSON, CSV or Parquet; crs; columns: which column
             or property is which (a value with {braces} is a pattern over columns); kind: of places; attributes: more
-            columns of places to keep; skip_without_position: leave out rows that have none; group: one place per value of this column, at the median of its rows;
-            names_en: English names by Chinese name or code
+            columns of places to keep; skip_without_position: leave out rows that have none; group: one place per value
+            of this column, at the median of its rows; names_en: English names by Chinese name or code; source: who made it
 [[places]]  single places written in the file itself: id, kind, name_zh, name_en, lon, lat, crs
 [area]      code, margin_m: where there are no districts, one area around all places (their convex hull and a margin);
             it says where the data is, not where an administration ends
@@ -46,15 +46,16 @@ def gather(config: Path, data_dir: Path | None = None) -> tuple[dict[str, Any], 
     city.pop("data", None)
     if not root.is_dir():
         raise ValueError(
-            f"{config}: city.data leads to {root}, which is no folder: expected the folder of the city's files; name it with --data"
+            f"{config}: city.data leads to {root}, which is no folder: expected the city's files there; "
+            "name their folder with --data"
         )
     found: dict[str, Layer] = {}
     sources = []
     for number, entry in enumerate(settings.get("layers", []), 1):
         layer = _layer(config, number, entry, root)
         if layer.name in found:
-            earlier = found[layer.name]
-            layer = Layer(layer.name, np.r_[earlier.shapes, layer.shapes], [*earlier.properties, *layer.properties])
+            before = found[layer.name]
+            layer = Layer(layer.name, np.r_[before.shapes, layer.shapes], [*before.properties, *layer.properties])
         found[layer.name] = layer
         sources += [entry["source"]] if "source" in entry else []
     if inline := settings.get("places"):
@@ -91,11 +92,9 @@ def _settings(config: Path) -> dict[str, Any]:
 
 def _city(config: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
     city = dict(settings.get("city", {}))
-    for key in ("name_zh", "name_en", "zone"):
+    for key, example in (("name_zh", "郑州市"), ("name_en", "Zhengzhou"), ("zone", "Asia/Shanghai")):
         if not isinstance(city.get(key), str) or not city[key]:
-            raise ValueError(
-                f"{config}: city.{key} is {city.get(key)!r}: expected a text, such as {dict(name_zh='郑州市', name_en='Zhengzhou', zone='Asia/Shanghai')[key]!r}"
-            )
+            raise ValueError(f"{config}: city.{key} is {city.get(key)!r}: expected a text, such as {example!r}")
     try:
         ZoneInfo(city["zone"])
     except (ZoneInfoNotFoundError, ValueError):
@@ -108,7 +107,7 @@ def _city(config: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _layer(config: Path, number: int, entry: Mapping[str, Any], root: Path) -> Layer:
     where = f"{config}: layers[{number}]"
-    name = entry.get("layer")
+    name = str(entry.get("layer"))
     if name not in LAYERS:
         raise ValueError(f"{where}.layer is {name!r}: expected one of {', '.join(LAYERS)}")
     where = f"{config}: layers[{number}] ({name})"
@@ -173,8 +172,8 @@ def _table(where: str, file: Path, columns: Mapping[str, str], group: str | None
             value = table[columns[key]][bad[0]]
             held = "nothing" if pd.isna(value) else repr(str(value))
             raise ValueError(
-                f"{where}.columns.{key}: {file}, row {int(bad[0]) + 1} after the header, holds {held}: expected a number of degrees; "
-                "skip_without_position = true leaves out rows without one"
+                f"{where}.columns.{key}: {file}, row {int(bad[0]) + 1} after the header, holds {held}: expected a number of "
+                "degrees; skip_without_position = true leaves out rows without one"
             )
         table[columns[key]] = numbers
     if group is not None:

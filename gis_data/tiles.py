@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import shapely
 from pmtiles import tile as pm
-from pmtiles.writer import Writer
+from pmtiles import writer as pm_writer
 
 from gis_data import mvt
 from gis_data.layers import Layer
@@ -179,7 +179,7 @@ def build(layers: Mapping[str, Layer], target: Path, max_zoom: int = MAX_ZOOM) -
     focus = layers.get("districts") or next(iter(layers.values()))
     w, s, e, n = focus.bounds
     with target.open("wb") as file:
-        writer = Writer(file)
+        writer: Any = pm_writer.Writer(file)  # type: ignore[no-untyped-call]
         for key in sorted(tiles):
             writer.write_tile(key, tiles[key])
         writer.finalize(

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import paho.mqtt.client as paho
 
 from domain.sensors import DeviceState
+from gis_data.city import District
 from iot.mqtt import BrokerAddress, Publisher
 from iot.payloads import Birth, State, encode
 from iot.topics import topic_of
@@ -37,9 +38,10 @@ class Gateway:
     """Publishes for the devices of a district and hears what is said to them. Methods are called from one thread."""
 
     def __init__(
-        self, broker: BrokerAddress, district_code: str, subscriptions: Sequence[str], clock: Callable[[], datetime]
+        self, broker: BrokerAddress, district: District, subscriptions: Sequence[str], clock: Callable[[], datetime]
     ) -> None:
-        self.district_code = district_code
+        self.district = district
+        self.district_code = district_code = district.code
         self.device_id = f"{district_code}/gateway/field/gw-{district_code}"
         self.heard: queue.SimpleQueue[Heard] = queue.SimpleQueue()
         self._publisher = Publisher(broker, f"cityhelm-gateway-{district_code}")
@@ -66,8 +68,8 @@ class Gateway:
         if at is None:
             return False
         birth = Birth(
-            id="birth", ts=at, type=TYPE_NAME, mode="on_change", interval_s=3600, name_zh=f"{self.district_code} 网关",
-            name_en=f"Gateway {self.district_code}",
+            id="birth", ts=at, type=TYPE_NAME, mode="on_change", interval_s=3600, name_zh=f"{self.district.name_zh}网关",
+            name_en=f"{self.district.name_en} gateway",
         )  # fmt: skip
         self.publish(topic_of(self.device_id, "birth"), encode(birth), is_retained=True)
         self.publish(topic_of(self.device_id, "state"), _state(DeviceState.ONLINE, at), is_retained=True)

@@ -64,13 +64,14 @@ class TimeColumn:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one device stands, in the CRS of its `Places`, and what it is called."""
+    """Where one device stands, in the CRS of its `Places`, what it is called; its district, where that is not the mapping's."""
 
     device: str
     lon: float | None
     lat: float | None
     name_zh: str | None
     name_en: str | None
+    district: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +210,7 @@ _KEYS: dict[str, dict[str, _Key]] = {
         "layout": _Key(_one_of("long", "wide"), "long (a row per device and time) or wide (a column per device)", '"long"'),
     },
     "device": {
-        "district": _Key(_level, _LEVEL, '"14612"', is_required=True),
+        "district": _Key(_level, _LEVEL, '"dresden"', is_required=True),
         "domain": _Key(_level, _LEVEL, '"parking"', is_required=True),
         "site": _Key(_level, _LEVEL, '"dresden"', is_required=True),
         "type": _Key(_text, "a device type", '"OffStreetParking"', is_required=True),
@@ -252,6 +253,7 @@ _KEYS: dict[str, dict[str, _Key]] = {
         "lat": _Key(lambda v: _number(v) and -90 <= v <= 90, "degrees from -90 to 90", "39.9", is_required=True),
         "name_zh": _Key(_text, "a name in Chinese", '"东四"'),
         "name_en": _Key(_text, "a name in English", '"Dongsi"'),
+        "district": _Key(_level, _LEVEL, '"110101"'),
     },
     "event": {
         "class_column": _Key(_text, _COLUMN, '"title"', is_required=True),
@@ -418,7 +420,7 @@ class _Reading:
             return None
         return Places(
             crs=Crs.of(places["crs"]),
-            rows=tuple(Place(r["device"], r["lon"], r["lat"], r.get("name_zh"), r.get("name_en")) for r in rows),
+            rows=tuple(Place(*(row.get(key) for key in _KEYS["places.rows"])) for row in rows),
             file=places.get("file"), device=places.get("device"), lon=places.get("lon"), lat=places.get("lat"),
             name=places.get("name"),
         )  # fmt: skip

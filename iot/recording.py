@@ -80,13 +80,16 @@ def read_recording(
 
 def _recording(mapping: DataMapping, file: Path, rows: pd.DataFrame, *, left_out: int) -> Recording:
     devices, names = pd.factorize(rows["device"], sort=True)
-    device_ids = tuple(f"{mapping.district}/{mapping.domain}/{mapping.site}/{_level(str(name))}" for name in names)
+    places, highs = _places_of(mapping, file, [str(name) for name in names])
+    device_ids = tuple(
+        f"{place.district or mapping.district}/{mapping.domain}/{mapping.site}/{_level(str(name))}"
+        for name, place in zip(names, places, strict=True)
+    )
     for k, device_id in enumerate(device_ids):
         if device_id in device_ids[:k]:
             twins = f"'{names[device_ids.index(device_id)]}' and '{names[k]}'"
             cure = "expected names that differ in letters or digits"
             raise UnusableInput([f"{file}: devices {twins} would share the topic {device_id}: {cure}"])
-    places, highs = _places_of(mapping, file, [str(name) for name in names])
     items, item_names = pd.factorize(rows["item"], sort=True)
     classes, class_names = pd.factorize(rows["event_class"], sort=True)
     return Recording(

@@ -34,8 +34,8 @@ def run(broker: BrokerAddress, *, city_dir: Path, seed: int, stop: threading.Eve
     city that cannot be simulated."""
     city = LiveCity(load_city(city_dir), seed, _now_s())
     gateways = [
-        Gateway(broker, code, [f"{PREFIX}/{code}/{DOMAIN}/+/+/{kind}" for kind in (COMMAND, "event")], lambda: datetime.now(UTC))
-        for code in city.districts
+        Gateway(broker, district, [f"{PREFIX}/{district.code}/{DOMAIN}/+/+/{kind}" for kind in (COMMAND, "event")], _now)
+        for district in city.districts
     ]
     if not all(_open_patiently(gateway, stop) for gateway in gateways):
         return
@@ -104,5 +104,9 @@ def _say_goodbye(city: LiveCity, gateways: list[Gateway]) -> None:
             gateway.close()
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 def _now_s() -> float:
-    return datetime.now(UTC).timestamp()
+    return _now().timestamp()

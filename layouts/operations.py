@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dash import dcc, html
 
 from domain.incidents import Grade
 from domain.units import UnitKind
 from domain.warnings import WarningLevel
-from layouts.page import Component, PageFacts, card, framed, loading, source
+from layouts.page import Component, PageFacts, card, framed, source
 from layouts.words import Words
 
 GRAPH_CONFIG = {"displayModeBar": False, "displaylogo": False, "responsive": True, "plotlyServerURL": "", "showSendToCloud": False,
@@ -21,12 +23,17 @@ def layout(words: Words, facts: PageFacts) -> list[Component]:
     return framed(words, facts, html.Main([_left(words), _centre(words, facts), _right(words)], className="operations"))
 
 
+def graph(figure: dict[str, Any]) -> Component:
+    """The chart's component; made when there is something to draw, so that plotly is loaded only then."""
+    return dcc.Graph(id="chart", figure=figure, config=GRAPH_CONFIG, className="chart", responsive=True)
+
+
 def _left(words: Words) -> Component:
     return html.Div(
         [
-            card(words("currency.title"), html.Div(loading(words), id="currency", className="body"), id_="currency"),
-            card(words("warnings.title"), html.Div(loading(words), id="warnings", className="rows"), id_="warnings", class_name="grow"),
-            card(words("incidents.title"), html.Div(loading(words), id="incidents", className="rows"), id_="incidents", class_name="grow"),
+            card(words("currency.title"), html.Div(id="currency", className="body"), id_="currency"),
+            card(words("warnings.title"), html.Div(id="warnings", className="rows"), id_="warnings", class_name="grow"),
+            card(words("incidents.title"), html.Div(id="incidents", className="rows"), id_="incidents", class_name="grow"),
         ],
         className="column",
     )
@@ -44,7 +51,7 @@ def _centre(words: Words, facts: PageFacts) -> Component:
     canvas = html.Div(id="map", role="application", tabIndex=0, **{"aria-label": words("map.label")})
     return html.Div(
         [
-            html.Div(loading(words), id="kpis", className="kpis", role="group", **{"aria-label": words("kpi.label")}),
+            html.Div(id="kpis", className="kpis", role="group", **{"aria-label": words("kpi.label")}),
             html.Section([canvas, html.Div(id="map-fault", className="map-note", hidden=True), *note, zoom, _legend(words)], className="card map-card"),
         ],
         className="column",
@@ -58,44 +65,29 @@ def _legend(words: Words) -> Component:
     def entry(shape: Component, text: str) -> Component:
         return html.Span([shape, text], className="legend-entry")
 
-    ambulance = words("mark.ambulance")
+    some_unit = words(f"mark.{UnitKind.AMBULANCE.value}")
+    sensors = [entry(mark(f"sensor-{look}"), words(f"legend.{look}")) for look in ("fresh", "late", "stale")]
+    kinds = [entry(mark("unit-available", words(f"mark.{kind.value}")), words.of(kind)) for kind in UnitKind]
+    states = [entry(mark(f"unit-{look}", some_unit), words(f"legend.{look}")) for look in ("available", "moving", "working", "out")]
+    grades = [html.I(html.B(numeral), className=f"mark diamond grade-{grade.value}", title=words.of(grade)) for grade, numeral in GRADE_NUMERAL.items()]
+    levels = [html.Span([html.I(className=f"shape shape-{level.shape}"), words.of(level)], className=f"level level-{level.value}")
+              for level in WarningLevel]  # fmt: skip
     rows = (
-        (
-            "legend.sensors",
-            [entry(mark("sensor-fresh"), words("legend.fresh")), entry(mark("sensor-late"), words("legend.late")),
-             entry(mark("sensor-stale"), words("legend.stale"))],
-        ),
-        (
-            "legend.units",
-            [entry(mark(f"unit-{state}", ambulance), words(f"legend.{state}")) for state in ("available", "moving", "working", "out")],
-        ),
-        (
-            "units.title",
-            [entry(mark("unit-available", words(f"mark.{kind.value}")), words.of(kind)) for kind in UnitKind],
-        ),
-        (
-            "legend.incidents",
-            [entry(html.I(html.B(numeral), className=f"mark diamond grade-{grade.value}"), "") for grade, numeral in GRADE_NUMERAL.items()],
-        ),
-        (
-            "legend.warnings",
-            [html.Span([html.I(className=f"shape shape-{level.shape}"), words.of(level)], className=f"level level-{level.value}")
-             for level in WarningLevel],
-        ),
-    )  # fmt: skip
-    body = [html.Div([html.B(words(key)), *entries], className="legend-row") for key, entries in rows]
+        [html.B(words("legend.units")), *kinds, html.B(words("legend.state")), *states],
+        [html.B(words("legend.sensors")), *sensors, html.B(words("legend.incidents")), *grades, html.B(words("legend.warnings")), *levels],
+    )
+    body = [html.Div(row, className="legend-row") for row in rows]
     return html.Details([html.Summary(words("legend.title")), *body], className="legend", open=True)
 
 
 def _right(words: Words) -> Component:
-    graph = dcc.Graph(id="chart", figure={"data": [], "layout": {}}, config=GRAPH_CONFIG, className="chart")
     return html.Div(
         [
-            html.Section(html.Div(loading(words), id="object", className="object"), className="card grow", id="object-card"),
+            html.Section(html.Div(id="object", className="object"), className="card grow", id="object-card"),
             html.Section(
                 [
                     html.H2([html.Span(words("chart.title"), id="chart-title"), html.Small(id="chart-as-of")]),
-                    html.Div(graph, className="chart-frame", **source("observation, forecast", "storage.snapshots.chart_snapshot")),
+                    html.Div(id="chart-place", className="chart-place", **source("observation, forecast", "storage.snapshots.chart_snapshot")),
                     html.Div(id="chart-note", className="chart-note"),
                 ],
                 className="card chart-card",

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from dash import html
 
-from layouts.page import Component, PageFacts, card, framed, loading
+from layouts.page import Component, PageFacts, card, framed
 from layouts.words import Words
 
 
 def layout(words: Words, facts: PageFacts) -> list[Component]:
     def place(id_: str, class_name: str = "body") -> Component:
-        return html.Div(loading(words), id=id_, className=class_name)
+        return html.Div(id=id_, className=class_name)
 
     body = html.Main(
         [
-            html.Div(loading(words), id="system-kpis", className="kpis", role="group", **{"aria-label": words("kpi.label")}),
+            html.Div(id="system-kpis", className="kpis", role="group", **{"aria-label": words("kpi.label")}),
             card(words("system.processes"), place("processes", "body scroll"), sub=words("system.processes_sub"), class_name="area-processes"),
-            card(words("system.ledger"), place("ledger"), sub=words("system.ledger_sub"), class_name="area-ledger"),
-            card(words("system.broker"), place("broker"), class_name="area-broker"),
-            card(words("system.database"), place("database"), class_name="area-database"),
             card(words("system.dead_letters"), place("dead-letters", "body scroll"), sub=words("system.dead_letters_sub"), class_name="area-letters"),
+            html.Div(
+                [
+                    card(words("system.ledger"), place("ledger"), sub=words("system.ledger_sub")),
+                    card(words("system.broker"), place("broker")),
+                    card(words("system.database"), place("database"), class_name="grow"),
+                ],
+                className="column",
+            ),
         ],
         className="system",
         **{"aria-label": words("system.label")},

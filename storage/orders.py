@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from psycopg.rows import TupleRow
+
 from domain.moments import Moment
 from domain.orders import OPEN_ORDER_STATES, Order, OrderState
 from storage.connection import Connection
@@ -63,16 +65,32 @@ def list_open_orders(conn: Connection) -> list[OpenOrder]:
     return [OpenOrder(row[0], row[1], row[2], OrderState.of(row[3]), *row[4:]) for row in conn.execute(_OPEN)]
 
 
+def find_order(conn: Connection, order_id: str) -> tuple[Order, datetime] | None:
+    """The order as last recorded, whatever its clock, and since when it is in its state; None for one that is not known."""
+    row = conn.execute(_LAST, {"order": order_id, "at": "infinity", "known_at": "infinity"}).fetchone()
+    return (_order(row), row[10]) if row is not None else None
+
+
+def find_open_order(conn: Connection, unit_id: str, exercise_id: str | None) -> tuple[Order, datetime] | None:
+    """The order that a unit has not ended yet, with since when it is in its state. Lock the unit first: then no other comes."""
+    row = conn.execute(
+        "SELECT order_id FROM dispatch_order WHERE unit_id = %s AND exercise_id IS NOT DISTINCT FROM %s AND is_open",
+        (unit_id, exercise_id),
+    ).fetchone()
+    return find_order(conn, row[0]) if row is not None else None
+
+
 def list_orders(conn: Connection, moment: Moment, exercise_id: str | None = None, *, limit: int = 200) -> list[Order]:
     """Orders open at the moment and those ended within an hour before it, newest first."""
     parameters = {"at": moment.at, "known_at": moment.known_at, "exercise": exercise_id, "limit": limit}
-    return [
-        Order(
-            order_id=row[0], incident_id=row[1], unit_id=row[2], state=OrderState.of(row[3]), actor=row[4], issued_at=row[5],
-            sent_at=row[6], acknowledged_at=row[7], override_reason=row[8], exercise_id=row[9],
-        )
-        for row in conn.execute(_LIST, parameters)
-    ]  # fmt: skip
+    return [_order(row) for row in conn.execute(_LIST, parameters)]
+
+
+def _order(row: TupleRow) -> Order:
+    return Order(
+        order_id=row[0], incident_id=row[1], unit_id=row[2], state=OrderState.of(row[3]), actor=row[4], issued_at=row[5],
+        sent_at=row[6], acknowledged_at=row[7], override_reason=row[8], exercise_id=row[9],
+    )  # fmt: skip
 
 
 _OPEN = """
@@ -97,18 +115,23 @@ LEFT JOIN LATERAL (
 WHERE o.is_open ORDER BY o.issued_at, o.order_id
 """
 
-_LIST = """
+_SELECT = """
 SELECT o.order_id, o.incident_id, o.unit_id, state.state, o.actor, o.issued_at,
        (SELECT min(valid_from) FROM order_history h WHERE h.order_id = o.order_id AND h.state = 'sent'
         AND h.recorded_at <= %(known_at)s AND h.valid_from <= %(at)s),
        (SELECT min(valid_from) FROM order_history h WHERE h.order_id = o.order_id AND h.state IN ('accepted', 'declined')
         AND h.recorded_at <= %(known_at)s AND h.valid_from <= %(at)s),
-       o.override_reason, o.exercise_id
+       o.override_reason, o.exercise_id, state.valid_from
 FROM dispatch_order o
 JOIN LATERAL (
     SELECT state, valid_from FROM order_history h WHERE h.order_id = o.order_id
     AND h.recorded_at <= %(known_at)s AND h.valid_from <= %(at)s ORDER BY recorded_at DESC, valid_from DESC LIMIT 1
 ) state ON true
+"""
+
+_LAST = f"{_SELECT} WHERE o.order_id = %(order)s"
+
+_LIST = f"""{_SELECT}
 WHERE o.issued_at <= %(at)s AND o.exercise_id IS NOT DISTINCT FROM %(exercise)s
   AND (state.state IN ('issued', 'sent', 'accepted') OR state.valid_from > %(at)s - interval '1 hour')
 ORDER BY o.issued_at DESC, o.order_id LIMIT %(limit)s

@@ -34,5 +34,20 @@ def list_unsent(conn: Connection, *, limit: int = 500) -> list[Command]:
     return [Command(*row) for row in rows]
 
 
+def list_sendable(conn: Connection, *, limit: int = 500) -> list[Command]:
+    """Unsent commands that may leave, oldest first: those of an exercise stay in the house."""
+    rows = conn.execute(
+        "SELECT outbox_id, topic, payload, exercise_id FROM outbox WHERE sent_at IS NULL AND exercise_id IS NULL "
+        "ORDER BY outbox_id LIMIT %s",
+        (limit,),
+    )
+    return [Command(*row) for row in rows]
+
+
+def withdraw(conn: Connection, command_id: str) -> None:
+    """Takes back the command of that id if it has not left yet."""
+    conn.execute("DELETE FROM outbox WHERE payload ->> 'id' = %s AND sent_at IS NULL", (command_id,))
+
+
 def mark_sent(conn: Connection, outbox_ids: list[int], now: datetime) -> None:
     conn.execute("UPDATE outbox SET sent_at = %s WHERE outbox_id = ANY(%s)", (now, outbox_ids))

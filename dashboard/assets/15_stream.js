@@ -36,7 +36,6 @@
     set("live", null);
     if (stream.channel === "system") {
       stream.system = frame;
-      cityhelm.page.becomeReady();
     } else if (isAsking || !cityhelm.city.isLoaded) {
       waiting = [...waiting.slice(-199), frame];
     } else {

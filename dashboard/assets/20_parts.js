@@ -1,17 +1,64 @@
-/* Parts: small Dash components that cards are made of. A number always says where it comes from and when it was measured. */
+/* Parts: the small pieces that cards are made of, and how they reach the page. A card is a function of the model that returns
+   pieces; `draw` changes in the page only what differs. (Dash components would do the same at a hundred times the cost: each
+   of them watches the whole store. See docs/decisions/0004-live-screens.md.)
+   A number always says where it comes from and when it was measured. */
 (() => {
   const { page } = cityhelm;
   const parts = {};
 
-  /** A Dash html component. */
-  const el = (type, props, ...children) => ({
-    namespace: "dash_html_components",
-    type,
-    props: { ...props, children: children.length === 1 ? children[0] : children.filter((child) => child !== null && child !== false) },
-  });
+  /** A piece: an element with attributes (`key` names it among its siblings) and children: pieces, text, null, or lists of them. */
+  const el = (tag, { key, ...attributes }, ...children) => ({ tag, key, attributes, children: children.flat(4).filter((child) => child !== null && child !== undefined && child !== false && child !== "") });
   parts.el = el;
-  parts.div = (className, ...children) => el("Div", { className }, ...children);
-  parts.span = (className, ...children) => el("Span", { className }, ...children);
+
+  /** Makes the children of `element` be `children`, touching only what differs. */
+  const draw = (element, children) => {
+    let at = element.firstChild;
+    for (const child of children) {
+      if (typeof child !== "object") {
+        const text = String(child);
+        if (at?.nodeType === Node.TEXT_NODE) {
+          if (at.data !== text) at.data = text;
+          at = at.nextSibling;
+        } else element.insertBefore(document.createTextNode(text), at);
+        continue;
+      }
+      let found = at;
+      while (found && !(found.localName === child.tag && found.cityhelmKey === child.key)) found = child.key === undefined ? null : found.nextSibling;
+      if (!found) {
+        found = document.createElement(child.tag);
+        found.cityhelmKey = child.key;
+      }
+      if (found === at) at = at.nextSibling;
+      else element.insertBefore(found, at);
+      setAttributes(found, child.attributes);
+      draw(found, child.children);
+    }
+    while (at) {
+      const next = at.nextSibling;
+      at.remove();
+      at = next;
+    }
+  };
+  const setAttributes = (element, wanted) => {
+    const had = element.cityhelmAttributes ?? {};
+    for (const name of Object.keys(had)) if (!(name in wanted)) element.removeAttribute(name);
+    for (const [name, value] of Object.entries(wanted)) {
+      if (had[name] === value) continue;
+      if (value === false || value === null || value === undefined) element.removeAttribute(name);
+      else if (name === "style") element.style.cssText = value; // set by script: the policy allows it
+      else element.setAttribute(name, value === true ? "" : value);
+    }
+    element.cityhelmAttributes = wanted;
+  };
+
+  /** Draws pieces into the place with this id, if the page has it. */
+  parts.draw = (id, ...pieces) => {
+    const place = document.getElementById(id);
+    if (place) draw(place, el("div", {}, pieces).children);
+  };
+
+  parts.div = (name, ...children) => el("div", { class: name }, ...children);
+  parts.span = (name, ...children) => el("span", name ? { class: name } : {}, ...children);
 
   /** What one learns by pointing at a number. */
   const told = ({ source, measured, received, quality, asOf }) =>
@@ -26,8 +73,8 @@
   /** A number, or the words for "no data"; `from` is {source, measured, received, quality, asOf, isStale}. */
   parts.number = (text, from) =>
     text === null || text === undefined
-      ? el("Span", { className: "empty", "data-source": from.source }, page.words("no_data"))
-      : el("Span", { className: from.isStale ? "num stale" : "num", title: told(from), "data-source": from.source }, String(text));
+      ? el("span", { class: "empty", "data-source": from.source }, page.words("no_data"))
+      : el("span", { class: from.isStale ? "num stale" : "num", title: told(from), "data-source": from.source }, String(text));
 
   parts.sources = {
     latest: "latest · storage.snapshots.live_frame",
@@ -49,39 +96,28 @@
   parts.time = (ms, from) => parts.number(page.moment(ms), from);
 
   parts.level = (warning) =>
-    el("Span", { className: `level level-${warning.level}` }, el("I", { className: `shape shape-${warning.shape}`, "aria-hidden": "true" }), page.label("level", warning.level));
+    el("span", { class: `level level-${warning.level}` }, el("i", { class: `shape shape-${warning.shape}`, "aria-hidden": "true" }), page.label("level", warning.level));
 
   const NUMERALS = { I: "Ⅰ", II: "Ⅱ", III: "Ⅲ", IV: "Ⅳ" };
   parts.numeral = (grade) => NUMERALS[grade] ?? "";
-  parts.diamond = (grade) => el("I", { className: `mark diamond grade-${grade}`, "aria-label": page.label("grade", grade), role: "img" }, el("B", {}, parts.numeral(grade)));
+  parts.diamond = (grade) => el("i", { class: `mark diamond grade-${grade}`, "aria-label": page.label("grade", grade), role: "img" }, el("b", {}, parts.numeral(grade)));
 
   parts.unitMark = (unit) => page.facts.words[`mark.${unit.kind}`] ?? page.words("mark.unknown");
   parts.unitKind = (unit) => page.facts.labels.unit_kind[unit.kind] ?? page.words("unit.unknown_kind");
-  parts.unit = (unit) => el("I", { className: `mark unit-${cityhelm.city.unitLook(unit)}`, "aria-hidden": "true" }, parts.unitMark(unit));
+  parts.unit = (unit) => el("i", { class: `mark unit-${cityhelm.city.unitLook(unit)}`, "aria-hidden": "true" }, parts.unitMark(unit));
 
   parts.kind = (type) => page.facts.labels.sensor_kind[type] ?? page.words("sensor.unknown_kind");
-  parts.kindMark = (type) => el("I", { className: `kind-mark kind-${page.facts.labels.sensor_kind[type] ? type : "Unknown"}`, "aria-hidden": "true" });
+  parts.kindMark = (type) => el("i", { class: `kind-mark kind-${page.facts.labels.sensor_kind[type] ? type : "Unknown"}`, "aria-hidden": "true" });
 
   /** A fact of the chosen object. */
-  parts.fact = (key, value, isWide = false) => el("Div", { className: isWide ? "fact fact-wide" : "fact" }, el("Span", {}, page.words(key)), el("B", {}, value));
-  parts.part = (title, sub, ...body) => el("Div", { className: "part" }, el("H3", {}, title, el("Small", {}, sub)), ...body);
+  parts.fact = (key, value, isWide = false) => el("div", { class: isWide ? "fact fact-wide" : "fact" }, el("span", {}, page.words(key)), el("b", {}, value));
+  parts.part = (title, sub, ...body) => el("div", { class: "part" }, el("h3", {}, title, el("small", {}, sub)), ...body);
 
   /** A row of a list that chooses an object when it is pressed. */
-  parts.choice = (kind, id, className, ...children) =>
-    el("Button", { className, "data-choose": JSON.stringify({ kind, id }), "aria-pressed": String(className.includes("-on")) }, ...children);
+  parts.choice = (kind, id, look, ...children) =>
+    el("button", { key: `${kind}/${id}`, class: look, "data-choose": JSON.stringify({ kind, id }), "aria-pressed": String(look.includes("-on")) }, ...children);
 
-  parts.empty = (key) => el("Div", { className: "quiet" }, page.words(key));
-
-  /** `trees` where they changed since the last call for the same `name`, Dash's "no update" where not. */
-  const drawn = new Map();
-  parts.onlyChanged = (name, trees) =>
-    trees.map((tree, k) => {
-      const encoded = JSON.stringify(tree);
-      const key = `${name}/${k}`;
-      if (drawn.get(key) === encoded) return dash_clientside.no_update;
-      drawn.set(key, encoded);
-      return tree;
-    });
+  parts.empty = (key) => el("div", { class: "quiet" }, page.words(key));
 
   cityhelm.parts = parts;
 })();

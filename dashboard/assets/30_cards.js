@@ -51,11 +51,11 @@
     const newest = measured === null
       ? div("newest", number(null, from))
       : div("newest", ...parts.age(measured, from),
-          div("newest-times", el("Div", {}, page.words("currency.measured"), " ", parts.time(measured, from)), el("Div", {}, page.words("currency.received"), " ", parts.time(received, from))));
-    if (!city.devices.size) return [el("Div", { className: "quiet" }, page.words("currency.newest")), newest];
-    const bar = div("freshness-bar", ...FRESHNESS.filter((name) => counts[name]).map((name) => el("I", { className: `fresh-${name}`, style: { flexGrow: counts[name] } })));
-    const legend = div("freshness-counts", ...FRESHNESS.map((name) => el("Span", {}, number(page.figure(counts[name]), { source: sources.device, asOf: page.now() }), page.label("freshness", name))));
-    return [el("Div", { className: "quiet" }, page.words("currency.newest")), newest, bar, legend];
+          div("newest-times", el("div", {}, page.words("currency.measured"), " ", parts.time(measured, from)), el("div", {}, page.words("currency.received"), " ", parts.time(received, from))));
+    if (!city.devices.size) return [el("div", { class: "quiet" }, page.words("currency.newest")), newest];
+    const bar = div("freshness-bar", ...FRESHNESS.filter((name) => counts[name]).map((name) => el("i", { class: `fresh-${name}`, style: `flex-grow:${counts[name]}` })));
+    const legend = div("freshness-counts", ...FRESHNESS.map((name) => el("span", {}, number(page.figure(counts[name]), { source: sources.device, asOf: page.now() }), page.label("freshness", name))));
+    return [el("div", { class: "quiet" }, page.words("currency.newest")), newest, bar, legend];
   };
 
   cards.isUnacknowledged = (warning) => !["acknowledged", "handling"].includes(warning.state);
@@ -77,7 +77,7 @@
 
   cards.acknowledge = (warning) => {
     if (!page.facts.may_acknowledge || !cards.isUnacknowledged(warning)) return null;
-    return el("Button", { className: "button", "data-act": JSON.stringify({ action: "warning.acknowledge", warning: warning.id }), disabled: cityhelm.clicks.isBusy(warning.id) }, page.words("warnings.acknowledge"));
+    return el("button", { class: "button", "data-act": JSON.stringify({ action: "warning.acknowledge", warning: warning.id }), disabled: cityhelm.clicks.isBusy(warning.id) }, page.words("warnings.acknowledge"));
   };
 
   cards.warnings = (chosen) => {
@@ -85,15 +85,18 @@
     return city.warnings.map((warning) => {
       const from = { source: sources.warnings, measured: warning.raised };
       const isOn = chosen?.kind === "warning" && chosen.id === warning.id;
-      const foreseen = warning.probability === null ? null : span("", ...parts.sentence(page.words("warnings.probability", { p: Math.round(100 * warning.probability) }), from));
-      const lead = warning.lead_s === null ? null : span("", ...parts.sentence(page.words("warnings.lead", { time: page.duration(warning.lead_s) }), from));
-      return div("row-holder",
-        parts.choice("warning", warning.id, isOn ? "row row-on" : "row",
+      const foreseen = [
+        warning.probability === null ? null : page.words("warnings.probability", { p: Math.round(100 * warning.probability) }),
+        warning.lead_s === null ? null : page.words("warnings.lead", { time: page.duration(warning.lead_s) }),
+      ].filter(Boolean).join(" · ");
+      const state = [page.label("warning_state", warning.state), foreseen || page.label("warning_source", warning.source)].join(" · ");
+      return el("div", { key: warning.id, class: isOn ? "warning row-on" : "warning" },
+        parts.choice("warning", warning.id, "row row-warning",
           parts.level(warning),
-          span("row-title ellipsis", cards.warningWords(warning)),
-          span("row-side", cards.warningValue(warning) ?? ""),
-          span("row-more", span("ellipsis", cards.warningPlace(warning)), foreseen, lead, span("", ...parts.sentence(page.words("warnings.since", { time: page.hour(warning.raised) }), from)))),
-        div("row-state", span(cards.isUnacknowledged(warning) ? "chip chip-on" : "chip", page.label("warning_state", warning.state)), cards.acknowledge(warning)));
+          span("row-more row-first", span("row-title ellipsis", cards.warningWords(warning)), span("row-value", cards.warningValue(warning))),
+          span("row-more", span("ellipsis", cards.warningPlace(warning)), span("", parts.sentence(page.words("warnings.since", { time: page.hour(warning.raised) }), from))),
+          span("row-more", span("ellipsis", parts.sentence(state, from)))),
+        div("warning-side", cards.acknowledge(warning)));
     });
   };
 
@@ -106,7 +109,7 @@
       return parts.choice("incident", incident.id, isOn ? "row row-incident row-on" : "row row-incident",
         parts.diamond(incident.grade),
         span("row-title ellipsis", page.label("hazard", incident.hazard)),
-        span("row-side", number(page.duration((page.now() - incident.reported) / 1000), from)),
+        span("row-side", parts.sentence(page.duration((page.now() - incident.reported) / 1000), from)),
         span("row-more", span("ellipsis", `${page.label("incident_state", incident.state)} · ${incident.id}`),
           span("", ...parts.sentence(page.words("incidents.units", { n: sent }), { source: sources.orders, asOf: page.now() }))));
     });

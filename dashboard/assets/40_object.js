@@ -15,20 +15,20 @@
   object.goneWords = { incident: "incident.ended", warning: "warning.ended" };
 
   const back = () =>
-    el("Button", { className: "back", "data-choose": "null" }, "‹ ", page.words("object.back"));
+    el("button", { class: "back", "data-choose": "null" }, "‹ ", page.words("object.back"));
 
   const head = (mark, title, sub, side = null) =>
-    div("object-head", mark, el("Div", { className: "ellipsis" }, el("H2", { className: "ellipsis", title }, title), div("object-sub", ...sub)), side === null ? "" : div("object-side", ...side));
+    div("object-head", mark, el("div", { class: "ellipsis" }, el("h2", { class: "ellipsis", title }, title), div("object-sub", ...sub)), side === null ? "" : div("object-side", ...side));
 
   const position = (thing, from) =>
     thing.lon === null || thing.lon === undefined
       ? page.words("sensor.no_position")
       : [number(`${thing.lat.toFixed(4)}, ${thing.lon.toFixed(4)}`, from), " ", showButton(thing)];
-  const showButton = (thing) => el("Button", { className: "link", "data-fly": JSON.stringify([thing.lon, thing.lat]) }, page.words("object.show"));
+  const showButton = (thing) => el("button", { class: "link", "data-fly": JSON.stringify([thing.lon, thing.lat]) }, page.words("object.show"));
 
   /* overview */
   const overview = () => {
-    if (!cards.hasCity()) return [div("object-head", el("I", {}), el("Div", {}, el("H2", {}, page.words("object.overview"))), ""), parts.empty("no_data")];
+    if (!cards.hasCity()) return [div("object-head", el("i", {}), el("div", {}, el("h2", {}, page.words("object.overview"))), ""), parts.empty("no_data")];
     const kinds = new Map();
     for (const device of city.devices.values()) {
       const row = kinds.get(device.type) ?? { n: 0, fresh: 0 };
@@ -37,22 +37,22 @@
     const from = { source: sources.device, asOf: page.now() };
     const rows = [...kinds].sort((a, b) => b[1].n - a[1].n).map(([type, { n, fresh }]) =>
       parts.choice("type", type, "row kind-row", parts.kindMark(type), span("row-title ellipsis", parts.kind(type)),
-        div("share", el("I", { style: { width: `${(100 * fresh) / n}%` } })),
+        div("share", el("i", { style: `width:${(100 * fresh) / n}%` })),
         span("row-side", number(page.figure(fresh), from), " / ", number(page.figure(n), from))));
     const order = ["dispatched", "enroute", "on_scene", "working", "staging", "returning", "available", "out_of_service"];
     const units = [...city.units.values()].sort((a, b) => order.indexOf(a.status) - order.indexOf(b.status) || a.id.localeCompare(b.id));
     return [
-      div("overview-title", page.words("object.overview"), el("Small", {}, page.words("object.hint"))),
-      div("list-title", page.words("sensors.title"), el("Small", {}, number(page.figure(city.devices.size), from))),
+      div("overview-title", page.words("object.overview"), el("small", {}, page.words("object.hint"))),
+      div("list-title", page.words("sensors.title"), el("small", {}, number(page.figure(city.devices.size), from))),
       ...(rows.length ? rows : [parts.empty("no_data")]),
-      div("list-title", page.words("units.title"), el("Small", {}, number(page.figure(units.length), { source: sources.units, asOf: page.now() }))),
+      div("list-title", page.words("units.title"), el("small", {}, number(page.figure(units.length), { source: sources.units, asOf: page.now() }))),
       ...(units.length ? units.slice(0, LIST_LENGTH).map(unitRow) : [parts.empty("no_data")]),
     ];
   };
 
   const unitRow = (unit) =>
     parts.choice("unit", unit.id, "row row-mark", parts.unit(unit), span("row-title ellipsis", city.name(unit)),
-      span("row-side", page.label("unit_status", unit.status), " ", number(page.duration((page.now() - unit.since) / 1000), { source: sources.units, measured: unit.since })));
+      span("row-side", page.label("unit_status", unit.status), " ", parts.sentence(page.duration((page.now() - unit.since) / 1000), { source: sources.units, measured: unit.since })));
 
   const kindList = (type) => {
     const devices = [...city.devices.values()].filter((device) => device.type === type);
@@ -62,7 +62,7 @@
     const rows = devices.slice(0, LIST_LENGTH).map((device) => {
       const measured = city.deviceMeasured(device);
       const stream = device.streams.find((s) => s.measured !== null);
-      return parts.choice("sensor", device.id, "row row-mark", el("I", { className: `mark sensor-${dot(device)}` }), span("row-title ellipsis", city.deviceName(device)),
+      return parts.choice("sensor", device.id, "row row-mark", el("i", { class: `mark sensor-${dot(device)}` }), span("row-title ellipsis", city.deviceName(device)),
         span("row-side", stream ? [value(stream), " · ", ...parts.age(measured, { source: sources.latest })] : page.words("no_data")));
     });
     const sub = devices.length > LIST_LENGTH ? page.words("sensors.first", { n: LIST_LENGTH }) : "";
@@ -73,7 +73,7 @@
   const unitOf = (stream) => page.facts.labels.property_unit[stream.property] ?? stream.unit ?? "";
   const value = (stream) => {
     const from = { source: sources.latest, measured: stream.measured, received: stream.received, quality: stream.quality, isStale: city.streamFreshness(stream) !== "fresh" };
-    return el("Span", {}, number(stream.value === null ? null : page.measure(stream.value), from), " ", el("Small", {}, stream.value === null ? "" : unitOf(stream)));
+    return el("span", {}, number(stream.value === null ? null : page.measure(stream.value), from), " ", el("small", {}, stream.value === null ? "" : unitOf(stream)));
   };
 
   /* sensor */
@@ -83,13 +83,13 @@
     const freshness = city.deviceFreshness(device);
     const from = { source: sources.device, asOf: page.now() };
     const rows = device.streams.map((stream) =>
-      el("Button", { className: cityhelm.operations.charted === stream.id ? "value value-on" : "value", "data-chart": String(stream.id) },
+      el("button", { class: cityhelm.operations.charted === stream.id ? "value value-on" : "value", "data-chart": String(stream.id) },
         span("ellipsis", [page.label("property", stream.property), stream.item].filter(Boolean).join(" · ")),
         value(stream),
-        el("Small", { className: "value-age" }, ...(stream.measured === null ? [page.label("freshness", "never")] : parts.age(stream.measured, { source: sources.latest, received: stream.received }))),
-        el("Small", {}, stream.quality === null ? "" : page.label("quality", stream.quality))));
+        el("small", { class: "value-age" }, ...(stream.measured === null ? [page.label("freshness", "never")] : parts.age(stream.measured, { source: sources.latest, received: stream.received }))),
+        el("small", {}, stream.quality === null ? "" : page.label("quality", stream.quality))));
     return [
-      head(parts.kindMark(device.type), city.deviceName(device), [span("", parts.kind(device.type)), span("", city.district(device.district))],
+      head(parts.kindMark(device.type), city.deviceName(device), [`${parts.kind(device.type)} · ${city.district(device.district)}`],
         [span(freshness === "fresh" ? "chip chip-on" : "chip", page.label("freshness", freshness))]),
       part(page.words("sensor.values"), "", ...(rows.length ? rows : [parts.empty("no_data")])),
       div("part", div("facts",
@@ -106,7 +106,7 @@
     const from = { source: sources.units, measured: found.measured };
     const order = found.order && city.order(found.order);
     return [
-      head(parts.unit(found), city.name(found), [span("", parts.unitKind(found)), span("", found.id)], [span("chip chip-on", page.label("unit_status", found.status))]),
+      head(parts.unit(found), city.name(found), [`${parts.unitKind(found)} · ${found.id}`], [span("chip chip-on", page.label("unit_status", found.status))]),
       div("part", div("facts",
         fact("unit.status", page.label("unit_status", found.status)), fact("unit.since", [parts.time(found.since, { source: sources.units, measured: found.since })]),
         fact("unit.position_age", found.measured === null ? page.words("no_data") : parts.age(found.measured, from)),
@@ -125,11 +125,11 @@
     const bad = !["issued", "sent", "accepted", "done"].includes(order.state);
     const last = isAnswered || bad ? (order.state === "done" ? "accepted" : order.state) : "accepted";
     const step = (state, time, isBad = false) =>
-      div(`order-step${time !== null ? " order-step-done" : ""}${isBad ? " order-step-bad" : ""}`, page.label("order_state", state), el("Br", {}),
+      div(`order-step${time !== null ? " order-step-done" : ""}${isBad ? " order-step-bad" : ""}`, page.label("order_state", state), el("br", {}),
         time === null ? (isBad ? "" : "—") : number(page.clock(time), { source: sources.orders, measured: time }));
-    return div("order", sentUnit ? parts.unit(sentUnit) : "", el("Div", { className: "ellipsis" },
+    return div("order", sentUnit ? parts.unit(sentUnit) : "", el("div", { class: "ellipsis" },
       sentUnit ? city.name(sentUnit) : order.unit, " → ", incident ? `${page.label("hazard", incident.hazard)} ${incident.id}` : order.incident,
-      el("Small", { className: "quiet" }, " ", page.words("order.issued_by", { actor: order.actor }), order.state === "done" ? ` · ${page.label("order_state", "done")}` : "")),
+      el("small", { class: "quiet" }, " ", page.words("order.issued_by", { actor: order.actor }), order.state === "done" ? ` · ${page.label("order_state", "done")}` : "")),
       div("order-steps", step("issued", order.issued), step("sent", order.sent), step(last, order.answered, bad)));
   };
 
@@ -140,8 +140,8 @@
     const from = { source: sources.incidents, measured: found.reported };
     const orders = city.orders.filter((order) => order.incident === id);
     return [
-      head(parts.diamond(found.grade), page.label("hazard", found.hazard), [span("", page.label("grade", found.grade)), span("", page.label("incident_state", found.state))],
-        [page.words("incident.elapsed"), number(page.duration((page.now() - found.reported) / 1000), from)]),
+      head(parts.diamond(found.grade), page.label("hazard", found.hazard), [`${page.label("grade", found.grade)} · ${page.label("incident_state", found.state)}`],
+        [page.words("incident.elapsed"), el("span", { class: "elapsed" }, parts.sentence(page.duration((page.now() - found.reported) / 1000), from))]),
       div("part", div("facts",
         fact("incident.reported", [parts.time(found.reported, from)]), fact("incident.response", page.label("response", found.response)),
         fact("incident.channel", found.channel), fact("incident.number", found.id), fact("incident.position", position(found, from), true))),
@@ -151,7 +151,7 @@
   };
 
   const candidatePart = (id, candidates, answer) => {
-    const about = el("Span", { title: page.words("incident.estimate_long", { detour: page.facts.detour, speed: page.facts.speed_kmh }) }, page.words("incident.estimate"));
+    const about = el("span", { title: page.words("incident.estimate_long", { detour: page.facts.detour, speed: page.facts.speed_kmh }) }, page.words("incident.estimate"));
     const refusal = answer && answer.outcome !== "done" ? div("refusal", page.facts.lang === "zh" ? answer.zh : answer.en) : null;
     if (!candidates) return part(page.words("incident.candidates"), about, refusal, parts.empty("loading"));
     if (!candidates.units.length) return part(page.words("incident.candidates"), about, refusal, parts.empty("incident.no_candidates"));
@@ -162,14 +162,14 @@
       const isFirst = rank === 0;
       const isBusy = cityhelm.clicks.isBusy(`${id}/${unitId}`);
       const send = page.facts.may_send
-        ? el("Button", { className: isFirst ? "button button-first" : "button", "data-act": JSON.stringify({ action: "order.issue", incident: id, unit: unitId }), disabled: isBusy }, page.words(isBusy ? "incident.sending" : "incident.send"))
+        ? el("button", { class: isFirst ? "button button-first" : "button", "data-act": JSON.stringify({ action: "order.issue", incident: id, unit: unitId }), disabled: isBusy }, page.words(isBusy ? "incident.sending" : "incident.send"))
         : "";
       return div(isFirst ? "candidate candidate-first" : "candidate", parts.unit(candidate),
-        el("Div", { className: "candidate-name ellipsis" }, city.name(candidate), el("Small", {}, page.label("unit_status", candidate.status))),
-        div("candidate-eta", ...parts.sentence(page.duration(eta_s), from), el("Small", {}, number(page.figure(distance_m / 1000, 1), from), " ", page.words("unit.kilometres"))),
+        el("div", { class: "candidate-name ellipsis" }, city.name(candidate), el("small", {}, `${parts.unitKind(candidate)} · ${page.label("unit_status", candidate.status)}`)),
+        div("candidate-eta", ...parts.sentence(page.duration(eta_s), from), el("small", {}, number(page.figure(distance_m / 1000, 1), from), " ", page.words("unit.kilometres"))),
         send);
     });
-    return part(page.words("incident.candidates"), about, refusal, ...rows.filter(Boolean));
+    return part(page.words("incident.candidates"), about, refusal, div("candidates", ...rows));
   };
 
   /* warning */

@@ -6,15 +6,17 @@
   const ASK_AGAIN_MS = 5000;
   const TOAST_MS = 8000;
 
+  /** Draws the cards and the chosen object again. */
   operations.draw = (beat, chosen, candidates, answer) => {
-    if (!page.facts || !city.isLoaded) return Array(7).fill(dash_clientside.no_update);
+    if (!page.facts || !city.isLoaded) return;
     const counts = cards.countFreshness();
-    return parts.onlyChanged("operations", [
-      cards.kpis(counts), cards.currency(counts),
-      cards.warnings(chosen), cards.sub("warnings.open", city.warnings.length, parts.sources.warnings),
-      cards.incidents(chosen), cards.sub("incidents.open", city.incidents.length, parts.sources.incidents),
-      object.draw(chosen, candidates, answer),
-    ]);
+    parts.draw("kpis", cards.kpis(counts));
+    parts.draw("currency", cards.currency(counts));
+    parts.draw("warnings", cards.warnings(chosen));
+    parts.draw("warnings-sub", cards.sub("warnings.open", city.warnings.length, parts.sources.warnings));
+    parts.draw("incidents", cards.incidents(chosen));
+    parts.draw("incidents-sub", cards.sub("incidents.open", city.incidents.length, parts.sources.incidents));
+    parts.draw("object", object.draw(chosen, candidates, answer));
   };
 
   /** The datastream that belongs to what is chosen, if any. */
@@ -30,17 +32,18 @@
   /** What is asked of the server for what is chosen: a chart (again every minute), the units that can go (every 5 s). */
   operations.follow = (beat, chosen, charted, asked) => {
     const same = dash_clientside.no_update;
-    if (!city.isLoaded) return [same, same, same];
+    if (!page.facts || !city.isLoaded || page.facts.channel !== "map") return [same, same];
     const now = performance.now();
     const stream = streamOf(chosen);
     operations.charted = stream;
+    document.getElementById("chart-card").hidden = stream === null;
     const isDue = stream !== null && (charted?.datastream !== stream || now - charted.at > CHART_AGAIN_MS);
     const incident = chosen?.kind === "incident" && city.incident(chosen.id) ? chosen.id : null;
-    const isAsked = incident !== null && (asked?.incident !== incident || now - asked.at > ASK_AGAIN_MS);
+    const isHeld = document.querySelector(".candidates:hover") !== null; // nothing moves away under a hand
+    const isAsked = incident !== null && (asked?.incident !== incident || (now - asked.at > ASK_AGAIN_MS && !isHeld));
     return [
       isDue ? { datastream: stream, scale: page.scale(), at: now } : stream === null && charted ? null : same,
       isAsked ? { incident, at: now } : incident === null && asked ? null : same,
-      stream === null,
     ];
   };
 
@@ -51,17 +54,19 @@
 
   let told = null;
   let toldAt = 0;
+  /** Says what became of an act; a refusal of an order stands beside its button and is not said twice. */
   operations.tell = (answer) => {
-    if (!answer) return ["", true, "toast"];
+    const toast = document.getElementById("toast");
+    if (!toast || !answer) return;
     if (told !== answer) {
       [told, toldAt] = [answer, performance.now()];
       clicks.isAnswered(answer.act);
       page.beat();
     }
-    // a refusal stands beside the button that was pressed; here it is said when that place is not on the screen
     const isInPlace = answer.outcome !== "done" && answer.act.incident && operations.chosen?.id === answer.act.incident;
-    const isOver = isInPlace || performance.now() - toldAt > TOAST_MS;
-    return [page.facts.lang === "zh" ? answer.zh : answer.en, isOver, answer.outcome === "done" ? "toast toast-done" : "toast"];
+    toast.hidden = isInPlace || performance.now() - toldAt > TOAST_MS;
+    toast.className = answer.outcome === "done" ? "toast toast-done" : "toast";
+    parts.draw("toast", page.facts.lang === "zh" ? answer.zh : answer.en);
   };
 
   cityhelm.operations = operations;

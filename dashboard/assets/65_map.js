@@ -29,7 +29,8 @@
       map.view.touchZoomRotate.disableRotation();
       map.view.on("error", ({ error }) => console.warn("map:", error?.message ?? error));
       map.view.on("moveend", () => sessionStorage.setItem(VIEW_KEY, JSON.stringify({ centre: map.view.getCenter().toArray(), zoom: map.view.getZoom() })));
-      map.view.on("zoomend", map.draw);
+      map.view.on("moveend", () => ([judgedAt, sensorsAt] = [-Infinity, -Infinity]));
+      map.view.on("moveend", map.draw);
       overlay = new deck.MapboxOverlay({ interleaved: false, layers: [], pickingRadius: 6, getTooltip: null, getCursor: ({ isDragging, isHovering }) => (isDragging ? "grabbing" : isHovering ? "pointer" : "grab") });
       map.view.addControl(overlay);
       await Promise.all([new Promise((resolve) => map.view.once("idle", resolve)), loaded()]);
@@ -60,6 +61,7 @@
 
   /** The view of the whole city: its bounds, or where its devices stand when no city has been built. */
   const whole = async () => {
+    const scale = page.scale();
     let { bounds } = page.facts;
     if (!bounds) {
       await loaded();
@@ -68,7 +70,7 @@
       const [lon, lat] = [placed.map((thing) => thing.lon), placed.map((thing) => thing.lat)];
       bounds = [Math.min(...lon), Math.min(...lat), Math.max(...lon), Math.max(...lat)];
     }
-    return { bounds: [[bounds[0], bounds[1]], [bounds[2], bounds[3]]], fitBoundsOptions: { padding: 24 * page.scale() } };
+    return { bounds: [[bounds[0], bounds[1]], [bounds[2], bounds[3]]], fitBoundsOptions: { padding: { top: 24 * scale, left: 24 * scale, right: 24 * scale, bottom: 92 * scale } } }; // the legend lies below
   };
 
   map.press = async (what) => {
@@ -138,10 +140,29 @@
       return { pick: "unit", id: unit.id, at: glide(unit, now), icon: `unit/${kind}/${look}`, look, heading: unit.heading_deg, name: city.name(unit) };
     });
 
-  const text = (size, colour, offset) => ({
-    fontFamily: '"Noto Sans SC", sans-serif', characterSet: "auto", getSize: size, getColor: colour, getPixelOffset: offset, getTextAnchor: "start",
-    getAlignmentBaseline: "center", background: true, getBackgroundColor: [4, 16, 36, 224], backgroundPadding: [6, 3, 6, 3], fontSettings: { sdf: false, fontSize: 32 },
-  });
+  /** Names that fit beside one another, the first of `things` first; judged once a second, so that they do not flicker. */
+  let shown = new Map(); // thing → side on which its name is written
+  let judgedAt = -Infinity;
+  const declutter = (now, things, chosen) => {
+    const isChosen = (thing) => chosen?.kind === thing.pick && chosen.id === thing.id;
+    if (now - judgedAt > 1000) {
+      judgedAt = now;
+      shown = new Map();
+      const [scale, taken] = [page.scale(), []];
+      for (const thing of [...things].sort((a, b) => isChosen(b) - isChosen(a))) {
+        const { x, y } = map.view.project(thing.at);
+        const width = [...thing.name].reduce((sum, letter) => sum + (letter > "\u2e80" ? 1 : 0.58), 1) * thing.size * scale;
+        const [near, far, top, bottom] = [14 * scale, thing.dx * scale + width, y + (thing.dy - 13) * scale, y + (thing.dy + 13) * scale];
+        const sides = { start: [x - near, top, x + far, bottom], end: [x - far, top, x + near, bottom] };
+        const isFree = (box) => !taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1]);
+        const side = Object.keys(sides).find((name) => isFree(sides[name])) ?? (isChosen(thing) ? "start" : null);
+        if (side === null) continue;
+        taken.push(sides[side]);
+        shown.set(`${thing.pick}/${thing.id}`, side);
+      }
+    }
+    return things.map((thing) => ({ ...thing, side: shown.get(`${thing.pick}/${thing.id}`) })).filter((thing) => thing.side);
+  };
 
   const layers = (now) => {
     const { IconLayer, PathLayer, ScatterplotLayer, TextLayer } = deck;
@@ -158,18 +179,25 @@
       .map((warning) => ({ pick: "warning", id: warning.id, at: [warning.lon, warning.lat], icon: `warning/${warning.level}`, name: cityhelm.cards.warningWords(warning) }));
     const chosen = cityhelm.operations.chosen;
     const halo = [...listSensors(now), ...units, ...incidents, ...warnings].filter((thing) => thing.pick === chosen?.kind && thing.id === chosen.id);
-    const named = units.filter((unit) => unit.look === "moving" || unit.look === "working" || zoom >= 13);
+    const busy = (unit) => unit.look === "moving" || unit.look === "working";
+    const named = declutter(now, [
+      ...incidents.map((thing) => ({ ...thing, dx: 21, dy: 0, size: 14 })),
+      ...warnings.map((thing) => ({ ...thing, dx: 19, dy: -20, size: 13 })),
+      ...units.filter((unit) => busy(unit) || zoom >= 13).map((thing) => ({ ...thing, dx: 18, dy: 0, size: 13 })),
+    ], chosen);
     return [
       new PathLayer({ id: "routes", data: routes, getPath: (r) => r.path, getColor: (r) => [53, 200, 255, r.alpha], getWidth: 2.5 * scale, widthUnits: "pixels", capRounded: true }),
       new IconLayer({ ...ICONS(), id: "sensors", data: listSensors(now), getPosition: (s) => s.at, getIcon: (s) => s.icon, getSize: sensorSize(zoom) * scale, opacity: zoom < FAINT_ZOOM ? 0.9 : 1 }),
       new ScatterplotLayer({ id: "halo", data: halo, getPosition: (t) => t.at, getRadius: 24 * scale, radiusUnits: "pixels", filled: true, stroked: true, getFillColor: [53, 200, 255, 46], getLineColor: [53, 200, 255, 255], getLineWidth: 2 * scale, lineWidthUnits: "pixels" }),
       new IconLayer({ ...ICONS(), id: "pointers", pickable: false, data: units.filter((unit) => unit.look === "moving" && unit.heading !== null), getPosition: (u) => u.at, getIcon: () => "pointer", getAngle: (u) => -u.heading, getSize: 38 * scale }),
       new IconLayer({ ...ICONS(), id: "units", data: units, getPosition: (u) => u.at, getIcon: (u) => u.icon, getSize: 34 * scale }),
-      new TextLayer({ ...text(13 * scale, [232, 243, 255, 255], [17 * scale, 0]), id: "unit-names", data: named, getPosition: (u) => u.at, getText: (u) => u.name, updateTriggers: { getText: page.facts.lang } }),
       new IconLayer({ ...ICONS(), id: "warnings", data: warnings, getPosition: (w) => w.at, getIcon: (w) => w.icon, getSize: 36 * scale, getPixelOffset: [0, -20 * scale] }),
-      new TextLayer({ ...text(13 * scale, [232, 243, 255, 255], [19 * scale, -20 * scale]), id: "warning-names", data: warnings, getPosition: (w) => w.at, getText: (w) => w.name }),
       new IconLayer({ ...ICONS(), id: "incidents", data: incidents, getPosition: (i) => i.at, getIcon: (i) => i.icon, getSize: 40 * scale }),
-      new TextLayer({ ...text(14 * scale, [6, 24, 47, 255], [21 * scale, 0]), id: "incident-names", getBackgroundColor: [232, 243, 255, 240], data: incidents, getPosition: (i) => i.at, getText: (i) => i.name }),
+      new TextLayer({
+        id: "names", data: named, getPosition: (t) => t.at, getText: (t) => t.name, getSize: (t) => t.size * scale, getPixelOffset: (t) => [t.dx * scale * (t.side === "end" ? -1 : 1), t.dy * scale],
+        getColor: [232, 243, 255, 255], getTextAnchor: (t) => t.side, getAlignmentBaseline: "center", fontFamily: '"Noto Sans SC", sans-serif', fontSettings: { fontSize: 48 },
+        characterSet: "auto", background: true, getBackgroundColor: [4, 16, 36, 224], backgroundPadding: [6, 3, 6, 3],
+      }),
     ];
   };
 

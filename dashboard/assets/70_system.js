@@ -45,19 +45,19 @@
 
   const processes = (frame) => {
     if (!frame.processes.length) return parts.empty("no_data");
-    const head = ["process", "state", "beat", "started", "instance", "figures"].map((key) => el("Th", {}, page.words(`system.${key}`)));
+    const head = ["process", "state", "beat", "started", "instance", "figures"].map((key) => el("th", {}, page.words(`system.${key}`)));
     const rows = frame.processes.map((process) => {
       const state = stateOf(process);
       const from = { source: SOURCES.heartbeat, asOf: process.beat };
-      return el("Tr", {},
-        el("Td", { className: "nowrap" }, page.facts.words[`process.${process.process}`] ?? process.process),
-        el("Td", {}, span(`state state-${state}`, page.words(`system.${state}`))),
-        el("Td", { className: "nowrap" }, ...parts.age(process.beat, from)),
-        el("Td", { className: "nowrap" }, number(page.moment(process.started), from)),
-        el("Td", { className: "topic nowrap" }, process.instance),
-        el("Td", {}, metricsOf(process)));
+      return el("tr", {},
+        el("td", { class: "nowrap" }, page.facts.words[`process.${process.process}`] ?? process.process),
+        el("td", {}, span(`state state-${state}`, page.words(`system.${state}`))),
+        el("td", { class: "nowrap" }, ...parts.age(process.beat, from)),
+        el("td", { class: "nowrap" }, number(page.moment(process.started), from)),
+        el("td", { class: "topic nowrap" }, process.instance),
+        el("td", {}, metricsOf(process)));
     });
-    return el("Table", { className: "table" }, el("Thead", {}, el("Tr", {}, ...head)), el("Tbody", {}, ...rows));
+    return el("table", { class: "table" }, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows));
   };
 
   const PARTS = ["stored", "corrected", "duplicate", "rejected"];
@@ -70,21 +70,21 @@
     const word = { rejected: "system.refused" };
     return [
       div("ledger-total", number(page.figure(counts.received), from), span("quiet", page.words("system.received")), balance),
-      div("balance", ...PARTS.filter((name) => counts[name]).map((name) => el("I", { className: `part-${name}`, style: { flexGrow: counts[name] } }))),
+      div("balance", ...PARTS.filter((name) => counts[name]).map((name) => el("i", { class: `part-${name}`, style: `flex-grow:${counts[name]}` }))),
       div("ledger-parts",
-        ...PARTS.map((name) => div("ledger-part", el("I", { className: `part-${name}` }), el("Span", {}, page.words(word[name] ?? `system.${name}`)), number(page.figure(counts[name]), from))),
-        div("ledger-part", el("I", {}), span("quiet", page.words("system.late_part")), number(page.figure(counts.late), from))),
+        ...PARTS.map((name) => div("ledger-part", el("i", { class: `part-${name}` }), el("span", {}, page.words(word[name] ?? `system.${name}`)), number(page.figure(counts[name]), from))),
+        div("ledger-part", el("i", {}), span("quiet", page.words("system.late_part")), number(page.figure(counts.late), from))),
     ];
   };
 
-  const pairs = (...rows) => el("Dl", { className: "pairs" }, ...rows.flatMap(([key, value]) => [el("Dt", {}, page.words(key)), el("Dd", {}, value)]));
+  const pairs = (...rows) => el("dl", { class: "pairs" }, ...rows.flatMap(([key, value]) => [el("dt", {}, page.words(key)), el("dd", {}, value)]));
 
   const broker = (ingest) => {
-    const { broker: kind, protocol } = ingest?.metrics ?? {};
-    if (!kind) return parts.empty("no_data");
+    const { broker: address, protocol } = ingest?.metrics ?? {};
+    if (!address) return parts.empty("no_data");
     const isFull = Number(protocol) === 5;
     const version = { 4: "MQTT 3.1.1", 5: "MQTT 5" }[protocol] ?? String(protocol);
-    return pairs(["system.broker_kind", kind], ["system.protocol", number(version, { source: SOURCES.heartbeat, asOf: ingest.beat })], ["system.guarantee", page.words(isFull ? "system.guarantee_full" : "system.guarantee_demo")]);
+    return pairs(["system.broker_address", address], ["system.protocol", number(version, { source: SOURCES.heartbeat, asOf: ingest.beat })], ["system.guarantee", page.words(isFull ? "system.guarantee_full" : "system.guarantee_demo")]);
   };
 
   const size = (bytes) => {
@@ -105,16 +105,22 @@
     const from = { source: SOURCES.letters, asOf: frame.t };
     const reasons = div("reasons", ...frame.dead_letters_by_code.map(([code, n]) => span("chip", code, " ", number(page.figure(n), from))));
     const rows = frame.dead_letters.map((letter) =>
-      el("Tr", {}, el("Td", { className: "nowrap" }, number(page.moment(letter.received), { ...from, received: letter.received })), el("Td", { className: "nowrap" }, letter.code), el("Td", {}, letter.reason), el("Td", { className: "topic" }, letter.topic)));
-    const head = ["time", "code", "reason", "topic"].map((key) => el("Th", {}, page.words(`system.${key}`)));
-    return [reasons, el("Table", { className: "table" }, el("Thead", {}, el("Tr", {}, ...head)), el("Tbody", {}, ...rows))];
+      el("tr", {}, el("td", { class: "nowrap" }, number(page.moment(letter.received), { ...from, received: letter.received })), el("td", { class: "nowrap" }, letter.code), el("td", {}, letter.reason), el("td", { class: "topic" }, letter.topic)));
+    const head = ["time", "code", "reason", "topic"].map((key) => el("th", {}, page.words(`system.${key}`)));
+    return [reasons, el("table", { class: "table" }, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows))];
   };
 
   const draw = () => {
     const frame = cityhelm.stream.system;
-    if (!page.facts || !frame) return Array(6).fill(dash_clientside.no_update);
+    if (!page.facts || !frame) return;
     const ingest = frame.processes.find((process) => process.process === "ingest");
-    return parts.onlyChanged("system", [kpis(frame, ingest), processes(frame), ledger(frame), broker(ingest), database(frame), letters(frame)]);
+    parts.draw("system-kpis", kpis(frame, ingest));
+    parts.draw("processes", processes(frame));
+    parts.draw("ledger", ledger(frame));
+    parts.draw("broker", broker(ingest));
+    parts.draw("database", database(frame));
+    parts.draw("dead-letters", letters(frame));
+    page.becomeReady();
   };
 
   cityhelm.system = { draw, stateOf };

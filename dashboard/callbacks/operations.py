@@ -14,37 +14,33 @@ from dashboard.deployment import Deployment
 from dashboard.figures.series import is_empty, series_figure
 from dispatch.policies.nearest import rank_units
 from domain.rights import Action
+from layouts.operations import graph
 from layouts.words import Words, language
 from storage.connection import DatabaseUnreachable
 
 N_CANDIDATES = 6
-DRAWN = ("kpis", "currency", "warnings", "warnings-sub", "incidents", "incidents-sub", "object")
-NO_FIGURE: dict[str, Any] = {"data": [], "layout": {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
-                                                    "xaxis": {"visible": False}, "yaxis": {"visible": False}}}  # fmt: skip
 
 
 def register(app: Dash, house: Deployment) -> None:
     app.clientside_callback(
         ClientsideFunction("operations", "draw"),
-        *[Output(place, "children") for place in DRAWN],
         Input("beat", "data"), Input("chosen", "data"), Input("candidates", "data"), Input("answer", "data"),
         prevent_initial_call=True,
     )  # fmt: skip
     app.clientside_callback(
         ClientsideFunction("operations", "follow"),
-        Output("charted", "data"), Output("asked", "data"), Output("chart-card", "hidden"),
+        Output("charted", "data"), Output("asked", "data"),
         Input("beat", "data"), Input("chosen", "data"), State("charted", "data"), State("asked", "data"),
         prevent_initial_call=True,
     )  # fmt: skip
     app.clientside_callback(
         ClientsideFunction("operations", "tell"),
-        Output("toast", "children"), Output("toast", "hidden"), Output("toast", "className"),
         Input("answer", "data"), Input("beat", "data"),
         prevent_initial_call=True,
     )  # fmt: skip
 
     @app.callback(
-        Output("chart", "figure"), Output("chart-title", "children"), Output("chart-as-of", "children"), Output("chart-note", "children"),
+        Output("chart-place", "children"), Output("chart-title", "children"), Output("chart-as-of", "children"), Output("chart-note", "children"),
         Input("charted", "data"), State("page", "data"),
         prevent_initial_call=True,
     )  # fmt: skip
@@ -55,11 +51,11 @@ def register(app: Dash, house: Deployment) -> None:
         try:
             chart = await chart_api.read(house, int(charted["datastream"]))
         except DatabaseUnreachable:
-            return NO_FIGURE, no_update, "", words("answer.database_away")
+            return None, no_update, "", words("answer.database_away")
         if chart is None or is_empty(chart):
-            return NO_FIGURE, words("chart.title"), "", words("no_data")
+            return None, words("chart.title"), "", words("no_data")
         figure = series_figure(chart, words, zone=house.zone, scale=float(charted["scale"]))
-        return figure, chart_title(chart, words), as_of(chart, words, house.zone), chart_note(chart, words, house.zone)
+        return graph(figure), chart_title(chart, words), as_of(chart, words, house.zone), chart_note(chart, words, house.zone)
 
     @app.callback(Output("candidates", "data"), Input("asked", "data"), prevent_initial_call=True)
     async def rank_candidates(asked: dict[str, Any] | None) -> Any:

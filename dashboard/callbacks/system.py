@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from dash import ClientsideFunction, Dash, Input, Output
+from dash import ClientsideFunction, Dash, Input
 
 from dashboard.deployment import Deployment
 
-PLACES = ("system-kpis", "processes", "ledger", "broker", "database", "dead-letters")
-
 
 def register(app: Dash, house: Deployment) -> None:
-    app.clientside_callback(
-        ClientsideFunction("system", "draw"),
-        *[Output(place, "children") for place in PLACES],
-        Input("beat", "data"),
-        prevent_initial_call=True,
-    )
+    app.clientside_callback(ClientsideFunction("system", "draw"), Input("beat", "data"), prevent_initial_call=True)

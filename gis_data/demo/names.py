@@ -13,8 +13,18 @@ from gis_data.demo import plan
 from gis_data.demo.network import Network
 from gis_data.demo.streets import Road
 
-FIRST = ["云yun", "松song", "桐tong", "清qing", "静jing", "文wen", "安an", "和he", "永yong", "平ping", "锦jin", "翠cui", "丹dan", "银yin", "玉yu", "新xin", "东dong", "南nan", "西xi", "北bei", "春chun", "秋qiu", "晴qing", "明ming", "嘉jia", "兰lan", "竹zhu", "梅mei", "柳liu", "槐huai", "枫feng", "荷he", "莲lian", "芦lu", "蓝lan", "碧bi", "青qing", "朝zhao", "晓xiao", "望wang", "听ting", "观guan", "枕zhen", "映ying", "涵han", "澄cheng", "远yuan", "宁ning", "瑞rui", "祥xiang", "德de", "信xin", "仁ren", "礼li", "康kang", "泰tai", "星xing", "月yue", "霞xia", "岚lan", "汀ting", "屿yu", "潮chao", "帆fan", "鸥ou", "鹭lu", "燕yan", "鹤he", "石shi", "沙sha"]
-SECOND = ["林lin", "泉quan", "溪xi", "桥qiao", "岭ling", "台tai", "亭ting", "园yuan", "浦pu", "湾wan", "港gang", "塘tang", "洲zhou", "岸an", "坊fang", "阁ge", "轩xuan", "庭ting", "山shan", "川chuan", "原yuan", "谷gu", "田tian", "井jing", "门men", "楼lou", "塔ta", "堤di", "渡du", "埠bu", "汀ting", "涧jian", "波bo", "涛tao", "澜lan", "泽ze", "源yuan", "河he", "江jiang", "海hai", "湖hu", "峰feng", "岗gang", "坪ping", "里li", "华hua", "兴xing", "昌chang"]
+#: First and second characters with their pinyin.
+FIRST = """
+    云yun 松song 桐tong 清qing 静jing 文wen 安an 和he 永yong 平ping 锦jin 翠cui 丹dan 银yin 玉yu 新xin 东dong 南nan 西xi
+    北bei 春chun 秋qiu 晴qing 明ming 嘉jia 兰lan 竹zhu 梅mei 柳liu 槐huai 枫feng 荷he 莲lian 芦lu 蓝lan 碧bi 青qing 朝zhao
+    晓xiao 望wang 听ting 观guan 枕zhen 映ying 涵han 澄cheng 远yuan 宁ning 瑞rui 祥xiang 德de 信xin 仁ren 礼li 康kang 泰tai
+    星xing 月yue 霞xia 岚lan 汀ting 屿yu 潮chao 帆fan 鸥ou 鹭lu 燕yan 鹤he 石shi 沙sha
+"""
+SECOND = """
+    林lin 泉quan 溪xi 桥qiao 岭ling 台tai 亭ting 园yuan 浦pu 湾wan 港gang 塘tang 洲zhou 岸an 坊fang 阁ge 轩xuan 庭ting
+    山shan 川chuan 原yuan 谷gu 田tian 井jing 门men 楼lou 塔ta 堤di 渡du 埠bu 汀ting 涧jian 波bo 涛tao 澜lan 泽ze 源yuan 河he
+    江jiang 海hai 湖hu 峰feng 岗gang 坪ping 里li 华hua 兴xing 昌chang
+"""
 SUFFIX = {
     "arterial": (("大道", "Avenue"), ("路", "Road")),
     "secondary": (("路", "Road"), ("街", "Street")),
@@ -28,7 +38,7 @@ def _split(token: str) -> tuple[str, str]:
 
 def pairs(rng: np.random.Generator) -> Iterator[tuple[str, str]]:
     """(characters, pinyin) of every two-character stem, in a shuffled order; characters differ and no stem comes twice."""
-    stems = [(a, b) for a in FIRST for b in SECOND if a[0] != b[0] and a[1:] != b[1:]]
+    stems = [(a, b) for a in FIRST.split() for b in SECOND.split() if a[0] != b[0] and a[1:] != b[1:]]
     for k in rng.permutation(len(stems)):
         (first, first_en), (second, second_en) = _split(stems[k][0]), _split(stems[k][1])
         # an apostrophe where pinyin would otherwise run two syllables together

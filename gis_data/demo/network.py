@@ -39,7 +39,7 @@ class Network:
     @cached_property
     def length_m(self) -> np.ndarray:
         """Length of every edge along its geometry."""
-        return shapely.length(self.shapes)
+        return np.asarray(shapely.length(self.shapes))
 
     @cached_property
     def shapes(self) -> np.ndarray:

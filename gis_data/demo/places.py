@@ -116,9 +116,8 @@ def _spots(rng: np.random.Generator, terrain: Terrain, network: Network, areas: 
 
 
 def _nearness(spots: _Spots, around_km: Sequence[tuple[tuple[float, float], float]]) -> np.ndarray:
-    return np.max(
-        [np.exp(-(((spots.x - e * 1000) ** 2 + (spots.y - n * 1000) ** 2) / (r * 1000) ** 2)) for (e, n), r in around_km], axis=0
-    )
+    far2 = [((spots.x - e * 1000) ** 2 + (spots.y - n * 1000) ** 2) / (r * 1000) ** 2 for (e, n), r in around_km]
+    return np.asarray(np.exp(-np.min(far2, axis=0)))
 
 
 def _spread(spots: _Spots, weight: np.ndarray, kind: Kind) -> list[int]:
@@ -169,7 +168,7 @@ def _named(
                     if nth == 1
                     else (f"{short}{road}政务服务分中心", f"{road_en} Service Branch")
                 )
-                attributes = {"windows": int(round((22 if nth == 1 else 12) * (0.6 + 0.6 * crowd)))}
+                attributes = {"windows": round((22 if nth == 1 else 12) * (0.6 + 0.6 * crowd))}
                 if quarter.code == plan.QUARTERS[0].code and nth == 1:
                     zh, en, attributes = (
                         f"{plan.NAME_ZH}政务服务中心",

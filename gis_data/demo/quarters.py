@@ -143,9 +143,8 @@ def _without(faces: np.ndarray, wet: BaseGeometry) -> np.ndarray:
     shapely.prepare(wet)
     touched = shapely.intersects(wet, faces)
     out = faces.copy()
-    pieces = shapely.subdivide(wet) if hasattr(shapely, "subdivide") else wet
-    out[touched] = shapely.difference(faces[touched], pieces)
-    return out[~shapely.is_empty(out)]
+    out[touched] = shapely.difference(faces[touched], wet)
+    return np.asarray(out[~shapely.is_empty(out)])
 
 
 def _inset(faces: np.ndarray, network: Network) -> np.ndarray:
@@ -156,12 +155,11 @@ def _inset(faces: np.ndarray, network: Network) -> np.ndarray:
         tree = shapely.STRtree(bands)
         face, band = tree.query(inner, predicate="intersects")
         order = np.argsort(face, kind="stable")
-        starts = np.flatnonzero(np.r_[True, np.diff(face[order]) > 0]) if len(face) else []
-        groups = np.split(order, starts[1:]) if len(face) else []
-        for group in groups:
-            i = face[group[0]]
-            inner[i] = shapely.difference(inner[i], shapely.union_all(bands[band[group]]))
-    return shapely.simplify(inner, 1.0)
+        for group in np.split(order, np.flatnonzero(np.diff(face[order])) + 1):
+            if len(group):
+                i = face[group[0]]
+                inner[i] = shapely.difference(inner[i], shapely.union_all(bands[band[group]]))
+    return np.asarray(shapely.simplify(inner, 1.0))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -214,7 +215,7 @@ class Drafter:
         """Metres between parallels here."""
         dense, sparse_ = self.manner.spacing_m[family]
         share = min(1.0, max(0.0, (self._look(self.urban, x, y) - self.manner.urban_from) / (0.9 - self.manner.urban_from)))
-        return (sparse_ + (dense - sparse_) * share**0.7) * self._look(self.grain, x, y) / self.detail
+        return (sparse_ + (dense - sparse_) * float(share**0.7)) * self._look(self.grain, x, y) / self.detail
 
     def draw(self, rng: np.random.Generator) -> list[Road]:
         """All streets of the class, the densest places first."""
@@ -253,54 +254,59 @@ class Drafter:
         return roads
 
     def _trace(self, x: float, y: float, family: int) -> list[tuple[float, float]] | None:
-        """A street through a point, both ways until water, countryside or a parallel stops it."""
-        store, step = self.drawn[family], self.manner.step_m
-        halves: list[list[tuple[float, float]]] = []
-        length = 0.0
+        """A street through a point, both ways; None if it would be too short to be one."""
         start = self._angle(x, y) + family * math.pi / 2
-        for heading in (start, start + math.pi):
-            px, py, path, leaps, spare = x, y, [], [], -1.0
-            recent = [heading] * 8
-            for _ in range(2000):
-                angle = self._onward(px, py, heading, family)
-                if angle is None or math.cos(angle - recent[0]) < 0.35:
-                    break
-                recent = [*recent[1:], angle]
-                mx, my = px + 0.5 * step * math.cos(angle), py + 0.5 * step * math.sin(angle)
-                angle = self._onward(mx, my, angle, family)
-                if angle is None:
-                    break
-                nx, ny = px + step * math.cos(angle), py + step * math.sin(angle)
-                if not self._on_grid(nx, ny) or self._look(self.urban, nx, ny) <= self.manner.urban_from * 0.9:
-                    if not self._on_grid(nx, ny) or self._look(self.ground, nx, ny) == LAND:
-                        break
-                if self._look(self.ground, nx, ny) != LAND:
-                    far = self._leap(px, py, angle)
-                    if far is None:
-                        break
-                    leaps.append(((px + far[0]) / 2, (py + far[1]) / 2))
-                    nx, ny = far
-                gap = self.spacing(nx, ny, family)
-                if spare < 0 and store.near(nx, ny, gap * 0.62):
-                    spare = 0.9 * self.spacing(nx, ny, 1 - family)
-                if spare >= 0:
-                    spare -= step
-                    if spare < 0 or store.near(nx, ny, gap * 0.25):
-                        break
-                if len(path) > 12 and math.hypot(nx - x, ny - y) < gap * 0.6:
-                    break
-                path.append((nx, ny))
-                length += math.hypot(nx - px, ny - py)
-                px, py, heading = nx, ny, angle
-            self.bridges += leaps
-            halves.append(path)
-        line = halves[1][::-1] + [(x, y)] + halves[0]
+        there, back = (self._walk(x, y, heading, family) for heading in (start, start + math.pi))
+        line = [*back[::-1], (x, y), *there]
+        length = sum(math.dist(a, b) for a, b in pairwise(line))
         if length < self.manner.least_m / self.detail**0.5:
             return None
-        stride = max(1, int(self.spacing(x, y, family) * 0.3 / step))
+        stride = max(1, int(self.spacing(x, y, family) * 0.3 / self.manner.step_m))
         for px, py in [*line[::stride], line[-1]]:
-            store.add(px, py)
+            self.drawn[family].add(px, py)
         return line
+
+    def _walk(self, x: float, y: float, heading: float, family: int) -> list[tuple[float, float]]:
+        """The points of a street from a point onward, until water, countryside, a sharp bend or a parallel stops it.
+
+        Beside a parallel it goes on for up to one block, so that it ends at a crossing and not in the open.
+        """
+        path: list[tuple[float, float]] = []
+        start, step, spare = (x, y), self.manner.step_m, -1.0
+        recent = [heading] * 8
+        for _ in range(2000):
+            angle = self._onward(x, y, heading, family)
+            if angle is None or math.cos(angle - recent[0]) < 0.35:
+                break
+            recent = [*recent[1:], angle]
+            # the midpoint rule keeps curves true at this step length
+            angle = self._onward(x + 0.5 * step * math.cos(angle), y + 0.5 * step * math.sin(angle), angle, family)
+            if angle is None:
+                break
+            ahead = x + step * math.cos(angle), y + step * math.sin(angle)
+            if not self._on_grid(*ahead):
+                break
+            on_land = self._look(self.ground, *ahead) == LAND
+            if on_land and self._look(self.urban, *ahead) <= self.manner.urban_from * 0.9:
+                break
+            if not on_land:
+                far = self._leap(x, y, angle)
+                if far is None:
+                    break
+                self.bridges.append(((x + far[0]) / 2, (y + far[1]) / 2))
+                ahead = far
+            gap = self.spacing(*ahead, family)
+            if spare < 0 and self.drawn[family].near(*ahead, gap * 0.62):
+                spare = 0.9 * self.spacing(*ahead, 1 - family)
+            if spare >= 0:
+                spare -= step
+                if spare < 0 or self.drawn[family].near(*ahead, gap * 0.25):
+                    break
+            if len(path) > 12 and math.dist(ahead, start) < gap * 0.6:
+                break
+            path.append(ahead)
+            (x, y), heading = ahead, angle
+        return path
 
     def _onward(self, x: float, y: float, heading: float, family: int) -> float | None:
         if not self._on_grid(x, y):
@@ -311,7 +317,7 @@ class Drafter:
     def _leap(self, x: float, y: float, angle: float) -> tuple[float, float] | None:
         """The far bank straight ahead, if this class of street builds bridges as long and there is none beside it."""
         widest = self.manner.leap_m[1]
-        cos, sin, walked, code = math.cos(angle), math.sin(angle), 0.0, LAND
+        cos, sin, walked, code = math.cos(angle), math.sin(angle), 0.0, float(LAND)
         while walked <= max(self.manner.leap_m):
             walked += 20.0
             px, py = x + walked * cos, y + walked * sin

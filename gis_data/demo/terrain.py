@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import contourpy
 import numpy as np
 import shapely
 from scipy import ndimage
+from scipy.spatial import cKDTree
 from shapely.geometry.base import BaseGeometry
 
 from gis_data.demo import plan
@@ -37,7 +40,7 @@ class Field:
         """Bilinear values at points of any shape; beyond the grid the value at its edge."""
         column = (np.asarray(x_m) - self.west_m) / self.cell_m
         row = (np.asarray(y_m) - self.south_m) / self.cell_m
-        return ndimage.map_coordinates(self.values, [row, column], order=1, mode="nearest")
+        return np.asarray(ndimage.map_coordinates(self.values, [row, column], order=1, mode="nearest"))
 
     def above(self, level: float) -> BaseGeometry:
         """The area where the quantity exceeds `level`, as one valid (multi)polygon."""
@@ -45,15 +48,10 @@ class Field:
         rows, columns = padded.shape
         x = self.west_m + (np.arange(columns) - 1) * self.cell_m
         y = self.south_m + (np.arange(rows) - 1) * self.cell_m
-        generator = contourpy.contour_generator(x, y, padded, fill_type="OuterOffset")
-        points, offsets = generator.filled(level, np.inf)
-        parts = [
-            shapely.Polygon(ring[0], ring[1:])
-            for ring in (
-                [p[a:b] for a, b in zip(o[:-1], o[1:], strict=True) if b - a > 3] for p, o in zip(points, offsets, strict=True)
-            )
-            if ring
-        ]
+        filled: Any = contourpy.contour_generator(x, y, padded, fill_type="OuterOffset").filled(level, np.inf)
+        points, offsets = filled
+        outlines = ([p[a:b] for a, b in pairwise(o) if b - a > 3] for p, o in zip(points, offsets, strict=True))
+        parts = [shapely.Polygon(rings[0], rings[1:]) for rings in outlines if rings]
         return shapely.union_all(shapely.make_valid(np.array(parts, dtype=object))) if parts else shapely.MultiPolygon()
 
     def painted(self, shape: BaseGeometry) -> np.ndarray:
@@ -75,7 +73,7 @@ class Field:
                 at = x0[edge] + (row - y0[edge]) / (y1 - y0)[edge] * (x1 - x0)[edge]
                 inside = (row >= 0) & (row < rows)
                 np.add.at(toggles, (row[inside].astype(int), np.clip(np.ceil(at[inside]), 0, columns).astype(int)), 1)
-        return np.cumsum(toggles, axis=1)[:, :-1] % 2 == 1
+        return np.asarray(np.cumsum(toggles, axis=1)[:, :-1] % 2 == 1)
 
     @property
     def mesh(self) -> tuple[np.ndarray, np.ndarray]:
@@ -101,7 +99,7 @@ def noise(rng: np.random.Generator, like: Field, wavelength_m: float, octaves: i
         row, column = np.arange(rows) / step + 1, np.arange(columns) / step + 1
         smooth = _along(_along(coarse, row).T, column).T
         total += gain**octave * smooth
-    return (total - total.mean()) / total.std()
+    return np.asarray((total - total.mean()) / total.std())
 
 
 def _along(values: np.ndarray, position: np.ndarray) -> np.ndarray:
@@ -109,16 +107,16 @@ def _along(values: np.ndarray, position: np.ndarray) -> np.ndarray:
     i = np.minimum(position.astype(int), len(values) - 3)
     t = (position - i)[:, None]
     a, b, c, d = (values[i + k] for k in (-1, 0, 1, 2))
-    return b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
+    return np.asarray(b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a))))
 
 
 def smoothstep(low: float, high: float, value: np.ndarray) -> np.ndarray:
     """0 below `low`, 1 above `high`, smooth between."""
     t = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return t * t * (3 - 2 * t)
+    return np.asarray(t * t * (3 - 2 * t))
 
 
-def spline(points: Sequence[Sequence[float]], step: float, closed: bool = False) -> np.ndarray:
+def spline(points: Sequence[Sequence[float]] | np.ndarray, step: float, closed: bool = False) -> np.ndarray:
     """A centripetal Catmull-Rom curve through `points` (n × d), resampled about every `step` along its first two columns."""
     p = np.asarray(points, dtype=float)
     p = np.vstack([p[-1], p, p[0], p[1]]) if closed else np.vstack([2 * p[0] - p[1], p, 2 * p[-1] - p[-2]])
@@ -322,7 +320,5 @@ def _height(
 
 def _distance_to(line: BaseGeometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Metres from each point to a line, through a KD-tree of its vertices every 60 m (exact to a few metres)."""
-    from scipy.spatial import cKDTree
-
     tree = cKDTree(shapely.get_coordinates(shapely.segmentize(line, 60.0)))
-    return tree.query(np.column_stack([x.ravel(), y.ravel()]))[0].reshape(x.shape)
+    return np.asarray(tree.query(np.column_stack([x.ravel(), y.ravel()]))[0]).reshape(x.shape)

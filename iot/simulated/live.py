@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from domain.observations import Quality
 from domain.sensors import DeviceState, SensorKind
-from gis_data.city import City
+from gis_data.city import City, District
 from iot.payloads import Birth, Event, State, Telemetry, encode
 from iot.scenarios import Scene, demonstration
 from iot.simulated import units
@@ -59,9 +59,9 @@ class LiveCity:
         self._planned_until_s, self._scenes = started_s, list[Scene]()
 
     @property
-    def districts(self) -> tuple[str, ...]:
-        """Codes of the districts in which something speaks."""
-        return tuple(sorted({device_id.split("/", 1)[0] for device_id, _ in self._births(self._now_s)}))
+    def districts(self) -> tuple[District, ...]:
+        """The districts; everything that speaks stands in one of them."""
+        return self.city.districts
 
     def introductions(self, district_code: str, now_s: float, state: DeviceState) -> Iterator[Saying]:
         """Births (unless going offline) and states of everything in a district, all retained."""

@@ -183,14 +183,15 @@ def _obey(vehicle: Vehicle, state: VehicleState, command: Command, roads: Roads,
     if command.id in state.answers:
         said.append(answer(state.answers[command.id]))
         return state
+    then: list[Said] = []
     match command.cmd:
         case "dispatch":
-            result, state = _dispatched(vehicle, state, command, roads, said)
+            result, state = _dispatched(vehicle, state, command, roads, then)
         case "cancel":
-            result, state = _cancelled(vehicle, state, command, roads, said)
+            result, state = _cancelled(vehicle, state, command, roads, then)
         case _:
             result = DECLINED
-    said.append(answer(result))
+    said += [answer(result), *then]
     remembered = dict(list(state.answers.items())[-ORDERS_REMEMBERED + 1 :])
     return replace(state, answers={**remembered, command.id: result})
 

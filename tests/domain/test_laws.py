@@ -72,9 +72,9 @@ def test_a_time_without_an_offset_is_refused_by_name() -> None:
     naive = datetime(2026, 3, 2, 9)  # noqa: DTZ001
     with pytest.raises(ValueError, match=r"^since is 2026-03-02T09:00:00: expected a time with an offset, such as 2026"):
         require_aware("since", naive)
-    with pytest.raises(ValueError, match="^at is"):
+    with pytest.raises(ValueError, match=r"^at is"):
         Moment.live(naive)
-    with pytest.raises(ValueError, match="^known_at is"):
+    with pytest.raises(ValueError, match=r"^known_at is"):
         Moment(NOW, naive)
     assert require_aware("since", NOW.astimezone(timezone(timedelta(hours=8)))) == NOW
 

@@ -1,0 +1,1 @@
+"""Dispatch policies: which units to propose, one file each."""

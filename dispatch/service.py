@@ -1,0 +1,176 @@
+"""The dispatcher: sends what the outbox holds, takes orders through their steps, seals the audit.
+
+The outbox is the only memory of what has to leave. A command is marked as sent when the broker has acknowledged it; whatever
+happens between the two sends it again, under the same id, which units know. While the broker is away nothing is handed over.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from threading import Event
+from typing import Any
+
+import msgspec
+
+from dispatch.orders import call_back, release
+from dispatch.settle import Step, next_step
+from domain.observations import FUTURE_TOLERANCE
+from domain.orders import OrderState
+from iot.mqtt import BrokerAddress, BrokerUnreachable, Publisher
+from storage import audit, orders, outbox, units
+from storage.connection import Connection
+from storage.orders import OpenOrder
+from storage.ticking import instance_name, run_ticks
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.25
+SEAL_EVERY = timedelta(seconds=1)
+RETRY_AFTER = timedelta(seconds=2)
+CONNECT_S = 2.0
+ACKNOWLEDGE_S = 5.0
+"""A broker that has not acknowledged a command by then is taken for away."""
+WINDOW = 100
+_INSTANT = timedelta(microseconds=1)
+
+
+def run(database_url: str, broker: BrokerAddress, *, order_expiry_s: float, stop: Event) -> None:
+    """Dispatches until `stop` is set. Orders that cannot be sent for `order_expiry_s` lapse: the log says so when it matters."""
+    line = Line(broker, client_id=f"cityhelm-dispatcher-{instance_name()}", order_expiry_s=order_expiry_s, stop=stop)
+    dispatcher = Dispatcher(line)
+    try:
+        run_ticks(database_url, "dispatcher", dispatcher.tick, period_s=TICK_S, stop=stop, clock=lambda: datetime.now(UTC))
+    finally:
+        line.close()
+
+
+class Line:
+    """The line to the broker, opened again whenever it is lost. It keeps nothing: a line that is closed forgets what it was
+    given and had not delivered."""
+
+    def __init__(self, broker: BrokerAddress, *, client_id: str, order_expiry_s: float, stop: Event) -> None:
+        self._broker, self._client_id, self._order_expiry_s, self._stop = broker, client_id, order_expiry_s, stop
+        self._publisher: Publisher | None = None
+        self._try_at: datetime | None = None
+        self._is_away = False
+
+    @property
+    def is_open(self) -> bool:
+        return self._publisher is not None and self._publisher.client.is_connected()
+
+    def open(self, now: datetime) -> bool:
+        """Whether the line is open, after trying to open it if that is due."""
+        if self.is_open:
+            return True
+        self.close()
+        if self._try_at is not None and now < self._try_at:
+            return False
+        self._try_at = now + RETRY_AFTER
+        publisher = Publisher(self._broker, self._client_id, window=WINDOW)
+        try:
+            publisher.open()
+        except BrokerUnreachable as fault:
+            self._say_away(str(fault))
+            return False
+        self._publisher = publisher
+        for _ in range(int(CONNECT_S / 0.02)):
+            if self.is_open or self._stop.wait(0.02):
+                break
+        if not self.is_open:
+            self.close()
+            self._say_away(
+                f"the MQTT broker at {self._broker.named} did not let us in within {CONNECT_S:.0f} s: "
+                "check that it runs, and the name and password in MQTT_URL"
+            )
+            return False
+        if self._is_away:
+            log.info("the broker at %s is back; commands leave again", self._broker.named)
+        self._is_away = False
+        return True
+
+    def deliver(self, messages: list[tuple[str, bytes]]) -> bool:
+        """Whether the broker has acknowledged every message (topic, payload). If not, the line is closed."""
+        if self._publisher is None:
+            return False
+        try:
+            for topic, payload in messages:
+                self._publisher.publish(topic, payload, timeout_s=ACKNOWLEDGE_S)
+            self._publisher.flush(timeout_s=ACKNOWLEDGE_S)
+        except BrokerUnreachable as fault:
+            self.close()
+            self._say_away(str(fault))
+            return False
+        return True
+
+    def close(self) -> None:
+        if self._publisher is not None:
+            self._publisher.close()
+            self._publisher = None
+
+    def _say_away(self, fault: str) -> None:
+        if not self._is_away:
+            log.warning("%s. Orders wait meanwhile, and lapse after %.0f s", fault, self._order_expiry_s)
+        self._is_away = True
+
+
+class Dispatcher:
+    """One round of work, and what it counts."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._totals = Counter(published=0, sealed=0)
+        self._sealed_at: datetime | None = None
+
+    def tick(self, conn: Connection, now: datetime) -> Mapping[str, Any]:
+        """Publishes, settles, seals; returns figures for the system page."""
+        self.publish(conn, now)
+        under_way = orders.list_open_orders(conn)
+        for order in under_way:
+            settle(conn, order, now)
+        if self._sealed_at is None or now - self._sealed_at >= SEAL_EVERY:
+            self._totals["sealed"] += audit.seal(conn, now)
+            self._sealed_at = now
+        return {
+            "connected": self._line.is_open,
+            "unsent": len(outbox.list_sendable(conn)),
+            "published_total": self._totals["published"],
+            "open_orders": len(under_way),
+            "sealed_total": self._totals["sealed"],
+        }
+
+    def publish(self, conn: Connection, now: datetime) -> None:
+        """Sends what may leave, and marks it when the broker has it. Commands of an exercise stay in the house."""
+        is_open = self._line.open(now)
+        commands = outbox.list_sendable(conn)
+        if not commands or not is_open:
+            return
+        if self._line.deliver([(command.topic, msgspec.json.encode(command.payload)) for command in commands]):
+            outbox.mark_sent(conn, [command.outbox_id for command in commands], now)
+            self._totals["published"] += len(commands)
+
+
+def settle(conn: Connection, order: OpenOrder, now: datetime) -> None:
+    """Takes an order one step further, if one is due and nobody has changed it meanwhile."""
+    now = max(now, order.issued_at + _INSTANT)
+    step = next_step(order, now)
+    if step is None:
+        return
+    with conn.transaction():
+        unit = units.get_unit_for_update(conn, order.unit_id, now + FUTURE_TOLERANCE, order.exercise_id)
+        found = orders.find_order(conn, order.order_id)
+        if found is None or found[0].state is not order.state:
+            return
+        orders.set_state(conn, order.order_id, step.state, valid_from=step.since, recorded_at=now, detail=step.why)
+        if step.frees_unit:
+            release(conn, unit, order.order_id, now, order.exercise_id)
+        if step.state is OrderState.EXPIRED:
+            call_back(conn, unit, order.order_id, now, order.exercise_id)
+            _say_expired(order, step)
+
+
+def _say_expired(order: OpenOrder, step: Step) -> None:
+    reason = "it was never sent" if step.why == "not_sent" else f"{order.unit_id} did not answer"
+    log.warning("order %s to %s lapsed: %s by %s", order.order_id, order.incident_id, reason, order.expires_at.isoformat())

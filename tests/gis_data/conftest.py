@@ -1,0 +1,57 @@
+"""A small demonstration city, grown once for all tests here: fewer streets, fewer zooms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gis_data.city import City, build_demo_city
+
+SEED = 8
+DETAIL = 0.35
+MAX_ZOOM = 12
+
+
+@pytest.fixture(scope="session")
+def small_city(tmp_path_factory: pytest.TempPathFactory) -> City:
+    return build_demo_city(tmp_path_factory.mktemp("city") / "wanglan", SEED, DETAIL, MAX_ZOOM)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A two-district city with one car park, correct in every respect; tests break one thing in it."""
+    (tmp_path / "districts.geojson").write_text(
+        """{"type":"FeatureCollection","features":[
+        {"type":"Feature","properties":{"adcode":1,"name":"东区"},"geometry":{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1],[0,1],[0,0]]]}},
+        {"type":"Feature","properties":{"adcode":2,"name":"西区"},"geometry":{"type":"Polygon","coordinates":[[[-1,0],[0,0],[0,1],[-1,1],[-1,0]]]}}]}""",
+        encoding="utf-8",
+    )
+    (tmp_path / "parking.csv").write_text("key,label,x,y,size\np1,Market,0.5,0.5,120\np2,Far away,5,5,\n", encoding="utf-8")
+    file = tmp_path / "city.toml"
+    file.write_text(
+        """
+[city]
+name_zh = "两区市"
+name_en = "Twotown"
+zone = "Asia/Shanghai"
+data = "."
+
+[[layers]]
+layer = "districts"
+file = "districts.geojson"
+crs = "EPSG:4326"
+columns = { code = "adcode", name_zh = "name" }
+names_en = { 1 = "East", "西区" = "West" }
+
+[[layers]]
+layer = "places"
+kind = "parking"
+file = "parking.csv"
+crs = "EPSG:4326"
+columns = { id = "key", name_zh = "停车场 {label}", name_en = "label", lon = "x", lat = "y" }
+attributes = { capacity = "size" }
+""",
+        encoding="utf-8",
+    )
+    return file

@@ -1,0 +1,85 @@
+"""GCJ-02 and BD-09 against published points, their laws, and the errors that name the layer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gis_data.crs import Crs, from_wgs84, inside_china, to_wgs84
+
+# Test points of github.com/googollee/eviltransform (go/transform_test.go): WGS-84 and GCJ-02, latitude first there.
+PUBLISHED = {
+    "Shanghai": ((121.5272106, 31.1774276), (121.531541859215, 31.17530398364597)),
+    "Shenzhen": ((113.912316, 22.543847), (113.9171764808363, 22.540796131694766)),
+    "Beijing": ((116.377817, 39.911954), (116.38404722455657, 39.91334545536069)),
+}
+# Well inside the rectangle, so that a shifted point is still inside it.
+LON, LAT = st.floats(73, 137), st.floats(2, 55)
+
+
+@pytest.mark.parametrize("place", PUBLISHED)
+def test_published_points_convert_to_gcj02_and_back(place: str) -> None:
+    wgs, gcj = PUBLISHED[place]
+    assert from_wgs84(*wgs, Crs.GCJ02) == pytest.approx(gcj, abs=1e-9)
+    assert to_wgs84(*gcj, Crs.GCJ02) == pytest.approx(wgs, abs=1e-9)
+
+
+def test_bd09_is_the_published_turn_and_shift_of_gcj02() -> None:
+    # By hand from the published formula: r = √(x²+y²) + 2e-5 sin(y·3000π/180), θ = atan2(y,x) + 3e-6 cos(x·3000π/180).
+    x, y = PUBLISHED["Beijing"][1]
+    r = np.sqrt(x * x + y * y) + 2e-5 * np.sin(y * 3000 * np.pi / 180)
+    theta = np.arctan2(y, x) + 3e-6 * np.cos(x * 3000 * np.pi / 180)
+    expected = (r * np.cos(theta) + 0.0065, r * np.sin(theta) + 0.006)
+    assert from_wgs84(*PUBLISHED["Beijing"][0], Crs.BD09) == pytest.approx(expected, abs=1e-9)
+
+
+@given(LON, LAT, st.sampled_from([Crs.GCJ02, Crs.BD09]))
+def test_there_and_back_inside_china_is_the_same_point(lon: float, lat: float, crs: Crs) -> None:
+    there = from_wgs84(lon, lat, crs)
+    assert to_wgs84(*there, crs) == pytest.approx((lon, lat), abs=1e-9)
+
+
+@given(LON, LAT)
+def test_gcj02_moves_a_point_by_some_hundred_metres(lon: float, lat: float) -> None:
+    east, north = from_wgs84(lon, lat, Crs.GCJ02)
+    metres = np.hypot((east - lon) * 111_320 * np.cos(np.radians(lat)), (north - lat) * 110_570)
+    assert 20 < metres < 1300
+
+
+@pytest.mark.parametrize(("lon", "lat"), [(-118.24, 34.05), (13.74, 51.05), (151.2, -33.9), (71.9, 40.0), (100.0, 56.0)])
+@pytest.mark.parametrize("crs", list(Crs))
+def test_outside_china_nothing_moves(lon: float, lat: float, crs: Crs) -> None:
+    assert not inside_china(lon, lat)
+    assert to_wgs84(lon, lat, crs) == (lon, lat)
+    assert from_wgs84(lon, lat, crs) == (lon, lat)
+
+
+def test_cgcs2000_is_taken_as_wgs84() -> None:
+    assert to_wgs84(116.4, 39.9, Crs.CGCS2000) == (116.4, 39.9)
+
+
+def test_arrays_keep_their_shape_and_mix_inside_with_outside() -> None:
+    lon, lat = np.array([[116.377817, 13.74]]), np.array([[39.911954, 51.05]])
+    east, north = from_wgs84(lon, lat, Crs.GCJ02)
+    assert east.shape == (1, 2)
+    assert east[0, 0] == pytest.approx(116.38404722455657)
+    assert (east[0, 1], north[0, 1]) == (13.74, 51.05)
+
+
+@pytest.mark.parametrize(("name", "crs"), [("wgs84", Crs.WGS84), ("gcj02", Crs.GCJ02), ("BD09LL", Crs.BD09), ("4490", Crs.CGCS2000)])
+def test_systems_are_known_by_their_usual_names(name: str, crs: Crs) -> None:
+    assert Crs.of(name) is crs
+
+
+def test_an_unknown_system_is_named_with_its_layer() -> None:
+    with pytest.raises(ValueError, match=r"layer roads: crs is 'EPSG:3857': expected one of EPSG:4326"):
+        to_wgs84(1, 2, "EPSG:3857", "layer roads")
+
+
+def test_metres_and_swapped_columns_are_refused_with_the_point() -> None:
+    with pytest.raises(ValueError, match=r"layer roads: point 1 is \(30, 113\): expected degrees.*swapped"):
+        to_wgs84([113, 30], [30, 113], Crs.WGS84, "layer roads")
+    with pytest.raises(ValueError, match="nan"):
+        to_wgs84(float("nan"), 1, Crs.WGS84)
