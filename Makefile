@@ -30,6 +30,7 @@ help: ## this list
 	@echo "  PYTHON=/path/to/python3 names another interpreter than $(PYTHON)."
 
 demo: $(VENV)/.runtime $(ASSETS) ## the demonstration city on this machine, at http://127.0.0.1:8050
+	@$(BIN)/cityhelm city build
 	$(BIN)/cityhelm demo
 
 test: install programs ## everything that a change can break, in at most ten minutes

@@ -22,7 +22,7 @@ def check_acknowledge(warning: Warning, acknowledged: tuple[str, datetime] | Non
         since = _clock(warning.updated_at, zone)
         raise Refused(
             "warning_closed",
-            f"预警已于 {since} {warning.state.zh.removeprefix('已')},无需签收",
+            f"预警已于 {since} {warning.state.zh.removeprefix('已')}，无需签收",
             f"the warning was {warning.state.en} at {since}: there is nothing to acknowledge",
         )
     if acknowledged is not None:
@@ -31,7 +31,7 @@ def check_acknowledge(warning: Warning, acknowledged: tuple[str, datetime] | Non
     since = _clock(warning.updated_at, zone)
     raise Refused(
         "warning_taken",
-        f"预警{warning.state.zh}({since} 起),不能签收",
+        f"预警{warning.state.zh}（{since} 起），不能签收",
         f"the warning has been {warning.state.en} since {since}: it cannot be acknowledged",
     )
 

@@ -17,17 +17,17 @@ def sentence(warning: Warning, lang: str) -> str:
     head = warning.zh if is_zh else warning.en
     place = said.get("device_name") or warning.device_id or warning.object_id
     if "value" not in said:
-        return f"{head}:{place}" if is_zh else f"{head}: {place}"
+        return f"{head}：{place}" if is_zh else f"{head}: {place}"
     what = _property(said, lang)
     value, threshold = _quantity(said, "value", lang), _quantity(said, "threshold", lang)
     if warning.source is WarningSource.FORECAST and warning.probability is not None:
         lead = _lead(warning.lead_time_s or 0.0, lang)
         percent = f"{100 * warning.probability:.0f}"
         if is_zh:
-            return f"{head}:{place} {what} {lead}预计 {value}(阈值 {threshold},概率 {percent}%)"
+            return f"{head}：{place} {what} {lead}预计 {value}（阈值 {threshold}，概率 {percent}%）"
         return f"{head}: {place}, {what} {value} expected {lead} (threshold {threshold}, probability {percent} %)"
     if is_zh:
-        return f"{head}:{place} {what} {value}(阈值 {threshold})"
+        return f"{head}：{place} {what} {value}（阈值 {threshold}）"
     return f"{head}: {place}, {what} {value} (threshold {threshold})"
 
 

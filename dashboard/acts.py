@@ -60,13 +60,19 @@ def _issue_order(conn: Connection, request: Request, at: Circumstances) -> Answe
     return _said("done", "answer.order", order.order_id, unit=order.unit_id, incident=order.incident_id, order=order.order_id)
 
 
+def _cancel_order(conn: Connection, request: Request, at: Circumstances) -> Answer:
+    order = dispatch.orders.cancel(conn, request["order"], at.actor, at.now, zone=at.zone)
+    return _said("done", "answer.cancelled", order.order_id, order=order.order_id)
+
+
 def _acknowledge_warning(conn: Connection, request: Request, at: Circumstances) -> Answer:
-    alerts.acts.acknowledge(conn, request["warning"], at.actor, at.now)
+    alerts.acts.acknowledge(conn, request["warning"], at.actor, at.now, zone=at.zone)
     return _said("done", "answer.acknowledged", request["warning"])
 
 
 ACTS: dict[Action, tuple[tuple[str, ...], Callable[[Connection, Request, Circumstances], Answer]]] = {
     Action.ISSUE_ORDER: (("incident", "unit"), _issue_order),
+    Action.CANCEL_ORDER: (("order",), _cancel_order),
     Action.ACKNOWLEDGE_WARNING: (("warning",), _acknowledge_warning),
 }
 """Action → the fields its request must name, and who does it."""
@@ -89,8 +95,6 @@ async def perform(
         return await database.act(lambda conn: act(conn, request, circumstances))
     except Refused as refusal:
         return Answer("refused", refusal.code, refusal.zh, refusal.en)
-    except LookupError as fault:
-        return _said("malformed", "answer.unknown", reason=str(fault))
     except DatabaseUnreachable as fault:
         log.warning("%s", fault)
         return _said("failed", "answer.database_away")

@@ -115,8 +115,6 @@ async def _serve(house: Deployment, database_url: str, listener: socket.socket, 
 
 def _beat(house: Deployment, database_url: str, stop: Event) -> None:
     try:
-        run_ticks(
-            database_url, "dashboard", lambda conn, now: house.hub.figures(), period_s=2.0, stop=stop, clock=house.clock
-        )
+        run_ticks(database_url, "dashboard", lambda conn, now: house.hub.figures(), period_s=2.0, stop=stop, clock=house.clock)
     except Exception as fault:
         house.hub.fault = house.hub.fault or fault

@@ -160,7 +160,7 @@ def _check_free(conn: Connection, unit: Unit, zone: ZoneInfo, exercise_id: str |
         order, clock = held[0], held[0].issued_at.astimezone(zone).strftime("%H:%M")
         raise Refused(
             "unit_busy",
-            f"{unit.name_zh} 已派往 {order.incident_id}(任务 {order.order_id},{clock} 起)",
+            f"{unit.name_zh} 已派往 {order.incident_id}（任务 {order.order_id}，{clock} 起）",
             f"{unit.name_en} has been on its way to {order.incident_id} since {clock} (order {order.order_id})",
         )
 
@@ -171,14 +171,14 @@ def _check_cancel(order: Order, since: datetime, unit: Unit, zone: ZoneInfo) -> 
         clock = since.astimezone(zone).strftime("%H:%M")
         raise Refused(
             "order_closed",
-            f"任务 {order.order_id} {order.state.zh}({clock} 起),不能撤销",
+            f"任务 {order.order_id} {order.state.zh}（{clock} 起），不能撤销",
             f"order {order.order_id} has been {order.state.en} since {clock}: there is nothing to cancel",
         )
     if unit.order_id == order.order_id and unit.status not in BEFORE_ARRIVAL:
         clock = unit.status_since.astimezone(zone).strftime("%H:%M")
         raise Refused(
             "unit_arrived",
-            f"{unit.name_zh} {unit.status.zh}({clock} 起),不能撤销任务 {order.order_id}",
+            f"{unit.name_zh} {unit.status.zh}（{clock} 起），不能撤销任务 {order.order_id}",
             f"{unit.name_en} has been {unit.status.en} since {clock}: order {order.order_id} cannot be cancelled",
         )
 

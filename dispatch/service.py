@@ -1,4 +1,4 @@
-"""The dispatcher: sends what the outbox holds, takes orders through their steps, seals the audit.
+"""The dispatcher: takes orders through their steps, sends what the outbox holds, seals the audit.
 
 The outbox is the only memory of what has to leave. A command is marked as sent when the broker has acknowledged it; whatever
 happens between the two sends it again, under the same id, which units know. While the broker is away nothing is handed over.
@@ -57,13 +57,12 @@ class Line:
         self._try_at: datetime | None = None
         self._is_away = False
 
-    @property
     def is_open(self) -> bool:
         return self._publisher is not None and self._publisher.client.is_connected()
 
     def open(self, now: datetime) -> bool:
         """Whether the line is open, after trying to open it if that is due."""
-        if self.is_open:
+        if self.is_open():
             return True
         self.close()
         if self._try_at is not None and now < self._try_at:
@@ -77,9 +76,9 @@ class Line:
             return False
         self._publisher = publisher
         for _ in range(int(CONNECT_S / 0.02)):
-            if self.is_open or self._stop.wait(0.02):
+            if self.is_open() or self._stop.wait(0.02):
                 break
-        if not self.is_open:
+        if not self.is_open():
             self.close()
             self._say_away(
                 f"the MQTT broker at {self._broker.named} did not let us in within {CONNECT_S:.0f} s: "
@@ -125,16 +124,19 @@ class Dispatcher:
         self._sealed_at: datetime | None = None
 
     def tick(self, conn: Connection, now: datetime) -> Mapping[str, Any]:
-        """Publishes, settles, seals; returns figures for the system page."""
-        self.publish(conn, now)
+        """Settles, publishes, seals; returns figures for the system page.
+
+        Settling comes first, so that after a long absence what has lapsed is taken back before it could leave.
+        """
         under_way = orders.list_open_orders(conn)
         for order in under_way:
             settle(conn, order, now)
+        self.publish(conn, now)
         if self._sealed_at is None or now - self._sealed_at >= SEAL_EVERY:
             self._totals["sealed"] += audit.seal(conn, now)
             self._sealed_at = now
         return {
-            "connected": self._line.is_open,
+            "connected": self._line.is_open(),
             "unsent": len(outbox.list_sendable(conn)),
             "published_total": self._totals["published"],
             "open_orders": len(under_way),

@@ -38,8 +38,8 @@ class Facts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The next state of an order, since when, and in a word why: the unit's own for a refusal; "unanswered" (it set out without an
-    answer), "no_answer", "not_sent" otherwise. `frees_unit` when the unit has to be made available by us."""
+    """The next state of an order, since when, and in a word why: the unit's own for a refusal, otherwise "unanswered" (it set out
+    without an answer), "no_answer", "not_sent". `frees_unit` when the unit has to be made available by us."""
 
     state: OrderState
     since: datetime

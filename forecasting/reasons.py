@@ -12,30 +12,30 @@ from forecasting.models.registry import MODELS
 
 _WORDS: dict[str, tuple[str, str]] = {
     "short_history": (
-        "历史仅 {have_h} 小时,{model} 需要 {need_h} 小时",
+        "历史仅 {have_h} 小时，{model} 需要 {need_h} 小时",
         "history of {have_h} h is shorter than the {need_h} h that {model} needs",
     ),
     "unchanged": ("数值 {for_h} 小时未变化", "the value has not changed for {for_h} h"),
     "stale": ("最近 {for_min} 分钟无数据", "no value for the last {for_min} min"),
     "sparse": (
-        "缺测 {missing_percent}%,上限 {limit_percent}%",
+        "缺测 {missing_percent}%，上限 {limit_percent}%",
         "{missing_percent} % of the slots are missing, {limit_percent} % may be",
     ),
     "interrupted": (
-        "{gap_h} 小时的中断之后仅有 {have_h} 小时数据,{model} 需要 {need_h} 小时",
+        "{gap_h} 小时的中断之后仅有 {have_h} 小时数据，{model} 需要 {need_h} 小时",
         "only {have_h} h since a gap of {gap_h} h, {model} needs {need_h} h",
     ),
     "no_convergence": ("{model} 拟合未收敛", "the fit of {model} did not converge"),
     "unstable": ("{model} 拟合不稳定", "the fit of {model} runs away"),
     "outperformed": (
-        "近 {trial_d} 天平均误差:{model} {error},昨日同时段 {naive_error}",
+        "近 {trial_d} 天平均误差：{model} {error}，昨日同时段 {naive_error}",
         "mean error over the last {trial_d} days: {model} {error}, seasonal naive {naive_error}",
     ),
-    "gaps": ("数据缺口过长,{model} 无法使用", "gaps too long for {model}"),
+    "gaps": ("数据缺口过长，{model} 无法使用", "gaps too long for {model}"),
     "no_day": ("没有可重复的同时段数据", "no earlier day has these hours"),
     "untried": ("没有可用于检验的数据", "nothing is left to try the model on"),
     "never": ("尚无可用数据", "no usable value yet"),
-    "too_few": ("可用数据仅 {have} 个,至少需要 {need} 个", "{have} usable values, {need} are needed"),
+    "too_few": ("可用数据仅 {have} 个，至少需要 {need} 个", "{have} usable values, {need} are needed"),
     "silent": ("已 {for_h} 小时无数据", "no value for {for_h} h"),
 }
 

@@ -257,7 +257,7 @@ def _label_at(shape: Any) -> list[float]:
 
 
 def build_demo_city(out_dir: Path | str, seed: int | None = None, detail: float = 1.0, max_zoom: int = tiles.MAX_ZOOM) -> City:
-    """Grows the demonstration city into `out_dir`; the same seed gives the same bytes. About 25 s and 0.5 GB.
+    """Grows the demonstration city into `out_dir`; the same seed gives the same bytes. About 25 s and 0.6 GB.
 
     `detail` below 1 draws fewer streets and `max_zoom` fewer tiles, for tests.
     """

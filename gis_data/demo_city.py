@@ -17,7 +17,7 @@ import shapely
 from gis_data.demo import names, network, places, plan, quarters, streets, terrain
 from gis_data.layers import Layer
 
-VERSION = 1
+VERSION = 2
 DEFAULT_SEED = 8
 
 _PHI = np.radians(plan.CENTRE_LAT)

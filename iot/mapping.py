@@ -420,10 +420,14 @@ class _Reading:
             return None
         return Places(
             crs=Crs.of(places["crs"]),
-            rows=tuple(Place(*(row.get(key) for key in _KEYS["places.rows"])) for row in rows),
+            rows=tuple(_place(row) for row in rows),
             file=places.get("file"), device=places.get("device"), lon=places.get("lon"), lat=places.get("lat"),
             name=places.get("name"),
         )  # fmt: skip
+
+
+def _place(row: Table) -> Place:
+    return Place(row["device"], row["lon"], row["lat"], row.get("name_zh"), row.get("name_en"), row.get("district"))
 
 
 def _value_column(name: str, row: Table) -> ValueColumn:

@@ -9,11 +9,13 @@ from dash import dcc, html
 from domain.incidents import Grade
 from domain.units import UnitKind
 from domain.warnings import WarningLevel
-from layouts.page import Component, PageFacts, card, framed, source
+from layouts.page import Component, PageFacts, card, framed, labelled, source
 from layouts.words import Words
 
-GRAPH_CONFIG = {"displayModeBar": False, "displaylogo": False, "responsive": True, "plotlyServerURL": "", "showSendToCloud": False,
-                "showEditInChartStudio": False, "scrollZoom": False, "doubleClick": False}  # fmt: skip
+GRAPH_CONFIG: Any = {
+    "displayModeBar": False, "displaylogo": False, "responsive": True, "plotlyServerURL": "", "showSendToCloud": False,
+    "showEditInChartStudio": False, "scrollZoom": False, "doubleClick": False,
+}  # fmt: skip
 """No mode bar, and with it no button that would send a chart to a cloud; the address is blank all the same."""
 
 GRADE_NUMERAL = {Grade.I: "Ⅰ", Grade.II: "Ⅱ", Grade.III: "Ⅲ", Grade.IV: "Ⅳ"}
@@ -43,24 +45,32 @@ def _centre(words: Words, facts: PageFacts) -> Component:
     note = [] if facts.has_basemap else [html.Div(words("map.no_city"), className="map-note")]
     zoom = html.Div(
         [
-            html.Button(sign, title=words(key), className="map-button", **{"data-map": what, "aria-label": words(key)})
+            html.Button(sign, title=words(key), className="map-button", **pressed(what), **labelled(words(key)))
             for sign, key, what in (("+", "map.zoom_in", "in"), ("−", "map.zoom_out", "out"), ("◎", "map.north", "reset"))
         ],
         className="map-buttons",
     )
-    canvas = html.Div(id="map", role="application", tabIndex=0, **{"aria-label": words("map.label")})
+    canvas = html.Div(id="map", role="application", tabIndex=0, **labelled(words("map.label")))
+    fault = html.Div(id="map-fault", className="map-note", hidden=True)
     return html.Div(
         [
-            html.Div(id="kpis", className="kpis", role="group", **{"aria-label": words("kpi.label")}),
-            html.Section([canvas, html.Div(id="map-fault", className="map-note", hidden=True), *note, zoom, _legend(words)], className="card map-card"),
+            html.Div(id="kpis", className="kpis", role="group", **labelled(words("kpi.label"))),
+            html.Section([canvas, fault, *note, zoom, _legend(words)], className="card map-card"),
         ],
         className="column",
-    )  # fmt: skip
+    )
+
+
+def pressed(what: str) -> dict[str, Any]:
+    """What a map button does when it is pressed."""
+    return {"data-map": what}
 
 
 def _legend(words: Words) -> Component:
+    hidden: dict[str, Any] = {"aria-hidden": "true"}
+
     def mark(class_name: str, text: str = "") -> Component:
-        return html.I(text, className=f"mark {class_name}", **{"aria-hidden": "true"})
+        return html.I(text, className=f"mark {class_name}", **hidden)
 
     def entry(shape: Component, text: str) -> Component:
         return html.Span([shape, text], className="legend-entry")
@@ -68,13 +78,25 @@ def _legend(words: Words) -> Component:
     some_unit = words(f"mark.{UnitKind.AMBULANCE.value}")
     sensors = [entry(mark(f"sensor-{look}"), words(f"legend.{look}")) for look in ("fresh", "late", "stale")]
     kinds = [entry(mark("unit-available", words(f"mark.{kind.value}")), words.of(kind)) for kind in UnitKind]
-    states = [entry(mark(f"unit-{look}", some_unit), words(f"legend.{look}")) for look in ("available", "moving", "working", "out")]
-    grades = [html.I(html.B(numeral), className=f"mark diamond grade-{grade.value}", title=words.of(grade)) for grade, numeral in GRADE_NUMERAL.items()]
+    states = [
+        entry(mark(f"unit-{look}", some_unit), words(f"legend.{look}")) for look in ("available", "moving", "working", "out")
+    ]
+    grades = [
+        html.I(html.B(numeral), className=f"mark diamond grade-{grade.value}", title=words.of(grade))
+        for grade, numeral in GRADE_NUMERAL.items()
+    ]
     levels = [html.Span([html.I(className=f"shape shape-{level.shape}"), words.of(level)], className=f"level level-{level.value}")
               for level in WarningLevel]  # fmt: skip
     rows = (
         [html.B(words("legend.units")), *kinds, html.B(words("legend.state")), *states],
-        [html.B(words("legend.sensors")), *sensors, html.B(words("legend.incidents")), *grades, html.B(words("legend.warnings")), *levels],
+        [
+            html.B(words("legend.sensors")),
+            *sensors,
+            html.B(words("legend.incidents")),
+            *grades,
+            html.B(words("legend.warnings")),
+            *levels,
+        ],
     )
     body = [html.Div(row, className="legend-row") for row in rows]
     return html.Details([html.Summary(words("legend.title")), *body], className="legend", open=True)
@@ -87,7 +109,11 @@ def _right(words: Words) -> Component:
             html.Section(
                 [
                     html.H2([html.Span(words("chart.title"), id="chart-title"), html.Small(id="chart-as-of")]),
-                    html.Div(id="chart-place", className="chart-place", **source("observation, forecast", "storage.snapshots.chart_snapshot")),
+                    html.Div(
+                        id="chart-place",
+                        className="chart-place",
+                        **source("observation, forecast", "storage.snapshots.chart_snapshot"),
+                    ),
                     html.Div(id="chart-note", className="chart-note"),
                 ],
                 className="card chart-card",

@@ -34,6 +34,7 @@ class PageFacts:
     bounds: tuple[float, float, float, float] | None
     districts: Mapping[str, str]
     may_send: bool
+    may_cancel: bool
     may_acknowledge: bool
     detour: float
     speed_kmh: float
@@ -82,43 +83,59 @@ def header(words: Words, facts: PageFacts) -> Component:
         [
             html.Div(
                 [
-                    html.Span(id="clock", className="clock num", title=words("header.clock", zone=facts.zone), **source("frame.t", "dashboard.hub")),
+                    html.Span(
+                        id="clock", className="clock num", title=words("header.clock", zone=facts.zone), **source("frame", "t")
+                    ),
                     html.Span(id="date", className="date"),
                     html.Span(words("live.connecting"), id="live", className="live", role="status"),
                 ],
                 className="header-left",
             ),
             html.Div(
-                [html.H1(words("product")), html.Div(["CityHelm · ", words(active.key) if active else ""], className="header-sub")],
+                [
+                    html.H1(words("product")),
+                    html.Div(" · ".join(["CityHelm", *([words(active.key)] if active else [])]), className="header-sub"),
+                ],
                 className="header-name",
             ),
             html.Nav(
                 [
                     html.Span(actor, className="actor"),
-                    *[
-                        html.A(words(tab.key), href=tab.href, className="screen-tab screen-tab-on" if tab.is_active else "screen-tab",
-                               **({"aria-current": "page"} if tab.is_active else {}))
-                        for tab in facts.tabs
-                    ],
-                    html.A(words("header.other_language"), href=facts.other_language_href, className="screen-tab screen-tab-language",
-                           title=words("header.language"), **{"aria-label": words("header.language")}),
+                    *[_tab(words(tab.key), tab) for tab in facts.tabs],
+                    html.A(
+                        words("header.other_language"),
+                        href=facts.other_language_href,
+                        className="screen-tab screen-tab-language",
+                        title=words("header.language"),
+                        **labelled(words("header.language")),
+                    ),
                 ],
                 className="header-right",
-                **{"aria-label": words("header.screens")},
+                **labelled(words("header.screens")),
             ),
         ]
-    )  # fmt: skip
+    )
 
 
-def source(table: str, query: str) -> dict[str, str]:
+def _tab(name: str, tab: Tab) -> Component:
+    current: dict[str, Any] = {"aria-current": "page"} if tab.is_active else {}
+    return html.A(name, href=tab.href, className="screen-tab screen-tab-on" if tab.is_active else "screen-tab", **current)
+
+
+def labelled(label: str) -> dict[str, Any]:
+    """The name of a part of the page for those who do not see it."""
+    return {"aria-label": label}
+
+
+def source(table: str, query: str) -> dict[str, Any]:
     """Where a number comes from, as an attribute of its element."""
     return {"data-source": f"{table} · {query}"}
 
 
 def card(title: str, body: Component, *, sub: Component = "", id_: str | None = None, class_name: str = "") -> Component:
     """A titled part of a screen."""
-    heading = html.H2([title, html.Small(sub, **({"id": f"{id_}-sub"} if id_ else {}))])
-    return html.Section([heading, body], className=f"card {class_name}".strip(), **({"id": f"{id_}-card"} if id_ else {}))
+    named: dict[str, Any] = {"id": f"{id_}-sub"} if id_ else {}
+    return html.Section([html.H2([title, html.Small(sub, **named)]), body], className=f"card {class_name}".strip())
 
 
 def loading(words: Words) -> Component:

@@ -35,5 +35,3 @@ def mount_not_found(server: FastAPI) -> None:
         return missing(request.url.path)
 
     server.add_api_route("/{path:path}", not_found, methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
-
-

@@ -27,10 +27,14 @@ def mount(server: FastAPI, house: Deployment) -> None:
         """{"incident": …, "unit": …} → the answer; 409 when it is refused."""
         return _told(await perform(house, Action.ISSUE_ORDER, await _body(request)))
 
+    async def cancel_order(order_id: str) -> Response:
+        return _told(await perform(house, Action.CANCEL_ORDER, {"order": order_id}))
+
     async def acknowledge_warning(warning_id: str) -> Response:
         return _told(await perform(house, Action.ACKNOWLEDGE_WARNING, {"warning": warning_id}))
 
     server.add_api_route("/api/orders", issue_order, methods=["POST"])
+    server.add_api_route("/api/orders/{order_id}/cancellation", cancel_order, methods=["POST"])
     server.add_api_route("/api/warnings/{warning_id}/acknowledgement", acknowledge_warning, methods=["POST"])
 
 

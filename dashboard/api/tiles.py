@@ -23,7 +23,13 @@ NO_CITY: dict[str, Any] = {
     "layers": [{"id": "background", "type": "background", "paint": {"background-color": "#0a1a38"}}],
 }
 """The style where no city has been built: a plain ground for what is live."""
-MEDIA_TYPES = {".mjs": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".json": "application/json", ".txt": "text/plain"}
+MEDIA_TYPES = {
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+    ".woff2": "font/woff2",
+    ".json": "application/json",
+    ".txt": "text/plain",
+}
 
 
 def mount(server: FastAPI, house: Deployment) -> None:

@@ -26,7 +26,7 @@
   cards.kpis = (counts) => {
     const [units, figures, hasCity] = [[...city.units.values()], ingestFigures(), cards.hasCity()];
     const hasUnits = units.length > 0;
-    const out = units.filter((unit) => ["moving", "working"].includes(city.unitLook(unit)));
+    const out = units.filter((unit) => ["moving", "working"].includes(city.unitLook(unit)) && unit.status !== "returning");
     const of = (key, n, from) => parts.sentence(page.words(key, { n: page.figure(n) }), from);
     const asOf = city.newest.received;
     const device = { source: sources.device, asOf };
@@ -64,14 +64,14 @@
   cards.warningWords = (warning) => (page.facts.lang === "zh" ? warning.zh : warning.en);
   cards.warningPlace = (warning) => {
     const device = city.devices.get(warning.device);
-    return device ? [city.deviceName(device), city.district(device.district)].join(" · ") : page.label("hazard", warning.hazard);
+    return device ? [city.deviceName(device), city.district(device.district)].join(" · ") : (warning.evidence?.device_name ?? page.label("hazard", warning.hazard));
   };
 
   /** A warning's value with its unit, or null. */
   cards.warningValue = (warning) => {
     const value = warning.evidence?.value;
     if (typeof value !== "number") return null;
-    const unit = page.label("property_unit", city.streams.get(Number(warning.object))?.property ?? "");
+    const unit = page.label("property_unit", warning.evidence.property ?? city.streams.get(Number(warning.object))?.property ?? "");
     return [number(page.measure(value), { source: sources.warnings, measured: warning.updated }), " ", unit];
   };
 
@@ -93,10 +93,10 @@
       return el("div", { key: warning.id, class: isOn ? "warning row-on" : "warning" },
         parts.choice("warning", warning.id, "row row-warning",
           parts.level(warning),
-          span("row-more row-first", span("row-title ellipsis", cards.warningWords(warning)), span("row-value", cards.warningValue(warning))),
-          span("row-more", span("ellipsis", cards.warningPlace(warning)), span("", parts.sentence(page.words("warnings.since", { time: page.hour(warning.raised) }), from))),
-          span("row-more", span("ellipsis", parts.sentence(state, from)))),
-        div("warning-side", cards.acknowledge(warning)));
+          span("row-title", cards.warningWords(warning)),
+          span("row-more", span("ellipsis", cards.warningPlace(warning)), span("row-value", cards.warningValue(warning))),
+          span("row-more", span("ellipsis", parts.sentence(state, from)), span("", parts.sentence(page.words("warnings.since", { time: page.hour(warning.raised) }), from)))),
+        cards.acknowledge(warning));
     });
   };
 

@@ -112,7 +112,7 @@
         fact("unit.position_age", found.measured === null ? page.words("no_data") : parts.age(found.measured, from)),
         fact("unit.speed", found.speed_kmh === null ? page.words("no_data") : [number(page.figure(found.speed_kmh), from), " ", page.words("unit.kmh")]),
         fact("unit.position", position(found, from), true),
-        found.capabilities.length ? fact("unit.capabilities", found.capabilities.join(" · "), true) : null)),
+        found.capabilities.length ? fact("unit.capabilities", found.capabilities.map((name) => page.label("unit_kind", name)).join(" · "), true) : null)),
       order ? part(page.words("unit.order"), "", orderCard(order)) : part(page.words("unit.order"), page.words("unit.no_order")),
     ];
   };
@@ -127,11 +127,18 @@
     const step = (state, time, isBad = false) =>
       div(`order-step${time !== null ? " order-step-done" : ""}${isBad ? " order-step-bad" : ""}`, page.label("order_state", state), el("br", {}),
         time === null ? (isBad ? "" : "—") : number(page.clock(time), { source: sources.orders, measured: time }));
-    return div("order", sentUnit ? parts.unit(sentUnit) : "", el("div", { class: "ellipsis" },
+    return el("div", { class: "order", key: order.id }, sentUnit ? parts.unit(sentUnit) : "", el("div", { class: "ellipsis" },
       sentUnit ? city.name(sentUnit) : order.unit, " → ", incident ? `${page.label("hazard", incident.hazard)} ${incident.id}` : order.incident,
       el("small", { class: "quiet" }, " ", page.words("order.issued_by", { actor: order.actor }), order.state === "done" ? ` · ${page.label("order_state", "done")}` : "")),
+      cancelButton(order, sentUnit),
       div("order-steps", step("issued", order.issued), step("sent", order.sent), step(last, order.answered, bad)));
   };
+
+  /** For an order that can still be called back: its unit has not arrived. */
+  const cancelButton = (order, sentUnit) =>
+    page.facts.may_cancel && city.isOpenOrder(order) && ["dispatched", "enroute"].includes(sentUnit?.status)
+      ? el("button", { class: "button button-plain", "data-act": JSON.stringify({ action: "order.cancel", order: order.id, incident: order.incident }), disabled: cityhelm.clicks.isBusy(order.id) }, page.words("order.cancel"))
+      : el("span", {});
 
   /* incident */
   const incident = (id, candidates, answer) => {
@@ -158,13 +165,13 @@
     const from = { source: sources.candidates, asOf: candidates.t };
     const rows = candidates.units.map(({ unit: unitId, distance_m, eta_s }, rank) => {
       const candidate = city.units.get(unitId);
-      if (!candidate) return null;
+      if (!candidate || !["available", "returning"].includes(candidate.status)) return null; // sent since it was ranked
       const isFirst = rank === 0;
       const isBusy = cityhelm.clicks.isBusy(`${id}/${unitId}`);
       const send = page.facts.may_send
         ? el("button", { class: isFirst ? "button button-first" : "button", "data-act": JSON.stringify({ action: "order.issue", incident: id, unit: unitId }), disabled: isBusy }, page.words(isBusy ? "incident.sending" : "incident.send"))
         : "";
-      return div(isFirst ? "candidate candidate-first" : "candidate", parts.unit(candidate),
+      return el("div", { key: unitId, class: isFirst ? "candidate candidate-first" : "candidate" }, parts.unit(candidate),
         el("div", { class: "candidate-name ellipsis" }, city.name(candidate), el("small", {}, `${parts.unitKind(candidate)} · ${page.label("unit_status", candidate.status)}`)),
         div("candidate-eta", ...parts.sentence(page.duration(eta_s), from), el("small", {}, number(page.figure(distance_m / 1000, 1), from), " ", page.words("unit.kilometres"))),
         send);
@@ -183,15 +190,17 @@
     return [
       head(parts.level(found), cards.warningWords(found), [span("ellipsis", cards.warningPlace(found))], [span(cards.isUnacknowledged(found) ? "chip chip-on" : "chip", page.label("warning_state", found.state))]),
       div("part", div("facts",
-        fact("warning.value", cards.warningValue(found) ?? page.words("no_data")),
+        fact(found.source === "forecast" ? "warning.expected" : "warning.value", cards.warningValue(found) ?? page.words("no_data")),
         fact("warning.threshold", typeof threshold === "number" ? [level, " ", number(page.measure(threshold), from)] : page.words("no_data")),
         fact("warning.raised", [parts.time(found.raised, from)]), fact("warning.source", page.label("warning_source", found.source)),
         found.probability === null ? null : fact("warning.probability", [number(`${Math.round(100 * found.probability)}%`, from)]),
         found.lead_s === null ? null : fact("warning.lead", parts.sentence(page.duration(found.lead_s), from)),
-        fact("warning.rule", [found.rule, " · ", number(found.rule_version, from)], true),
+        found.evidence?.target_time ? fact("warning.expected_at", [parts.time(Date.parse(found.evidence.target_time), from)]) : null,
+        fact("warning.rule", [found.rule, " · ", parts.sentence(page.words("warning.version", { n: found.rule_version }), from)], true),
         fact("warning.identifier", span("topic", found.identifier), true),
         device ? fact("warning.object", [city.deviceName(device), " ", showButton(device)], true) : null)),
-      div("part-acts", cards.acknowledge(found) ?? ""),
+      found.evidence?.silent_since ? div("part", div("refusal", page.words("warning.silent", { time: page.moment(Date.parse(found.evidence.silent_since)) }))) : null,
+      div("part-acts", cards.acknowledge(found)),
     ];
   };
 

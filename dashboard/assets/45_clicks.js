@@ -5,7 +5,7 @@
   const BUSY_MS = 8000; // an answer comes well before; after that the button may be tried again
   const busy = new Map();
 
-  const keyOf = (act) => act.warning ?? `${act.incident}/${act.unit}`;
+  const keyOf = (act) => act.warning ?? act.order ?? `${act.incident}/${act.unit}`;
   clicks.isBusy = (key) => (busy.get(key) ?? -Infinity) > performance.now() - BUSY_MS;
   clicks.isAnswered = (act) => busy.delete(keyOf(act));
 

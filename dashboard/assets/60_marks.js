@@ -11,6 +11,7 @@
   };
   const LEVELS = { red: "#ff4d4f", orange: "#ff922b", yellow: "#ffd43b", blue: "#4dabf7" };
   const SHAPES = { red: "hexagon", orange: "triangle", yellow: "square", blue: "circle" };
+  const NUMERALS = { red: "Ⅰ", orange: "Ⅱ", yellow: "Ⅲ", blue: "Ⅳ" };
   const ON_LEVEL = "#1a0d00";
   const GRADES = {
     I: { ground: "#ffffff", ink: "#06182f", edge: "#04122b", size: 33, numeral: "Ⅰ" },
@@ -121,10 +122,9 @@
     }
     g.stroke();
     g.fill();
-    const roman = page.label("level", level).split(/[级 ]/)[0];
     g.save();
     if (SHAPES[level] === "triangle") g.translate(0, 10);
-    letter(g, roman, 34, ON_LEVEL);
+    letter(g, NUMERALS[level], 34, ON_LEVEL);
     g.restore();
   };
 

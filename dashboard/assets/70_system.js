@@ -32,7 +32,7 @@
       kpi("system.readings", figure(metrics.readings_per_s, 1), page.words("unit.per_second"), from),
       kpi("system.commit", figure(metrics.commit_ms_p95, 1), page.words("unit.milliseconds"), from),
       kpi("system.lag", figure(metrics.lag_s_p95, 2), page.words("unit.seconds"), from),
-      kpi("system.pending", figure(metrics.waiting_messages ?? metrics.pending), page.words("unit.items"), from),
+      kpi("system.pending", figure(metrics.waiting_messages), page.words("unit.items"), from),
       kpi("system.rejected", figure(metrics.rejected_total), page.words("unit.items"), from),
       div("kpi", div("kpi-label", page.words("system.newest")), div("kpi-line", ...(newest === null ? [number(null, { source: SOURCES.latest })] : parts.age(newest, { source: SOURCES.latest, received: newest })))),
     ];

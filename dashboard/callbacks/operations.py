@@ -75,12 +75,13 @@ def candidates(house: Deployment, incident_id: str) -> dict[str, Any] | None:
     incident = next((i for i in frame.incidents if i.incident_id == incident_id), None) if frame else None
     if frame is None or incident is None or not house.hub.has_database:
         return None
-    ranked = rank_units(frame.units, incident, speed_kmh=house.unit_speed_kmh, detour=house.road_detour)
+    ranked = rank_units(
+        frame.units, incident.lon, incident.lat, speed_kmh=house.unit_speed_kmh, detour=house.road_detour, limit=N_CANDIDATES
+    )
     return {
         "incident": incident_id,
         "t": wire.ms(frame.moment.at),
-        "units": [{"unit": c.unit.unit_id, "distance_m": round(c.distance_m), "eta_s": round(c.eta_s)} for c in ranked[:N_CANDIDATES]],
-        "n": len(ranked),
+        "units": [{"unit": c.unit.unit_id, "distance_m": round(c.distance_m), "eta_s": round(c.eta_s)} for c in ranked],
     }
 
 
@@ -101,9 +102,9 @@ def chart_note(chart: wire.Json, words: Words, zone: ZoneInfo) -> list[Any]:
     forecast = chart["forecast"]
     if forecast is None:
         return [words("chart.no_forecast")]
-    model = words("chart.model", model=forecast["model"], version=forecast["version"], time=wire.clock_time(forecast["issued"], zone))
+    model = words(
+        "chart.model", model=forecast["model"], version=forecast["version"], time=wire.clock_time(forecast["issued"], zone)
+    )
     if not forecast["fallback"]:
         return [model]
     return [model, html.Span(words("chart.fallback", reason=forecast["fallback"]), className="chart-fallback")]
-
-

@@ -34,6 +34,7 @@ def page_facts(house: Deployment, screen: Screen, words: Words) -> PageFacts:
         bounds=city.bounds if city else None,
         districts={d.code: d.name(words.lang) for d in city.districts} if city else {},
         may_send=actor is not None and may(actor.role, Action.ISSUE_ORDER),
+        may_cancel=actor is not None and may(actor.role, Action.CANCEL_ORDER),
         may_acknowledge=actor is not None and may(actor.role, Action.ACKNOWLEDGE_WARNING),
         detour=house.road_detour,
         speed_kmh=house.unit_speed_kmh,

@@ -43,7 +43,9 @@ def _forecast(forecast: dict[str, Any], words: Words, unit: str, zone: ZoneInfo,
     ]
 
 
-def _line(x: list[str], y: list[float | None], name: str, unit: str, *, color: str, width: float, dash: str = "solid") -> dict[str, Any]:
+def _line(
+    x: list[str], y: list[float | None], name: str, unit: str, *, color: str, width: float, dash: str = "solid"
+) -> dict[str, Any]:
     return {
         "type": "scatter", "mode": "lines", "x": x, "y": y, "name": name, "connectgaps": False,
         "line": {"color": color, "width": width, "dash": dash}, "hovertemplate": f"%{{y:.4~g}} {unit}<extra>{name}</extra>",
@@ -52,7 +54,13 @@ def _line(x: list[str], y: list[float | None], name: str, unit: str, *, color: s
 
 def _layout(words: Words, now: str, unit: str, scale: float) -> dict[str, Any]:
     size = round(13 * scale, 1)
-    axis = {"gridcolor": GRID, "zeroline": False, "linecolor": GRID, "fixedrange": True, "tickfont": {"size": size, "color": QUIET}}
+    axis = {
+        "gridcolor": GRID,
+        "zeroline": False,
+        "linecolor": GRID,
+        "fixedrange": True,
+        "tickfont": {"size": size, "color": QUIET},
+    }
     mark = {
         "x": now, "y": 1.0, "xref": "x", "yref": "paper", "text": words("chart.now"), "showarrow": False,
         "xanchor": "left", "yanchor": "top", "xshift": 4 * scale, "font": {"size": size, "color": INK},

@@ -29,9 +29,9 @@ def test_what_waits_may_be_acknowledged(state: WarningState) -> None:
     [
         (WarningState.ACKNOWLEDGED, ("li", NINE), "预警已由 li 于 09:00 签收", "li acknowledged this warning at 09:00"),
         (WarningState.HANDLING, ("li", NINE), "预警已由 li 于 09:00 签收", "li acknowledged this warning at 09:00"),
-        (WarningState.LIFTED, None, "预警已于 09:00 解除,无需签收", "the warning was lifted at 09:00: there is nothing to acknowledge"),
+        (WarningState.LIFTED, None, "预警已于 09:00 解除，无需签收", "the warning was lifted at 09:00: there is nothing to acknowledge"),
         (
-            WarningState.PENDING_APPROVAL, None, "预警待复核(09:00 起),不能签收",
+            WarningState.PENDING_APPROVAL, None, "预警待复核（09:00 起），不能签收",
             "the warning has been pending approval since 09:00: it cannot be acknowledged",
         ),
     ],

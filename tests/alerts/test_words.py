@@ -18,12 +18,12 @@ EXPECTED = replace(WARNING, source=WarningSource.FORECAST, probability=0.724, le
 
 
 def test_a_warning_says_what_was_measured_where() -> None:
-    assert sentence(WARNING, "zh") == "细颗粒物浓度偏高:北站 PM2.5 182 μg/m³(阈值 150 μg/m³)"
+    assert sentence(WARNING, "zh") == "细颗粒物浓度偏高：北站 PM2.5 182 μg/m³（阈值 150 μg/m³）"
     assert sentence(WARNING, "en") == "Fine particulate matter is high: 北站, PM2.5 182 μg/m³ (threshold 150 μg/m³)"
 
 
 def test_a_forecast_says_when_and_how_probable() -> None:
-    assert sentence(EXPECTED, "zh") == "细颗粒物浓度偏高:北站 PM2.5 3 小时 5 分钟后预计 182 μg/m³(阈值 150 μg/m³,概率 72%)"
+    assert sentence(EXPECTED, "zh") == "细颗粒物浓度偏高：北站 PM2.5 3 小时 5 分钟后预计 182 μg/m³（阈值 150 μg/m³，概率 72%）"
     assert sentence(EXPECTED, "en") == (
         "Fine particulate matter is high: 北站, PM2.5 182 μg/m³ expected in 3 h 5 min (threshold 150 μg/m³, probability 72 %)"
     )
@@ -38,4 +38,4 @@ def test_a_place_without_a_name_and_a_property_without_a_word_keep_their_own() -
 
 
 def test_without_evidence_the_place_is_still_said() -> None:
-    assert sentence(replace(WARNING, evidence={}), "zh") == "细颗粒物浓度偏高:440106/environment/north/air-1"
+    assert sentence(replace(WARNING, evidence={}), "zh") == "细颗粒物浓度偏高：440106/environment/north/air-1"

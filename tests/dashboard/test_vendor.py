@@ -18,7 +18,9 @@ def test_the_lock_file_names_no_registry_and_pins_every_package() -> None:
     assert not [name for name, entry in packages.items() if "resolved" in entry]
     assert not [name for name, entry in packages.items() if name and not entry.get("integrity")]
     wanted = json.loads((vendor.ROOT / "package.json").read_text(encoding="utf-8"))
-    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in (wanted["dependencies"] | wanted["devDependencies"]).values())
+    assert all(
+        re.fullmatch(r"\d+\.\d+\.\d+", version) for version in (wanted["dependencies"] | wanted["devDependencies"]).values()
+    )
 
 
 def test_assets_are_current_until_the_recipe_or_a_file_changes(tmp_path: Path) -> None:
@@ -42,7 +44,10 @@ def test_without_a_machine_npm_the_one_in_the_wheel_is_used(monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("output", "said"),
     [
-        ("npm error code ENOTFOUND\nnpm error network request to https://r/x failed, reason: getaddrinfo ENOTFOUND r", "registry cannot be reached"),
+        (
+            "npm error code ENOTFOUND\nnpm error network request to https://r/x failed, reason: getaddrinfo ENOTFOUND r",
+            "registry cannot be reached",
+        ),
         ("npm error code EUSAGE\nnpm error `npm ci` can only install packages when in sync", "package-lock.json disagree"),
         ("npm error code E404\nnpm error 404 Not Found", "registry lacks a package"),
         ("npm error code ENOSPC\nnpm error nospc no space left on device", "disk is full"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from forecasting.intervals import fit_predict
 from forecasting.models.registry import AUTOREG, FLAT, SEASONAL_NAIVE
-from forecasting.models.shape import DAY_S, Floats, Unfit
+from forecasting.models.shape import DAY_S, Floats, Indices, Unfit
 
 STEP_S = 3600
 DAY = DAY_S // STEP_S
@@ -54,6 +56,21 @@ def test_a_forecast_starts_where_the_values_end() -> None:
     later = fit_predict(SEASONAL_NAIVE, waiting, STEP_S, DAY).values[1]
     at_once = fit_predict(SEASONAL_NAIVE, whole, STEP_S, DAY + 2).values[1]
     assert later.tolist() == at_once[2:].tolist()
+
+
+def test_a_trial_starts_after_measured_slots_only() -> None:
+    """A model that bridges a gap has seen its far side: it must not be asked from inside."""
+    history = noise_around_a_day(10, 0)
+    history[7 * DAY : 7 * DAY + 3] = np.nan
+    asked: list[int] = []
+
+    def paths(known: Floats, origins: Indices, horizon: int, step_s: int, learnt_until: int) -> Floats:
+        asked.extend(origins.tolist())
+        return FLAT.paths(known, origins, horizon, step_s, learnt_until)
+
+    fit_predict(replace(FLAT, paths=paths), history, STEP_S, 3)
+    assert {7 * DAY, 7 * DAY + 4} < set(asked)
+    assert not {7 * DAY + 1, 7 * DAY + 2, 7 * DAY + 3} & set(asked)
 
 
 def test_bounds_are_kept() -> None:

@@ -111,7 +111,7 @@ def test_the_reason_is_said_in_chinese_too() -> None:
     outlook = look(days(1.5))
     assert isinstance(outlook, Outlook)
     assert str(outlook.fallback) == "short_history have_h=36 model=autoreg need_h=48"
-    assert sentence(str(outlook.fallback), "zh") == "历史仅 36 小时,自回归 需要 48 小时"
+    assert sentence(str(outlook.fallback), "zh") == "历史仅 36 小时，自回归 需要 48 小时"
 
 
 def test_the_word_of_another_version_is_shown_as_it_is() -> None:

@@ -23,11 +23,11 @@ def config(tmp_path: Path) -> Path:
     """A two-district city with one car park, correct in every respect; tests break one thing in it."""
     (tmp_path / "districts.geojson").write_text(
         """{"type":"FeatureCollection","features":[
-        {"type":"Feature","properties":{"adcode":1,"name":"东区"},"geometry":{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1],[0,1],[0,0]]]}},
-        {"type":"Feature","properties":{"adcode":2,"name":"西区"},"geometry":{"type":"Polygon","coordinates":[[[-1,0],[0,0],[0,1],[-1,1],[-1,0]]]}}]}""",
+        {"type":"Feature","properties":{"adcode":1,"name":"东区"},"geometry":{"type":"Polygon","coordinates":[[[0,0],[0.1,0],[0.1,0.1],[0,0.1],[0,0]]]}},
+        {"type":"Feature","properties":{"adcode":2,"name":"西区"},"geometry":{"type":"Polygon","coordinates":[[[-0.1,0],[0,0],[0,0.1],[-0.1,0.1],[-0.1,0]]]}}]}""",
         encoding="utf-8",
     )
-    (tmp_path / "parking.csv").write_text("key,label,x,y,size\np1,Market,0.5,0.5,120\np2,Far away,5,5,\n", encoding="utf-8")
+    (tmp_path / "parking.csv").write_text("key,label,x,y,size\np1,Market,0.05,0.05,120\np2,Far away,0.5,0.5,\n", encoding="utf-8")
     file = tmp_path / "city.toml"
     file.write_text(
         """

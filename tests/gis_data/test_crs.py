@@ -42,10 +42,11 @@ def test_there_and_back_inside_china_is_the_same_point(lon: float, lat: float, c
 
 
 @given(LON, LAT)
-def test_gcj02_moves_a_point_by_some_hundred_metres(lon: float, lat: float) -> None:
+def test_gcj02_moves_no_point_by_a_kilometre(lon: float, lat: float) -> None:
+    """On a grid of a hundredth of a degree over the whole rectangle the published formula moves points by up to 725 m."""
     east, north = from_wgs84(lon, lat, Crs.GCJ02)
     metres = np.hypot((east - lon) * 111_320 * np.cos(np.radians(lat)), (north - lat) * 110_570)
-    assert 20 < metres < 1300
+    assert metres < 800
 
 
 @pytest.mark.parametrize(("lon", "lat"), [(-118.24, 34.05), (13.74, 51.05), (151.2, -33.9), (71.9, 40.0), (100.0, 56.0)])
@@ -68,7 +69,9 @@ def test_arrays_keep_their_shape_and_mix_inside_with_outside() -> None:
     assert (east[0, 1], north[0, 1]) == (13.74, 51.05)
 
 
-@pytest.mark.parametrize(("name", "crs"), [("wgs84", Crs.WGS84), ("gcj02", Crs.GCJ02), ("BD09LL", Crs.BD09), ("4490", Crs.CGCS2000)])
+@pytest.mark.parametrize(
+    ("name", "crs"), [("wgs84", Crs.WGS84), ("gcj02", Crs.GCJ02), ("BD09LL", Crs.BD09), ("4490", Crs.CGCS2000)]
+)
 def test_systems_are_known_by_their_usual_names(name: str, crs: Crs) -> None:
     assert Crs.of(name) is crs
 

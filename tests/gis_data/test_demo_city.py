@@ -57,7 +57,9 @@ def test_every_place_lies_in_the_district_it_names_and_on_dry_land(small_city: C
         district = small_city.district_of(place.lon, place.lat)
         assert district is not None, place.id
         assert district.code == place.district_code, place.id
-        assert place.kind in ("metro_station", "railway_station") or not wet.contains(shapely.Point(place.lon, place.lat)), place.id
+        assert place.kind in ("metro_station", "railway_station") or not wet.contains(shapely.Point(place.lon, place.lat)), (
+            place.id
+        )
 
 
 def test_the_city_has_the_places_that_its_services_need(small_city: City) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import shapely
 
+from gis_data import real_city
 from gis_data.city import build_city, load_city
 from gis_data.crs import Crs, from_wgs84
 
@@ -15,12 +17,15 @@ DATA = Path(__file__).parents[2].parent / "shared" / "data"
 
 def test_layers_are_read_named_and_assigned(config: Path, tmp_path: Path) -> None:
     city = build_city(config, tmp_path / "out")
-    assert [(d.code, d.name_zh, d.name_en, d.population) for d in city.districts] == [("1", "东区", "East", None), ("2", "西区", "West", None)]
+    assert [(d.code, d.name_zh, d.name_en, d.population) for d in city.districts] == [
+        ("1", "东区", "East", None),
+        ("2", "西区", "West", None),
+    ]
     market, far = city.places
     assert (market.id, market.name_zh, market.name_en, market.district_code) == ("p1", "停车场 Market", "Market", "1")
     assert market.attributes == {"capacity": 120}
     assert (far.district_code, far.attributes) == (None, {"capacity": None})
-    assert city.bounds == (-1, 0, 1, 1)
+    assert city.bounds == (-0.1, 0, 0.1, 0.1)
     assert city.roads() is None
     assert city.tiles_path is not None
     assert city.population is None
@@ -44,8 +49,8 @@ def test_without_districts_one_area_is_drawn_around_the_places(config: Path, tmp
     assert [(d.code, d.name_en) for d in city.districts] == [("two", "Twotown")]
     assert {p.district_code for p in city.places} == {"two"}
     west, south, *_ = city.bounds
-    assert (0.5 - west) * 111_200 == pytest.approx(1000, rel=0.02)
-    assert (0.5 - south) * 111_200 == pytest.approx(1000, rel=0.02)
+    assert (0.05 - west) * 111_200 == pytest.approx(1000, rel=0.02)
+    assert (0.05 - south) * 111_200 == pytest.approx(1000, rel=0.02)
 
 
 @pytest.mark.parametrize(
@@ -53,13 +58,25 @@ def test_without_districts_one_area_is_drawn_around_the_places(config: Path, tmp
     [
         ('crs = "EPSG:4326"', 'crs = "EPSG:3857"', r"layers\[1\] \(districts\)\.crs is 'EPSG:3857': expected one of EPSG:4326"),
         ('crs = "EPSG:4326"', "", r"layers\[1\] \(districts\)\.crs is missing: every layer says its coordinate system"),
-        ('file = "districts.geojson"', 'file = "gone.geojson"', r"layers\[1\] \(districts\)\.file: .*gone\.geojson does not exist.*--data"),
+        (
+            'file = "districts.geojson"',
+            'file = "gone.geojson"',
+            r"layers\[1\] \(districts\)\.file: .*gone\.geojson does not exist.*--data",
+        ),
         ('code = "adcode"', 'code = "postcode"', r"columns\.code is 'postcode': .* has no such column; it has adcode, name"),
-        ('lon = "x"', 'lon = "label"', r"columns\.lon: .*parking\.csv, row 1 after the header, holds 'Market': expected a number of degrees"),
+        (
+            'lon = "x"',
+            'lon = "label"',
+            r"columns\.lon: .*parking\.csv, row 1 after the header, holds 'Market': expected a number of degrees",
+        ),
         ('layer = "districts"', 'layer = "quarters"', r"layers\[1\]\.layer is 'quarters': expected one of districts, places"),
         ('kind = "parking"', "", r"layers\[2\] \(places\)\.kind is None: expected what these places are"),
         ('id = "key"', 'id = "{nokey}"', r"the pattern '\{nokey\}' needs 'nokey'.*it has key, label, x, y, size"),
-        ('attributes = { capacity = "size" }', 'attributes = { capacity = "room" }', r"attributes\.capacity is 'room': .* has no such column"),
+        (
+            'attributes = { capacity = "size" }',
+            'attributes = { capacity = "room" }',
+            r"attributes\.capacity is 'room': .* has no such column",
+        ),
         ('zone = "Asia/Shanghai"', 'zone = "Asia/Nowhere"', r"city\.zone is 'Asia/Nowhere': expected an IANA time zone"),
         ('name_en = "Twotown"', "", r"city\.name_en is None: expected a text"),
         ('data = "."', 'data = "gone"', r"city\.data leads to .*gone, which is no folder.*--data"),
@@ -101,7 +118,9 @@ def test_a_failed_build_leaves_the_older_city_as_it_was(config: Path, tmp_path: 
     with pytest.raises(ValueError, match=r"districts\.geojson: not JSON"):
         build_city(config, out)
     assert {p.name: p.read_bytes() for p in out.iterdir()} == before
-    (tmp_path / "districts.geojson").write_text('{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"adcode":1,"name":"x"},"geometry":{"type":"Point","coordinates":[0,0]}}]}')
+    (tmp_path / "districts.geojson").write_text(
+        '{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"adcode":1,"name":"x"},"geometry":{"type":"Point","coordinates":[0,0]}}]}'
+    )
     with pytest.raises(ValueError, match=r"feature 0 of .*districts\.geojson is Point: expected polygons"):
         build_city(config, out)
 
@@ -114,21 +133,30 @@ def test_an_unbuilt_or_foreign_directory_says_what_to_do(tmp_path: Path) -> None
         load_city(tmp_path)
 
 
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is not there: real data sets are kept beside the project")
+
+
+@needs_data
 @pytest.mark.parametrize("name", sorted(p.stem for p in CITIES.glob("*.toml")))
-def test_the_shipped_configurations_build(name: str, tmp_path: Path) -> None:
-    if not DATA.is_dir():
-        pytest.skip(f"{DATA} is not there: real data sets are kept beside the project")
-    city = build_city(CITIES / f"{name}.toml", tmp_path / name)
-    assert city.districts
-    assert all(p.district_code for p in city.places)
+def test_the_shipped_configurations_can_be_read(name: str) -> None:
+    about, found = real_city.gather(CITIES / f"{name}.toml")
+    assert about["name_zh"]
+    codes = {row["code"] for row in found["districts"].properties}
+    places = found["places"].properties if "places" in found else []
+    assert {row["district"] for row in places} <= codes
+
+
+@needs_data
+def test_the_car_parks_of_dresden_become_a_city(tmp_path: Path) -> None:
+    city = build_city(CITIES / "dresden.toml", tmp_path / "dresden")
+    assert len(city.places) == 26
+    assert city.places_of("parking")[0].attributes["capacity"] == 400
     assert city.tiles_path is not None
 
 
-def test_zhengzhou_lies_where_gps_says(tmp_path: Path) -> None:
-    if not DATA.is_dir():
-        pytest.skip(f"{DATA} is not there: real data sets are kept beside the project")
-    city = build_city(CITIES / "zhengzhou.toml", tmp_path / "z")
-    # Erqi Tower (二七纪念塔), WGS-84 about 113.6605 E 34.7525 N, stands in 二七区 close to its border with 管城.
-    found = city.district_of(113.655, 34.748)
-    assert found is not None
-    assert found.name_zh == "二七区"
+@needs_data
+def test_zhengzhou_lies_where_gps_says() -> None:
+    """The tower 二七塔 stands at about 113.6605 E 34.7525 N (WGS-84); a point 700 m south-west of it is well inside 二七区."""
+    _, found = real_city.gather(CITIES / "zhengzhou.toml")
+    (index,) = shapely.STRtree(found["districts"].shapes).query(shapely.Point(113.655, 34.748), predicate="intersects")
+    assert found["districts"].properties[index]["name_zh"] == "二七区"

@@ -28,12 +28,18 @@ def test_layers_are_distinct_and_draw_what_the_tiles_hold(small_city: City) -> N
     ids = [layer["id"] for layer in style["layers"]]
     assert len(set(ids)) == len(ids)
     assert FIRST_LABEL_LAYER in ids
-    assert all(layer["type"] == "symbol" or layer["id"] == "station-dot" for layer in style["layers"][ids.index(FIRST_LABEL_LAYER) :])
+    assert all(
+        layer["type"] == "symbol" or layer["id"] == "station-dot" for layer in style["layers"][ids.index(FIRST_LABEL_LAYER) :]
+    )
 
 
 def test_labels_speak_the_language_asked_for(small_city: City) -> None:
     for lang, first in (("zh", "name_zh"), ("en", "name_en")):
-        names = [layer["layout"]["text-field"] for layer in map_style(small_city, lang, "http://h")["layers"] if layer["type"] == "symbol"]
+        names = [
+            layer["layout"]["text-field"]
+            for layer in map_style(small_city, lang, "http://h")["layers"]
+            if layer["type"] == "symbol"
+        ]
         assert names
         assert all(name[1] == ["get", first] for name in names)
     with pytest.raises(ValueError, match="lang is 'fr': expected zh or en"):

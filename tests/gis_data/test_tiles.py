@@ -32,7 +32,10 @@ def test_tiles_at_the_centre_hold_what_each_zoom_is_to_show(small_city: City) ->
     assert small_city.tiles_path is not None
     store = tiles.TileStore(small_city.tiles_path)
     assert store.zooms == (tiles.MIN_ZOOM, MAX_ZOOM)
-    expected = {8: {"districts", "borders", "roads", "water", "labels"}, 12: {"districts", "roads", "water", "landuse", "green", "rails"}}
+    expected = {
+        8: {"districts", "borders", "roads", "water", "labels"},
+        12: {"districts", "roads", "water", "landuse", "green", "rails"},
+    }
     for zoom, layers in expected.items():
         x, y = _tile_at(*small_city.centre, zoom)
         data = store.get(zoom, x, y)
@@ -85,7 +88,10 @@ def test_a_district_carries_its_code_and_both_names(small_city: City) -> None:
     assert small_city.tiles_path is not None
     data = tiles.TileStore(small_city.tiles_path).get(9, *_tile_at(*small_city.centre, 9))
     assert data is not None
-    seen = {(f["properties"]["code"], f["properties"]["name_zh"], f["properties"]["name_en"]) for f in _decoded(data)["districts"]["features"]}
+    seen = {
+        (f["properties"]["code"], f["properties"]["name_zh"], f["properties"]["name_en"])
+        for f in _decoded(data)["districts"]["features"]
+    }
     assert ("990101", "澜心区", "Lanxin District") in seen
 
 
@@ -98,7 +104,9 @@ def _layer(name: str, *features: tuple[Any, dict[str, Any]]) -> Layer:
 def test_a_square_with_a_hole_keeps_its_hole(tmp_path: Path) -> None:
     outer = shapely.box(10.0, 50.0, 10.4, 50.3)
     ring = outer.difference(shapely.box(10.1, 50.1, 10.3, 50.2))
-    tiles.build({"districts": _layer("districts", (ring, {"code": "1", "name_zh": "环", "name_en": "Ring"}))}, tmp_path / "t.pmtiles", 9)
+    tiles.build(
+        {"districts": _layer("districts", (ring, {"code": "1", "name_zh": "环", "name_en": "Ring"}))}, tmp_path / "t.pmtiles", 9
+    )
     data = tiles.TileStore(tmp_path / "t.pmtiles").get(8, *_tile_at(10.2, 50.15, 8))
     assert data is not None
     (feature,) = _decoded(data)["districts"]["features"]
@@ -111,7 +119,9 @@ def test_points_and_lines_come_back_where_they_were_put(tmp_path: Path) -> None:
     road = shapely.LineString([(10.1, 50.1), (10.2, 50.2), (10.3, 50.1)])
     layers = {
         "roads": _layer("roads", (road, {"class": "expressway", "name_zh": "一路", "name_en": "First Road"})),
-        "places": _layer("places", (shapely.Point(10.2, 50.15), {"id": "p", "kind": "hospital", "name_zh": "医院", "name_en": "Hospital"})),
+        "places": _layer(
+            "places", (shapely.Point(10.2, 50.15), {"id": "p", "kind": "hospital", "name_zh": "医院", "name_en": "Hospital"})
+        ),
     }
     tiles.build(layers, tmp_path / "t.pmtiles", 12)
     store = tiles.TileStore(tmp_path / "t.pmtiles")

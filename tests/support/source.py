@@ -11,7 +11,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = tuple(
-    sorted(path.parent.name for path in ROOT.glob("*/__init__.py") if path.parent.name not in ("tests", "benchmarks", "node_modules"))
+    sorted(
+        path.parent.name for path in ROOT.glob("*/__init__.py") if path.parent.name not in ("tests", "benchmarks", "node_modules")
+    )
 )
 
 
@@ -90,3 +92,8 @@ def document(name: str) -> str:
     path = ROOT / name
     assert path.is_file(), f"{name} is missing: expected it in the checkout"
     return path.read_text(encoding="utf-8")
+
+
+def told(places: list[str], expectation: str = "") -> str:
+    """A list of places for an assertion's message, one a line."""
+    return "\n".join([expectation, *places])

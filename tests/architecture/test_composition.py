@@ -1,0 +1,162 @@
+"""docker-compose.yml is the table of processes, valid, without default passwords; each command is one the program knows."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from runtime.cli import _parser
+from runtime.processes import PROCESSES, Process
+from runtime.settings import VARIABLES
+from tests.support.source import ROOT, document
+
+BACKING = {"database", "broker"}
+ONCE = {"migrate", "city"}
+"""Services that do one thing at the start and end."""
+
+
+@cache
+def _composition() -> dict[str, Any]:
+    composition: dict[str, Any] = yaml.safe_load(document("docker-compose.yml"))
+    return composition
+
+
+def _service(name: str) -> dict[str, Any]:
+    services = _composition()["services"]
+    assert name in services, f"docker-compose.yml has no service {name}: expected one per row of runtime/processes.py"
+    found: dict[str, Any] = services[name]
+    return found
+
+
+def test_the_file_is_valid_by_the_schema_of_the_compose_specification() -> None:
+    package = find_spec("check_jsonschema")
+    assert package is not None, (
+        "check-jsonschema is not installed: expected it, it carries the schema of the compose specification"
+    )
+    assert package.origin is not None
+    schema = json.loads((Path(package.origin).parent / "builtin_schemas/vendor/compose-spec.json").read_text(encoding="utf-8"))
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    assert [f"{fault.json_path}: {fault.message}" for fault in validator.iter_errors(_composition())] == []
+
+
+def test_there_is_one_service_per_process_and_no_other() -> None:
+    assert set(_composition()["services"]) == {process.name for process in PROCESSES} | BACKING | ONCE
+
+
+@pytest.mark.parametrize("process", PROCESSES, ids=lambda process: process.name)
+def test_a_service_runs_its_row_of_the_table(process: Process) -> None:
+    service = _service(process.name)
+    assert service["command"] == ["cityhelm", process.name]
+    assert service.get("profiles", []) == (["demo"] if process.demo_only else [])
+    assert service["restart"] == "unless-stopped"
+    assert service["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+    assert service["depends_on"]["broker"] == {"condition": "service_healthy"}
+
+
+@pytest.mark.parametrize("process", PROCESSES, ids=lambda process: process.name)
+def test_a_service_is_asked_for_its_health_as_the_table_says(process: Process) -> None:
+    test = _service(process.name)["healthcheck"]["test"]
+    assert test[0] == "CMD"
+    if process.health == "heartbeat":
+        assert test[1:] == ["cityhelm", "status", "--process", process.name]
+    else:
+        assert test[1:3] == ["python", "-c"]
+        assert "http://127.0.0.1:8050/api/health" in test[3]
+        compile(test[3], "health check", "exec")
+
+
+def test_every_command_and_health_check_of_ours_is_understood_by_the_program() -> None:
+    for name, service in _composition()["services"].items():
+        for line in (service.get("command", []), service.get("healthcheck", {}).get("test", [])[1:]):
+            if line and line[0] == "cityhelm":
+                _parser().parse_args(line[1:])
+            elif line and line[:2] == ["python", "-c"]:
+                compile(line[2], name, "exec")
+
+
+def test_every_service_that_stays_has_a_health_check_and_starts_again() -> None:
+    for name, service in _composition()["services"].items():
+        if name in ONCE:
+            assert service["restart"] == "no"
+        else:
+            assert service["restart"] == "unless-stopped"
+            assert {"test", "interval", "timeout", "retries"} <= service["healthcheck"].keys()
+
+
+def test_there_is_no_default_password() -> None:
+    text = document("docker-compose.yml")
+    secrets = re.findall(r"\$\{(\w*(?:PASSWORD|SECRET|TOKEN)\w*)([^}]*)\}", text)
+    assert {name for name, _ in secrets} == {"POSTGRES_PASSWORD", "MQTT_PASSWORD"}
+    assert all(rest.startswith(":?") for _, rest in secrets), "an unset password must stop the start"
+    assert not re.search(r"PASSWORD: *[\"']?\w", text)
+    assert "trust" not in text
+
+
+def test_the_settings_that_are_given_exist() -> None:
+    known = {variable.name for variable in VARIABLES}
+    for process in PROCESSES:
+        assert set(_service(process.name)["environment"]) <= known
+        assert {"DATABASE_URL", "MQTT_URL"} <= set(_service(process.name)["environment"])
+
+
+def test_the_passwords_are_told_of_in_the_example() -> None:
+    for name in ("POSTGRES_PASSWORD", "MQTT_PASSWORD"):
+        assert name in document(".env.example") or name in document("docker-compose.yml").split("services:")[0]
+
+
+def test_nothing_is_open_to_the_world_unless_asked() -> None:
+    published = {name: service["ports"] for name, service in _composition()["services"].items() if "ports" in service}
+    assert set(published) == {"dashboard"}
+    assert all(port.startswith("${CITYHELM_HOST:-127.0.0.1}:") for port in published["dashboard"])
+    assert _composition()["networks"]["inside"] == {"internal": True}
+
+
+def test_processes_run_without_privileges() -> None:
+    for name, service in _composition()["services"].items():
+        assert service["user"].split(":")[0] not in ("0", "root"), name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["read_only"] is True, name
+
+
+def test_images_are_named_with_their_version() -> None:
+    for name, service in _composition()["services"].items():
+        _, _, tag = service["image"].partition(":")
+        assert tag, name
+        assert tag != "latest", name
+    for image in re.findall(r"^FROM (\S+)", document("Dockerfile"), re.MULTILINE):
+        assert ":" in image
+        assert not image.endswith(":latest")
+    assert re.search(r"^USER (?!root|0)", document("Dockerfile"), re.MULTILINE)
+
+
+def test_the_database_is_the_one_that_the_tests_know() -> None:
+    assert re.fullmatch(r"timescale/timescaledb:2\.29\.\d+-pg18", _service("database")["image"])
+    assert _service("database")["environment"]["TIMESCALEDB_TELEMETRY"] == "off", "nothing leaves the network"
+
+
+def test_the_broker_keeps_what_an_absent_ingester_has_not_had() -> None:
+    settings = dict(
+        line.split(maxsplit=1)
+        for line in document("deploy/mosquitto/mosquitto.conf").splitlines()
+        if line and not line.startswith("#")
+    )
+    assert settings["allow_anonymous"] == "false"
+    assert int(settings["max_queued_messages"]) >= 1_000_000
+    assert "persist" in settings["plugin"] or settings.get("persistence") == "true"
+    major, minor = (int(part) for part in _service("broker")["image"].partition(":")[2].split(".")[:2])
+    assert (major, minor) >= (2, 1)
+
+
+def test_what_is_mounted_from_the_checkout_is_there() -> None:
+    for service in _composition()["services"].values():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            assert (ROOT / source).exists() if source.startswith("./") else source in _composition()["volumes"]

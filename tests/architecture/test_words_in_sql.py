@@ -1,0 +1,87 @@
+"""Words that stand in SQL as literals are the words of domain; what is stored as a number keeps its number."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from domain.incidents import Grade
+from domain.labels import Labelled
+from domain.observations import USABLE_QUALITY_CODES
+from domain.orders import OPEN_ORDER_STATES, OrderState
+from domain.sensors import DeviceMode, DeviceState, SensorKind
+from domain.units import SENDABLE, UnitStatus
+from tests.support.source import ROOT
+
+SQL = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in sorted([*(ROOT / "storage").glob("*.py"), *(ROOT / "storage/migrations").glob("*.sql")])
+}
+
+
+def _lists(pattern: str) -> list[tuple[str, tuple[str, ...]]]:
+    """(file, words) of every `pattern IN ('a', 'b')`."""
+    return [
+        (path, tuple(word.strip(" '") for word in found.split(",")))
+        for path, text in SQL.items()
+        for found in re.findall(rf"{pattern} (?:NOT )?IN \(([^)]*)\)", text)
+    ]
+
+
+def test_usable_qualities_in_sql_are_those_of_domain() -> None:
+    found = _lists(r"\bquality")
+    assert len(found) >= 4
+    assert {words for _, words in found} == {tuple(str(code) for code in USABLE_QUALITY_CODES)}
+
+
+def test_statuses_in_sql_that_mean_free_are_those_of_domain() -> None:
+    found = [words for path, words in _lists(r"s\.status") if path == "storage/orders.py"]
+    assert found
+    assert {frozenset(words) for words in found} == {frozenset(status.value for status in SENDABLE)}
+
+
+def test_order_states_in_sql_are_those_of_domain() -> None:
+    (open_states,) = [words for _, words in _lists(r"state\.state")]
+    assert open_states == tuple(state.value for state in OPEN_ORDER_STATES)
+    (answered,) = [words for _, words in _lists(r"h\.state")]
+    assert answered == (OrderState.ACCEPTED.value, OrderState.DECLINED.value)
+    assert f"h.state = '{OrderState.SENT.value}'" in SQL["storage/orders.py"]
+
+
+def test_grades_in_sql_are_ordered_as_in_domain() -> None:
+    (order,) = re.findall(r"array_position\(ARRAY\[([^\]]*)\], status\.grade\)", SQL["storage/incidents.py"])
+    assert [word.strip(" '") for word in order.split(",")] == [grade.value for grade in Grade]
+
+
+@pytest.mark.parametrize(
+    ("path", "literal", "word"),
+    [
+        ("storage/snapshots.py", "type_name <> '{}'", SensorKind.UNIT.type_name),
+        ("storage/units.py", "coalesce(status.status, '{}')", UnitStatus.OUT_OF_SERVICE.value),
+        ("storage/ledger.py", "mode = '{}'", DeviceMode.ON_CHANGE.value),
+        ("storage/migrations/0001_observations.sql", "mode           text NOT NULL DEFAULT '{}'", DeviceMode.PERIODIC.value),
+        ("storage/migrations/0001_observations.sql", "state          text NOT NULL DEFAULT '{}'", DeviceState.UNKNOWN.value),
+    ],
+)
+def test_a_word_in_sql_is_a_word_of_domain(path: str, literal: str, word: str) -> None:
+    assert literal.format(word) in SQL[path]
+
+
+def test_no_enumeration_is_frozen_into_the_schema() -> None:
+    """A word that a newer device sends must be storable: enumerations live in domain, not as types or checks in the database."""
+    for path, text in SQL.items():
+        if path.endswith(".sql"):
+            assert "CREATE TYPE" not in text.upper(), path
+            assert not re.search(r"\bCHECK\s*\(", text, re.IGNORECASE), path
+
+
+def test_labelled_words_travel_as_plain_text() -> None:
+    """They are stored through `.value`; a member is a str all the same, so that JSON and SQL see the same word."""
+    import json
+
+    class Colour(Labelled):
+        RED = "red", "红", "red"
+
+    assert json.dumps([Colour.RED, OrderState.SENT]) == '["red", "sent"]'
+    assert {Colour.RED: 1}["red"] == 1  # type: ignore[index]

@@ -1,0 +1,260 @@
+"""The dispatcher with a real database and a real broker: sent once as far as units can tell, and settled by what they say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from threading import Event, Thread
+from time import monotonic, sleep
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from dispatch import orders, service
+from dispatch.service import Dispatcher, Line
+from domain.moments import Moment
+from domain.orders import Order, OrderState
+from domain.units import UnitStatus
+from iot import mqtt
+from iot.mqtt import BrokerAddress, parse_address
+from runtime.embedded_broker import throwaway_broker
+from runtime.quarters import free_port
+from storage import orders as stored_orders
+from storage import outbox, units
+from storage.connection import Connection
+from tests.support.scenes import AMBULANCE, COMMANDER, NOW, a_status, a_unit, an_ack, an_incident, minutes, stored
+
+ZONE = ZoneInfo("Asia/Shanghai")
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[BrokerAddress]:
+    with throwaway_broker() as handle:
+        yield parse_address(handle.url, handle.protocol)
+
+
+@pytest.fixture
+def nobody() -> BrokerAddress:
+    """An address at which no broker answers."""
+    return parse_address(f"mqtt://127.0.0.1:{free_port()}")
+
+
+@pytest.fixture
+def scene(conn: Connection) -> Connection:
+    stored(conn, an_incident(), a_unit(), a_status("available", minutes_ago=60))
+    return conn
+
+
+@contextmanager
+def dispatching(address: BrokerAddress) -> Iterator[Dispatcher]:
+    line = Line(address, client_id="test-dispatcher", order_expiry_s=120, stop=Event())
+    try:
+        yield Dispatcher(line)
+    finally:
+        line.close()
+
+
+@contextmanager
+def listening(address: BrokerAddress) -> Iterator[list[dict[str, Any]]]:
+    """What the ambulance hears, as it hears it."""
+    heard: list[dict[str, Any]] = []
+    subscribed = Event()
+    client = mqtt.new_client(address, "test-ambulance")
+    client.on_message = lambda _client, _data, message: heard.append(json.loads(message.payload))
+    client.on_connect = lambda client, *_: client.subscribe(f"city/v1/{AMBULANCE}/cmd", 1)
+    client.on_subscribe = lambda *_: subscribed.set()
+    mqtt.connect(client, address, keeps_session=False)
+    client.loop_start()
+    assert subscribed.wait(10)
+    try:
+        yield heard
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
+def wait_for(heard: list[dict[str, Any]], n: int) -> list[dict[str, Any]]:
+    deadline = monotonic() + 10
+    while len(heard) < n and monotonic() < deadline:
+        sleep(0.01)
+    return heard
+
+
+def send(conn: Connection, now: datetime = NOW) -> Order:
+    return orders.issue(conn, "i-1", "a-1", COMMANDER, now, zone=ZONE, order_expiry_s=120)
+
+
+def state(conn: Connection, later: float) -> OrderState:
+    return stored_orders.list_orders(conn, Moment.live(NOW + minutes(later)))[0].state
+
+
+def unit_status(conn: Connection, later: float) -> UnitStatus:
+    return units.list_units(conn, Moment.live(NOW + minutes(later)))[0].status
+
+
+def test_an_order_goes_from_the_click_to_the_unit_and_back(scene: Connection, broker: BrokerAddress) -> None:
+    with dispatching(broker) as dispatcher, listening(broker) as heard:
+        order = send(scene)
+        figures = dispatcher.tick(scene, NOW + minutes(0.1))
+        assert wait_for(heard, 1)[0]["id"] == order.order_id
+        assert (figures["connected"], figures["unsent"], figures["published_total"]) == (True, 0, 1)
+        dispatcher.tick(scene, NOW + minutes(0.2))
+        assert state(scene, 0.2) is OrderState.SENT
+        stored(scene, an_ack(order.order_id, minutes_ago=-0.3))
+        dispatcher.tick(scene, NOW + minutes(0.4))
+        assert state(scene, 0.4) is OrderState.ACCEPTED
+        stored(scene, *(a_status(s, minutes_ago=-k, order_id=order.order_id) for k, s in enumerate(("enroute", "on_scene"), 1)))
+        dispatcher.tick(scene, NOW + minutes(3))
+        assert (state(scene, 3), unit_status(scene, 3)) == (OrderState.ACCEPTED, UnitStatus.ON_SCENE)
+        stored(scene, a_status("returning", minutes_ago=-4, order_id=order.order_id))
+        figures = dispatcher.tick(scene, NOW + minutes(5))
+        assert state(scene, 5) is OrderState.DONE
+    assert figures["sealed_total"] == 1
+    assert len(heard) == 1
+
+
+def test_killed_between_sending_and_marking_the_command_goes_out_again_under_its_id(
+    scene: Connection, broker: BrokerAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with listening(broker) as heard:
+        order = send(scene)
+        with monkeypatch.context() as dying, dispatching(broker) as dispatcher:
+            dying.setattr(outbox, "mark_sent", killed)
+            with pytest.raises(Killed):
+                dispatcher.tick(scene, NOW + minutes(0.1))
+        with dispatching(broker) as dispatcher:
+            dispatcher.tick(scene, NOW + minutes(0.2))
+            dispatcher.tick(scene, NOW + minutes(0.3))
+        assert [command["id"] for command in wait_for(heard, 2)] == [order.order_id] * 2
+    assert outbox.list_sendable(scene) == []
+
+
+def test_while_the_broker_is_away_orders_wait_and_it_is_said_once(
+    scene: Connection, nobody: BrokerAddress, caplog: pytest.LogCaptureFixture
+) -> None:
+    send(scene)
+    with dispatching(nobody) as dispatcher:
+        for k in range(4):
+            figures = dispatcher.tick(scene, NOW + minutes(k / 20))
+    assert (figures["connected"], figures["unsent"], figures["open_orders"]) == (False, 1, 1)
+    warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert "did not accept a connection" in warnings[0]
+    assert "Orders wait meanwhile, and lapse after 120 s" in warnings[0]
+
+
+def test_a_broker_that_lets_nobody_in_is_named(
+    broker: BrokerAddress, scene: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    stranger = BrokerAddress(broker.host, broker.port, "stranger", "wrong", broker.is_tls, broker.protocol)
+    with dispatching(stranger) as dispatcher:
+        assert dispatcher.tick(scene, NOW)["connected"] is False
+    assert "did not let us in" in caplog.text
+
+
+def test_what_waited_leaves_when_the_broker_is_back(scene: Connection, broker: BrokerAddress, nobody: BrokerAddress) -> None:
+    order = send(scene)
+    with dispatching(nobody) as dispatcher:
+        dispatcher.tick(scene, NOW)
+    with listening(broker) as heard, dispatching(broker) as dispatcher:
+        dispatcher.tick(scene, NOW + minutes(1))
+        assert wait_for(heard, 1)[0]["id"] == order.order_id
+
+
+def test_a_line_that_breaks_is_opened_again(scene: Connection, broker: BrokerAddress) -> None:
+    with dispatching(broker) as dispatcher, listening(broker) as heard:
+        dispatcher.tick(scene, NOW)
+        publisher = dispatcher._line._publisher
+        assert publisher is not None
+        publisher.close()
+        order = send(scene)
+        dispatcher.tick(scene, NOW + minutes(0.1))
+        assert wait_for(heard, 1)[0]["id"] == order.order_id
+
+
+def test_an_order_that_never_left_lapses_and_is_taken_back(
+    scene: Connection, nobody: BrokerAddress, broker: BrokerAddress
+) -> None:
+    order = send(scene)
+    with dispatching(nobody) as dispatcher:
+        dispatcher.tick(scene, NOW + minutes(2))
+    assert (state(scene, 2), unit_status(scene, 2)) == (OrderState.EXPIRED, UnitStatus.AVAILABLE)
+    with listening(broker) as heard, dispatching(broker) as dispatcher:
+        dispatcher.tick(scene, NOW + minutes(3))
+        assert [command["cmd"] for command in wait_for(heard, 1)] == ["cancel"]
+    assert [row[0] for row in scene.execute("SELECT detail FROM order_history WHERE state = 'expired'")] == ["not_sent"]
+    assert send(scene, NOW + minutes(4)).order_id != order.order_id
+
+
+def test_after_an_absence_nothing_that_lapsed_leaves(scene: Connection, broker: BrokerAddress) -> None:
+    send(scene)
+    with listening(broker) as heard, dispatching(broker) as dispatcher:
+        dispatcher.tick(scene, NOW + minutes(30))
+        assert [command["cmd"] for command in wait_for(heard, 1)] == ["cancel"]
+
+
+def test_a_unit_that_declines_is_free_again(scene: Connection, nobody: BrokerAddress) -> None:
+    order = send(scene)
+    stored(scene, an_ack(order.order_id, "no crew", minutes_ago=-0.2))
+    with dispatching(nobody) as dispatcher:
+        dispatcher.tick(scene, NOW + minutes(0.5))
+    assert (state(scene, 1), unit_status(scene, 1)) == (OrderState.DECLINED, UnitStatus.AVAILABLE)
+    assert [row[0] for row in scene.execute("SELECT detail FROM order_history WHERE state = 'declined'")] == ["no crew"]
+
+
+def test_what_a_unit_says_of_itself_is_left_alone(scene: Connection, nobody: BrokerAddress) -> None:
+    order = send(scene)
+    stored(scene, an_ack(order.order_id, "declined", minutes_ago=-0.2), a_status("out_of_service", minutes_ago=-0.3))
+    with dispatching(nobody) as dispatcher:
+        dispatcher.tick(scene, NOW + minutes(0.5))
+    assert unit_status(scene, 1) is UnitStatus.OUT_OF_SERVICE
+
+
+def test_an_order_called_off_while_it_is_settled_stays_called_off(scene: Connection) -> None:
+    order = send(scene)
+    stored(scene, an_ack(order.order_id, minutes_ago=-0.2))
+    (as_listed,) = stored_orders.list_open_orders(scene)
+    orders.cancel(scene, order.order_id, COMMANDER, NOW + minutes(0.3), zone=ZONE)
+    service.settle(scene, as_listed, NOW + minutes(0.4))
+    assert state(scene, 1) is OrderState.CANCELLED
+
+
+def test_commands_of_a_drill_never_leave(scene: Connection, broker: BrokerAddress) -> None:
+    outbox.put_command(scene, f"city/v1/{AMBULANCE}/cmd", {"id": "o-drill"}, now=NOW, exercise_id="ex-1")
+    with listening(broker) as heard, dispatching(broker) as dispatcher:
+        order = send(scene)
+        dispatcher.tick(scene, NOW)
+        assert [command["id"] for command in wait_for(heard, 1)] == [order.order_id]
+
+
+def test_the_process_sends_and_stops_when_told(database_url: str, conn: Connection, broker: BrokerAddress) -> None:
+    now = datetime.now(UTC)
+    stored(conn, an_incident(), a_unit(), a_status("available", minutes_ago=60))
+    stop = Event()
+    process = Thread(target=service.run, args=(database_url, broker), kwargs={"order_expiry_s": 120, "stop": stop})
+    with listening(broker) as heard:
+        process.start()
+        order = send(conn, now)
+        clicked = monotonic()
+        assert wait_for(heard, 1)[0]["id"] == order.order_id
+        assert monotonic() - clicked < 5
+    conn.execute(
+        "INSERT INTO command_ack (device_id, command_id, phenomenon_time, received_time, result) VALUES (%s, %s, %s, %s, 'accepted')",
+        (AMBULANCE, order.order_id, now, now),
+    )
+    deadline = monotonic() + 10
+    while stored_orders.find_order(conn, order.order_id)[0].state is not OrderState.ACCEPTED:  # type: ignore[index]
+        assert monotonic() < deadline, "the answer was never noticed"
+        sleep(0.02)
+    stop.set()
+    process.join(5)
+    assert not process.is_alive()
