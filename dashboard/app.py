@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dash import Dash
-from dash.backends._fastapi import reset_current_request, set_current_request
+from dash.backends import _fastapi as dash_backend
 from fastapi import FastAPI, Request
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import HTMLResponse, Response
@@ -51,11 +51,11 @@ _INDEX = """<!DOCTYPE html>
 """The page before its content; language, title and a first word are filled in for each request."""
 
 
-class Pages(Dash):  # type: ignore[misc]
+class Pages(Dash):
     """Dash with our own index page."""
 
-    def interpolate_index(self, **parts: str) -> str:
-        return _INDEX.format(**{name: parts[name] for name in ("metas", "css", "config", "scripts", "renderer")})
+    def interpolate_index(self, *_: str, **parts: str) -> str:
+        return _INDEX.format_map(parts)
 
 
 def create_app(house: Deployment) -> FastAPI:
@@ -63,7 +63,7 @@ def create_app(house: Deployment) -> FastAPI:
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     for part in (health, stream, map_api, chart, system, acts, tiles):
         part.mount(server, house)
-    pages: dict[str, Pages] = {}
+    pages: dict[str, Any] = {}
     for screen in SCREENS:
         server.add_api_route(screen.path, _page(screen, pages), methods=["GET"])
     app = pages["app"] = _dash(server, house)
@@ -73,15 +73,16 @@ def create_app(house: Deployment) -> FastAPI:
     return server
 
 
-def _dash(server: FastAPI, house: Deployment) -> Pages:
-    app = Pages(
+def _dash(server: Any, house: Deployment) -> Any:
+    no_flicker: Any = None  # the title stays while a callback runs
+    app: Any = Pages(
         "cityhelm",
         server=server,
         backend="fastapi",
         assets_folder=str(ASSETS),
         external_stylesheets=[f"{house.vendor_url}/fonts.css", f"{house.vendor_url}/maplibre-gl.css"],
         suppress_callback_exceptions=True,  # a screen's places exist only while it is shown
-        update_title=None,
+        update_title=no_flicker,
         add_log_handler=False,
         on_error=_log_fault,
     )
@@ -92,16 +93,18 @@ def _dash(server: FastAPI, house: Deployment) -> Pages:
     return app
 
 
-def _page(screen: Screen, pages: dict[str, Pages]) -> Any:
+def _page(screen: Screen, pages: dict[str, Any]) -> Any:
+    requests: Any = dash_backend
+
     async def page(request: Request) -> Response:
         lang = asked_language(request.url.query, request.cookies.get(LANGUAGE_COOKIE))
         words = Words(lang)
         title = html.escape(f"{words(screen.title_key)} · {words('product')}")
-        token = set_current_request(request)
+        token = requests.set_current_request(request)
         try:
             index = str(pages["app"].index())
         finally:
-            reset_current_request(token)
+            requests.reset_current_request(token)
         for mark, text in (("@lang@", "zh-CN" if lang == "zh" else "en"), ("@title@", title), ("@loading@", words("loading"))):
             index = index.replace(mark, text)
         response = HTMLResponse(index)

@@ -233,7 +233,8 @@ class Hub:
             channel.close()
         if self._watcher is not None:
             self._watcher.cancel()
-        await asyncio.to_thread(lambda: [thread.join(1.0) for thread in self._threads])
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join, 1.0)
 
     def figures(self) -> dict[str, float]:
         """For the heartbeat: viewers of all channels and the figures of the map's frames."""

@@ -93,17 +93,20 @@ class _Server(uvicorn.Server):
 
 async def _serve(house: Deployment, database_url: str, listener: socket.socket, stop: Event) -> None:
     config = uvicorn.Config(
-        create_app(house), lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S, server_header=False,
-        date_header=False,
+        create_app(house), lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S,
+        server_header=False, date_header=False,
     )  # fmt: skip
     server = _Server(config)
     heart = Thread(target=_beat, args=(house, database_url, stop), name="heartbeat", daemon=True)
     house.hub.start(asyncio.get_running_loop())
     heart.start()
     serving = asyncio.create_task(server.serve([listener]))
-    host, port = listener.getsockname()[:2]
-    log.info("listening on http://%s:%s", f"[{host}]" if ":" in host else host, port)
+    is_announced = False
     while not stop.is_set() and not serving.done() and house.hub.fault is None:
+        if server.started and not is_announced:
+            is_announced = True
+            host, port = listener.getsockname()[:2]
+            log.info("listening on http://%s:%s", f"[{host}]" if ":" in host else host, port)
         await asyncio.sleep(0.1)
     await house.hub.close()
     server.should_exit = True

@@ -6,21 +6,25 @@ A value is `[datastream_id, value, quality, measured_ms, received_ms]`: the rest
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from alerts.words import sentence
 from domain.forecasts import Forecast
 from domain.incidents import Incident
 from domain.orders import Order
 from domain.units import Unit
 from domain.warnings import Warning
+from forecasting.reasons import sentence as reason
+from layouts.words import LANGUAGES
 from storage.heartbeats import Heartbeat
 from storage.observations import Value
 from storage.snapshots import ChartSnapshot, DeviceNow, LiveFrame, MapSnapshot, SystemSnapshot
 
 Json = dict[str, Any]
+Subject = TypeVar("Subject")
 WireValue = tuple[int, float | None, str | None, int | None, int | None]
 
 
@@ -85,7 +89,8 @@ def warning(w: Warning) -> Json:
         "id": w.warning_id, "identifier": w.identifier, "rule": w.rule_id, "rule_version": w.rule_version, "source": w.source,
         "hazard": w.hazard_class, "level": w.level, "shape": w.level.shape, "state": w.state, "mode": w.mode,
         "object": w.object_id, "device": w.device_id, "lon": w.lon, "lat": w.lat, "raised": ms(w.raised_at),
-        "updated": ms(w.updated_at), "zh": w.zh, "en": w.en, "probability": w.probability, "lead_s": w.lead_time_s,
+        "updated": ms(w.updated_at), "zh": w.zh, "en": w.en, "sentence": _both(sentence, w),
+        "probability": w.probability, "lead_s": w.lead_time_s,
         "evidence": w.evidence, "exercise": w.exercise_id,
     }  # fmt: skip
 
@@ -155,7 +160,7 @@ def chart(snapshot: ChartSnapshot) -> Json:
 def forecast(f: Forecast) -> Json:
     return {
         "issued": ms(f.issued_at), "start": ms(f.first_target), "step_s": f.step_s, "model": f.model,
-        "version": f.model_version, "fallback": f.fallback_reason, "watermark": ms(f.watermark),
+        "version": f.model_version, "fallback": _both(reason, f.fallback_reason), "watermark": ms(f.watermark),
         "q10": [_finite(v) for v in f.q10], "q50": [_finite(v) for v in f.q50], "q90": [_finite(v) for v in f.q90],
     }  # fmt: skip
 
@@ -166,7 +171,8 @@ def system(snapshot: SystemSnapshot) -> Json:
         "t": ms(snapshot.moment.at),
         "newest": {"measured": None, "received": ms(snapshot.newest_received_time)},
         "processes": [
-            {"process": p.process, "instance": p.instance, "started": ms(p.started_at), "beat": ms(p.beat_at), "metrics": p.metrics}
+            {"process": p.process, "instance": p.instance, "started": ms(p.started_at), "beat": ms(p.beat_at),
+             "metrics": p.metrics}
             for p in snapshot.processes
         ],
         "ledger": {
@@ -186,6 +192,11 @@ def system(snapshot: SystemSnapshot) -> Json:
             "unsent_commands": snapshot.n_unsent_commands, "unsealed_audit": snapshot.n_unsealed_audit_entries,
         },
     }  # fmt: skip
+
+
+def _both(words: Callable[[Subject, str], str], subject: Subject) -> dict[str, str]:
+    """What a package says of something, in every language of the screens."""
+    return {lang: words(subject, lang) for lang in LANGUAGES}
 
 
 def _finite(number: float | None) -> float | None:

@@ -1,6 +1,6 @@
 """The forecaster: keeps a current forecast of every datastream, a little at a time so that it can stop at once.
 
-A series is looked at again when its next slot is complete; one whose history was too short earlier than that, with growing
+A series is looked at again when its next slot is complete; one whose history lacks something earlier than that, with growing
 pauses, because back-fill may be on its way. What was issued is asked of the database at start, so that a restart repeats
 nothing.
 """
@@ -40,7 +40,7 @@ SETTLE = timedelta(seconds=5)
 """Readings of a slot that has just ended are still on their way."""
 STREAMS_EVERY = timedelta(seconds=10)
 FIRST_RETRY = timedelta(seconds=30)
-LACKING = ("never", "too_few", "untried", "short_history")
+LACKING = ("never", "too_few", "untried", "short_history", "sparse", "interrupted", "no_day")
 """Reasons that back-fill may take away at any time."""
 
 

@@ -77,15 +77,14 @@ def framed(words: Words, facts: PageFacts, body: Component) -> list[Component]:
 
 def header(words: Words, facts: PageFacts) -> Component:
     """Clock and state of the stream, the product's name, tabs, language, who acts."""
+    clock = words("header.clock", zone=facts.zone)
     actor = words("header.actor", role=facts.actor) if facts.actor else words("header.nobody")
     active = next((tab for tab in facts.tabs if tab.is_active), None)
     return html.Header(
         [
             html.Div(
                 [
-                    html.Span(
-                        id="clock", className="clock num", title=words("header.clock", zone=facts.zone), **source("frame", "t")
-                    ),
+                    html.Span(id="clock", className="clock num", title=clock, **source("frame", "t")),
                     html.Span(id="date", className="date"),
                     html.Span(words("live.connecting"), id="live", className="live", role="status"),
                 ],

@@ -242,7 +242,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "system.guarantee": ("保证", "Guarantee"),
     "system.guarantee_full": (
         "入库提交后才确认；接入进程停止期间消息由代理保存，恢复后补送；重复由唯一键吸收",
-        "Acknowledged after commit; the broker keeps messages while ingest is away and delivers them later; duplicates are absorbed",
+        "Acknowledged after commit; the broker keeps what is sent while ingest is away; duplicates are absorbed",
     ),
     "system.guarantee_demo": (
         "演示级：没有持久会话的保证，接入进程停止期间的消息会丢失",

@@ -246,7 +246,8 @@ def _one(conn: Connection, query: str, parameters: tuple[object, ...] = ()) -> t
 
 
 def _devices(conn: Connection, values: dict[int, observations.Value], datastream_id: int | None = None) -> tuple[DeviceNow, ...]:
-    """Devices with their datastreams, joined with the given newest values; units are not among them."""
+    """Devices with their datastreams, joined with the given newest values. Units and devices that only report events (they
+    have no datastream) are not among them."""
     condition = "WHERE device.device_id = (SELECT device_id FROM datastream WHERE datastream_id = %(number)s)"
     query = _DEVICES.format(condition=condition if datastream_id is not None else "WHERE device.type_name <> 'Vehicle'")
     devices: list[DeviceNow] = []
@@ -267,10 +268,9 @@ def _devices(conn: Connection, values: dict[int, observations.Value], datastream
 
 _DEVICES = """
 SELECT device.device_id, device.district_code, type_name, name, lon, lat, interval_s, mode, state,
-       coalesce(streams.numbers, '{{}}'), coalesce(streams.properties, '{{}}'), coalesce(streams.items, '{{}}'),
-       coalesce(streams.units, '{{}}')
+       streams.numbers, streams.properties, streams.items, streams.units
 FROM device
-LEFT JOIN (
+JOIN (
     SELECT device_id, array_agg(datastream_id ORDER BY datastream_id) AS numbers,
            array_agg(property ORDER BY datastream_id) AS properties, array_agg(item ORDER BY datastream_id) AS items,
            array_agg(unit ORDER BY datastream_id) AS units

@@ -187,8 +187,10 @@
     const device = city.devices.get(found.device);
     const level = { above: "≥", below: "≤" }[found.evidence?.direction] ?? "";
     const threshold = found.evidence?.threshold;
+    const sentence = found.sentence[page.facts.lang];
     return [
       head(parts.level(found), cards.warningWords(found), [span("ellipsis", cards.warningPlace(found))], [span(cards.isUnacknowledged(found) ? "chip chip-on" : "chip", page.label("warning_state", found.state))]),
+      div("part sentence", parts.sentence(sentence, from)),
       div("part", div("facts",
         fact(found.source === "forecast" ? "warning.expected" : "warning.value", cards.warningValue(found) ?? page.words("no_data")),
         fact("warning.threshold", typeof threshold === "number" ? [level, " ", number(page.measure(threshold), from)] : page.words("no_data")),

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
+from dash import Dash, Input, Output, State, html, no_update
 
 from dashboard import wire
 from dashboard.api import acts as acts_api
 from dashboard.api import chart as chart_api
+from dashboard.callbacks import in_browser
 from dashboard.deployment import Deployment
 from dashboard.figures.series import is_empty, series_figure
 from dispatch.policies.nearest import rank_units
 from domain.rights import Action
+from forecasting.models.registry import MODELS
 from layouts.operations import graph
 from layouts.words import Words, language
 from storage.connection import DatabaseUnreachable
@@ -22,26 +24,15 @@ N_CANDIDATES = 6
 
 
 def register(app: Dash, house: Deployment) -> None:
-    app.clientside_callback(
-        ClientsideFunction("operations", "draw"),
-        Input("beat", "data"), Input("chosen", "data"), Input("candidates", "data"), Input("answer", "data"),
-        prevent_initial_call=True,
-    )  # fmt: skip
-    app.clientside_callback(
-        ClientsideFunction("operations", "follow"),
-        Output("charted", "data"), Output("asked", "data"),
-        Input("beat", "data"), Input("chosen", "data"), State("charted", "data"), State("asked", "data"),
-        prevent_initial_call=True,
-    )  # fmt: skip
-    app.clientside_callback(
-        ClientsideFunction("operations", "tell"),
-        Input("answer", "data"), Input("beat", "data"),
-        prevent_initial_call=True,
-    )  # fmt: skip
+    beat, chosen, answer = Input("beat", "data"), Input("chosen", "data"), Input("answer", "data")
+    in_browser(app, "operations", "draw", beat, chosen, Input("candidates", "data"), answer)
+    asks = (Output("charted", "data"), Output("asked", "data"))
+    in_browser(app, "operations", "follow", *asks, beat, chosen, State("charted", "data"), State("asked", "data"))
+    in_browser(app, "operations", "tell", answer, beat)
 
     @app.callback(
-        Output("chart-place", "children"), Output("chart-title", "children"), Output("chart-as-of", "children"), Output("chart-note", "children"),
-        Input("charted", "data"), State("page", "data"),
+        Output("chart-place", "children"), Output("chart-title", "children"), Output("chart-as-of", "children"),
+        Output("chart-note", "children"), Input("charted", "data"), State("page", "data"),
         prevent_initial_call=True,
     )  # fmt: skip
     async def draw_chart(charted: dict[str, Any] | None, page: dict[str, Any]) -> Any:
@@ -102,9 +93,8 @@ def chart_note(chart: wire.Json, words: Words, zone: ZoneInfo) -> list[Any]:
     forecast = chart["forecast"]
     if forecast is None:
         return [words("chart.no_forecast")]
-    model = words(
-        "chart.model", model=forecast["model"], version=forecast["version"], time=wire.clock_time(forecast["issued"], zone)
-    )
-    if not forecast["fallback"]:
-        return [model]
-    return [model, html.Span(words("chart.fallback", reason=forecast["fallback"]), className="chart-fallback")]
+    name = MODELS[forecast["model"]].label(words.lang) if forecast["model"] in MODELS else forecast["model"]
+    issued = wire.clock_time(forecast["issued"], zone)
+    model = words("chart.model", model=name, version=forecast["version"], time=issued)
+    reason = forecast["fallback"][words.lang]
+    return [model, html.Span(words("chart.fallback", reason=reason), className="chart-fallback")] if reason else [model]

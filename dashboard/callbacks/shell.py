@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qs
 
-from dash import ClientsideFunction, Dash, Input, Output, ctx
+from dash import Dash, Input, Output, ctx
 
+from dashboard.callbacks import in_browser
 from dashboard.deployment import Deployment
 from dashboard.screens import SCREENS, Screen, find_screen, tabs
 from domain.rights import Action, may
@@ -18,7 +19,8 @@ LANGUAGE_COOKIE = "cityhelm_lang"
 
 def asked_language(search: str | None, cookie: str | None) -> Lang:
     """The language in the address, else the one chosen before, else Chinese."""
-    return language((parse_qs((search or "").lstrip("?")).get("lang") or [cookie])[0])
+    in_address = parse_qs((search or "").lstrip("?")).get("lang")
+    return language(in_address[0] if in_address else cookie)
 
 
 def page_facts(house: Deployment, screen: Screen, words: Words) -> PageFacts:
@@ -54,6 +56,6 @@ def register(app: Dash, house: Deployment) -> None:
         return screen.layout(words, page_facts(house, screen, words)) if screen else loading(words)
 
     # the first beat: a callback without an output is not called for a place that appears later
-    app.clientside_callback(ClientsideFunction("page", "start"), Output("beat", "data"), Input("page", "data"))
+    in_browser(app, "page", "start", Output("beat", "data"), Input("page", "data"), at_start=True)
     for screen in SCREENS:
         screen.register(app, house)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dash import ClientsideFunction, Dash, Input
+from dash import Dash, Input
 
+from dashboard.callbacks import in_browser
 from dashboard.deployment import Deployment
 
 
 def register(app: Dash, house: Deployment) -> None:
-    app.clientside_callback(ClientsideFunction("system", "draw"), Input("beat", "data"), prevent_initial_call=True)
+    in_browser(app, "system", "draw", Input("beat", "data"))

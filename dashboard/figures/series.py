@@ -54,6 +54,7 @@ def _line(
 
 def _layout(words: Words, now: str, unit: str, scale: float) -> dict[str, Any]:
     size = round(13 * scale, 1)
+    quiet, ink = {"size": size, "color": QUIET}, {"size": size, "color": INK}
     axis = {
         "gridcolor": GRID,
         "zeroline": False,
@@ -63,16 +64,16 @@ def _layout(words: Words, now: str, unit: str, scale: float) -> dict[str, Any]:
     }
     mark = {
         "x": now, "y": 1.0, "xref": "x", "yref": "paper", "text": words("chart.now"), "showarrow": False,
-        "xanchor": "left", "yanchor": "top", "xshift": 4 * scale, "font": {"size": size, "color": INK},
+        "xanchor": "left", "yanchor": "top", "xshift": 4 * scale, "font": ink,
     }  # fmt: skip
     return {
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "font": {"family": FONT, "size": size, "color": INK},
         "margin": {"l": 44 * scale, "r": 10 * scale, "t": 30 * scale, "b": 26 * scale, "pad": 0},
         "xaxis": {**axis, "type": "date", "tickformat": "%H:%M", "nticks": 7},
         "yaxis": {**axis, "nticks": 5, "ticksuffix": "", "title": {"text": ""}},
-        "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "font": {"size": size, "color": QUIET},
+        "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "font": quiet,
                    "itemclick": False, "itemdoubleclick": False, "bgcolor": "rgba(0,0,0,0)"},
-        "hovermode": "x unified", "hoverlabel": {"bgcolor": "#0b2042", "bordercolor": "#1c4b86", "font": {"size": size, "color": INK}},
+        "hovermode": "x unified", "hoverlabel": {"bgcolor": "#0b2042", "bordercolor": "#1c4b86", "font": ink},
         "shapes": [{"type": "line", "xref": "x", "yref": "paper", "x0": now, "x1": now, "y0": 0, "y1": 1,
                     "line": {"color": INK, "width": scale, "dash": "dot"}}],
         "annotations": [mark], "dragmode": False, "uirevision": "series", "autosize": True, "meta": {"unit": unit},

@@ -192,7 +192,7 @@ class Callers:
         rate = CALLS.at(local_time(slots * SLOT_S, self._weather.zone)) / busiest_every_s
         for slot in slots[uniform(stream_key, slots) < rate * SLOT_S].tolist():
             slot_key = key(stream_key, slot)
-            moment_s = round((slot + _draw(slot_key, "moment")) * SLOT_S, 1)
+            moment_s = slot * SLOT_S + math.floor(_draw(slot_key, "moment") * 10 * SLOT_S) / 10  # to a tenth, within the slot
             if from_s <= moment_s < to_s:
                 yield slot_key, moment_s
 

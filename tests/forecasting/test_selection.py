@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -120,6 +120,7 @@ def test_the_word_of_another_version_is_shown_as_it_is() -> None:
     assert sentence("", "zh") == ""
 
 
+@settings(deadline=None)  # a fit takes what a busy machine lets it
 @given(
     history=arrays(
         float, st.integers(0, 4 * DAY), elements=st.one_of(st.just(np.nan), st.floats(allow_nan=False, allow_infinity=False))

@@ -148,11 +148,14 @@ def test_a_call_replayed_again_later_is_another_call_but_not_within_one_replay(t
     assert ids(NOW, shift_now=False) == ids(NOW + timedelta(days=1), shift_now=False)
 
 
-def test_an_import_keeps_its_times_is_marked_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    rows = "".join(f"{name},2015-03-02 {h:02}:{m:02},{m}\n" for h in range(24) for m in range(60) for name in "ABCDEFGHI")
+def test_an_import_keeps_its_times_is_marked_and_goes_on_where_it_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("iot.replay.BATCH_ROWS", 500)
+    rows = "".join(f"{name},2015-03-02 {h:02}:{m:02},{m}\n" for h in range(3) for m in range(60) for name in "ABCDEFGHI")
     (tmp_path / "data.csv").write_text("station,t,PM\n" + rows, encoding="utf-8")
     mapping = mapped(tmp_path, LONG)
-    total = 24 * 60 * 9
+    total = 3 * 60 * 9
 
     def stored(messages: Iterator[tuple[int, str, bytes]]) -> dict[tuple[str, datetime], Reading]:
         said = [r for _, topic, payload in messages for r in parse(topic, payload, NOW) if isinstance(r, Reading)]

@@ -187,7 +187,7 @@ def test_a_unit_on_its_way_home_takes_a_new_order_without_turnout(ambulance: Veh
 def test_positions_come_every_second_when_driving_and_every_ten_when_standing(ambulance: Vehicle, roads: Roads) -> None:
     course = Course(ambulance, roads).run(60)
     assert len(course.positions()) == 1 + 6
-    course.run(1, order()).until(UnitStatus.ENROUTE)
+    course.run(1, order(expires_s=MONDAY_8_S + 90)).until(UnitStatus.ENROUTE)
     n_before = len(course.positions())
     course.run(20)
     assert len(course.positions()) == n_before + 20
@@ -250,7 +250,7 @@ def test_the_quickest_way_by_hand(roads: Roads) -> None:
     route = roads.route(node(0, 3), node(6, 3))
     assert route is not None
     assert route.travel_s == pytest.approx(6 * 43.3, abs=0.1)
-    # Twice as far the arterial is worth the detour: 12 × 43.3 = 519.6 s against 133.4 + 12 × 34.6 = 548.6 s; not yet. All 16: 692.8 against 687 s.
+    # All 16 blocks are worth the detour: 16 × 43.3 = 692.8 s against 133.4 + 16 × 34.6 = 687 s.
     whole = roads.route(node(0, 3), node(16, 3))
     assert whole is not None
     assert whole.travel_s == pytest.approx(2 * 66.7 + 16 * 34.6, abs=0.5)

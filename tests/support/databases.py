@@ -64,7 +64,7 @@ class Databases:
 
     def _create(self, name: str, template: str) -> None:
         # Copying the files takes half the time of replaying them through the log.
-        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY wal_log")
         self._admin(create.format(sql.Identifier(name), sql.Identifier(template)))
 
     def _drop(self, name: str) -> None:
