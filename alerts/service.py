@@ -22,13 +22,14 @@ from alerts.exceedance import Outlook, exceedance, outlook
 from alerts.identifier import Allotter
 from alerts.lifecycle import state_after_escalation
 from alerts.rules import Condition, Verdict, advance, gravity, level_asked, level_of_value
+from domain.datastreams import Datastream
 from domain.forecasts import Forecast
 from domain.moments import Moment
 from domain.observations import USABLE_QUALITY_CODES, Freshness, freshness
 from domain.warnings import OPEN_WARNING_STATES, ThresholdRule, Warning, WarningLevel, WarningSource, WarningState
 from storage import warnings
 from storage.connection import Connection
-from storage.devices import Datastream, find_name, list_datastreams
+from storage.devices import find_name, list_datastreams
 from storage.forecasts import list_forecasts, newest_issue
 from storage.observations import Value, list_values
 from storage.rules import list_rules

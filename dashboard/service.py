@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from threading import Event, Thread
 from zoneinfo import ZoneInfo
@@ -44,8 +45,9 @@ def run(
     road_detour: float,
     acts_as: Actor | None,
     stop: Event,
+    now: Callable[[], datetime] = clock.now,
 ) -> None:
-    """Serves until `stop` is set. `acts_as` is the demonstration identity, allowed on loopback alone.
+    """Serves until `stop` is set. `acts_as` is the demonstration identity, allowed on loopback alone; `now` is the clock.
 
     Raises CannotListen, or SchemaMismatch for a database that this version cannot use.
     """
@@ -56,9 +58,9 @@ def run(
         )
     with _listening(host, port) as listener:
         city, tiles = open_city(city_dir)
-        hub = Hub(database_url, clock=clock.now)
+        hub = Hub(database_url, clock=now)
         house = Deployment(
-            database=Database(database_url), hub=hub, clock=clock.now, zone=zone, acts_as=acts_as, order_expiry_s=order_expiry_s,
+            database=Database(database_url), hub=hub, clock=now, zone=zone, acts_as=acts_as, order_expiry_s=order_expiry_s,
             unit_speed_kmh=unit_speed_kmh, road_detour=road_detour, city=city, tiles=tiles, vendor=VENDOR,
             vendor_version=vendor_version(),
         )  # fmt: skip

@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -21,7 +20,7 @@ from domain.orders import OPEN_ORDER_STATES, Order, OrderState, check_order
 from domain.refusals import Refused
 from domain.rights import Action, Actor
 from domain.units import Unit, UnitStatus
-from iot.payloads import DispatchCommand, Instant
+from iot.payloads import CancelCommand, DispatchCommand
 from iot.topics import COMMAND, topic_of
 from storage import acts, incidents, orders, outbox, units
 from storage.connection import Connection
@@ -30,15 +29,6 @@ BEFORE_ARRIVAL = (UnitStatus.DISPATCHED, UnitStatus.ENROUTE)
 """Statuses in which a unit on an order can still be called back from it."""
 _INSTANT = timedelta(microseconds=1)
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
-
-
-class CancelCommand(Struct, kw_only=True):
-    """From us to a unit: leave `order` and come home. Its own id is the order's with "-x", so that it is obeyed once."""
-
-    id: str
-    ts: Instant
-    cmd: Literal["cancel"] = "cancel"
-    order: str
 
 
 def issue(

@@ -62,6 +62,10 @@ HAZARD_CLASSES: dict[str, tuple[str, str]] = {
     "gas_leak": ("燃气泄漏", "Gas leak"),
     "crowd": ("人群聚集", "Crowding"),
     "power_failure": ("停电", "Power failure"),
+    "traffic_hazard": ("交通隐患", "Traffic hazard"),
+    "air_pollution": ("空气污染", "Air pollution"),
+    "parking": ("停车饱和", "Parking saturation"),
+    "congestion": ("交通拥堵", "Congestion"),
     "other": ("其他", "Other"),
 }
 """Hazard classes we have words for; others are kept and shown under their own names."""

@@ -46,15 +46,15 @@ def check_order(unit: Unit, incident: Incident, *, zone: ZoneInfo) -> None:
     if incident.state not in OPEN_STATES:
         raise Refused(
             "incident_closed",
-            f"事件 {incident.incident_id} {incident.state.zh},不能再派出单位",
+            f"事件 {incident.incident_id} {incident.state.zh}，不能再派出单位",
             f"incident {incident.incident_id} is {incident.state.en}: no unit can be sent to it",
         )
     if unit.status not in SENDABLE:
         since = unit.status_since.astimezone(zone).strftime("%H:%M")
-        towards_zh = f"(任务 {unit.order_id})" if unit.order_id else ""
+        towards_zh = f"（任务 {unit.order_id}）" if unit.order_id else ""
         towards_en = f" on order {unit.order_id}" if unit.order_id else ""
         raise Refused(
             "unit_busy",
-            f"{unit.name_zh} {unit.status.zh}{towards_zh},{since} 起",
+            f"{unit.name_zh} {unit.status.zh}{towards_zh}，{since} 起",
             f"{unit.name_en} has been {unit.status.en}{towards_en} since {since}",
         )

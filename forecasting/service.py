@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from domain.datastreams import Datastream
 from domain.forecasts import Forecast
 from domain.moments import Moment
 from forecasting.gaps import trailing_gap
@@ -25,7 +26,7 @@ from forecasting.reasons import Reason
 from forecasting.selection import Outlook, foresee
 from forecasting.series import boundary, limits, slot_s
 from storage.connection import Connection
-from storage.devices import Datastream, list_datastreams
+from storage.devices import list_datastreams
 from storage.forecasts import newest_issues, write_forecasts
 from storage.observations import load_series
 from storage.partitions import DayPartitions

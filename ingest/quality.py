@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from domain.datastreams import Datastream
 from domain.observations import Quality, Reading
-from storage.devices import Datastream
 
 
 def judge(reading: Reading, stream: Datastream) -> Reading:

@@ -113,6 +113,15 @@ class DispatchCommand(Struct, kw_only=True):
     expires: Instant
 
 
+class CancelCommand(Struct, kw_only=True):
+    """From us to a unit: leave `order` and come home. Its own id is the order's with "-x", so that it is obeyed once."""
+
+    id: str
+    ts: Instant
+    cmd: str = "cancel"
+    order: str
+
+
 def encode(payload: Struct | list[Any]) -> bytes:
     return msgspec.json.encode(payload)
 

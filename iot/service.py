@@ -63,7 +63,7 @@ def tick(city: LiveCity, gateways: list[Gateway], now_s: float) -> None:
             try:
                 if topic.kind == COMMAND:
                     commands[topic.device].append(decode_command(heard.payload))
-                elif heard.is_retained:
+                elif heard.is_retained and topic.kind == "event":  # amqtt hands out what nobody subscribed to
                     said += city.recall(topic.device, msgspec.json.decode(heard.payload, type=Event), now_s)
             except msgspec.DecodeError as fault:
                 log.warning("%s: cannot be understood (%s): expected an order as in the message rules", heard.topic, fault)

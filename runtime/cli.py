@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
 
     replay = command(
         "replay", _replay, "publishes a real data file over MQTT at a multiple of its own clock",
-        "cityhelm replay config/replays/la_speed.toml ../shared/data/la_speed/speed.parquet --speed 60 --shift now",
+        "cityhelm replay config/replays/la_speed.toml la_speed/speed.parquet --speed 60 --shift now",
     )  # fmt: skip
     _add_file_arguments(replay)
     replay.add_argument("--speed", default="1", help="how many times faster than its own clock, or max")
@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
 
     backfill = command(
         "import", _import, "stores a real data file as back-fill; started again it goes on where it stopped",
-        "cityhelm import config/replays/beijing_air.toml ../shared/data/beijing/air.parquet",
+        "cityhelm import config/replays/beijing_air.toml beijing/air.parquet",
     )  # fmt: skip
     _add_file_arguments(backfill)
     backfill.add_argument("--json", action="store_true", help="one JSON object on the last line of standard output")
@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     city_commands = city.add_subparsers(required=True, metavar="COMMAND")
     build = command(
         "build", _city_build, "builds the layers of a city: a real one from GeoJSON and CSV files, or the demonstration's",
-        "cityhelm city build --config config/cities/zhengzhou.toml --out .cityhelm/zhengzhou", city_commands,
+        "cityhelm city build --config config/cities/zhengzhou.toml --data DATA --out .cityhelm/zhengzhou", city_commands,
     )  # fmt: skip
     build.add_argument(
         "--config", type=Path, help="the TOML file that names the source files and their CRS; without it the demonstration city"

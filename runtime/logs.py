@@ -9,4 +9,5 @@ import logging
 
 def configure(level: str) -> None:
     """Sends the log of this process to standard error, from `level` (debug, info, warning, error) on."""
-    logging.basicConfig(level=level.upper(), format="%(levelname)s %(name)s: %(message)s", force=True)
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger().setLevel(level.upper())

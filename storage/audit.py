@@ -49,8 +49,9 @@ def append(
 ) -> None:
     """Appends an unsealed entry in the caller's transaction."""
     conn.execute(
-        "INSERT INTO audit_entry (acted_at, actor, role, action, object, outcome, detail, exercise_id) "
-        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        "WITH entry AS (INSERT INTO audit_entry (acted_at, actor, role, action, object, outcome, detail, exercise_id) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING audit_id) "
+        "INSERT INTO audit_unsealed (audit_id) SELECT audit_id FROM entry",
         (now, actor.name, actor.role.value, action, object_id, outcome, Jsonb(detail or {}), exercise_id),
     )
 
@@ -85,6 +86,7 @@ def seal(conn: Connection, now: datetime) -> int:
                 (seq, entry.audit_id, prev_hash, digest, now),
             )
             prev_hash = digest
+        conn.execute("DELETE FROM audit_unsealed WHERE audit_id = ANY(%s)", ([entry.audit_id for entry in unsealed],))
         return len(unsealed)
 
 
@@ -97,4 +99,4 @@ _SELECT = (
     "SELECT audit_entry.audit_id, acted_at, actor, role, action, object, outcome, detail, before_hash, after_hash, exercise_id "
     "FROM audit_entry"
 )
-_UNSEALED = f"{_SELECT} LEFT JOIN audit_chain USING (audit_id) WHERE audit_chain.audit_id IS NULL ORDER BY audit_entry.audit_id"
+_UNSEALED = f"{_SELECT} JOIN audit_unsealed USING (audit_id) ORDER BY audit_entry.audit_id"

@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from psycopg.types.json import Jsonb
 
+from domain.datastreams import Datastream
 from domain.observations import DeviceBirth, DeviceStateReport
 from domain.sensors import PROPERTIES, SensorKind, find_kind
 from storage.connection import Connection
 
 DatastreamKey = tuple[str, str, str]
 """device_id, property, item."""
-
-
-@dataclass(frozen=True, slots=True)
-class Datastream:
-    """One series: its number and what is needed to judge a value of it. Limits inclusive, in `unit`; None unknown."""
-
-    datastream_id: int
-    device_id: str
-    property: str
-    item: str
-    unit: str | None
-    low: float | None
-    high: float | None
-    interval_s: float
 
 
 class Registry:

@@ -42,6 +42,11 @@ def set_state(
         conn.execute("UPDATE dispatch_order SET is_open = false WHERE order_id = %s", (order_id,))
 
 
+def has_open(conn: Connection, incident_id: str) -> bool:
+    """Whether an order to the incident is under way."""
+    return conn.execute("SELECT FROM dispatch_order WHERE incident_id = %s AND is_open", (incident_id,)).fetchone() is not None
+
+
 @dataclass(frozen=True, slots=True)
 class OpenOrder:
     """An order under way with what its unit has said since: its ack, and its newest status for this order."""
@@ -99,8 +104,9 @@ SELECT o.order_id, o.unit_id, o.incident_id, state.state, o.issued_at, o.expires
        ack.result, ack.phenomenon_time,
        EXISTS (SELECT FROM unit_status s WHERE s.unit_id = o.unit_id AND s.order_id = o.order_id AND s.source = 'unit'
                AND s.status NOT IN ('available', 'returning')),
-       (SELECT min(s.valid_from) FROM unit_status s WHERE s.unit_id = o.unit_id AND s.order_id = o.order_id
-        AND s.source = 'unit' AND s.status IN ('available', 'returning') AND s.valid_from >= o.issued_at),
+       (SELECT min(s.valid_from) FROM unit_status s WHERE s.unit_id = o.unit_id AND s.source = 'unit'
+        AND ((s.order_id = o.order_id AND s.status IN ('available', 'returning') AND s.valid_from >= o.issued_at)
+             OR (s.order_id IS NULL AND s.status = 'available' AND s.valid_from > ack.phenomenon_time))),
        o.exercise_id
 FROM dispatch_order o
 JOIN unit USING (unit_id)

@@ -26,14 +26,6 @@ def put_command(conn: Connection, topic: str, payload: dict[str, Any], *, now: d
     )
 
 
-def list_unsent(conn: Connection, *, limit: int = 500) -> list[Command]:
-    """Commands not yet known to have left, oldest first. A crash after publishing lists one again: devices know its id."""
-    rows = conn.execute(
-        "SELECT outbox_id, topic, payload, exercise_id FROM outbox WHERE sent_at IS NULL ORDER BY outbox_id LIMIT %s", (limit,)
-    )
-    return [Command(*row) for row in rows]
-
-
 def list_sendable(conn: Connection, *, limit: int = 500) -> list[Command]:
     """Unsent commands that may leave, oldest first: those of an exercise stay in the house."""
     rows = conn.execute(

@@ -220,10 +220,8 @@ def system_snapshot(conn: Connection, moment: Moment) -> SystemSnapshot:
             dead_letters_by_code=tuple((str(code), int(n)) for code, n in by_code),
             n_devices=_one(conn, "SELECT count(*) FROM device")[0],
             n_datastreams=_one(conn, "SELECT count(*) FROM datastream")[0],
-            n_unsent_commands=_one(conn, "SELECT count(*) FROM outbox WHERE sent_at IS NULL")[0],
-            n_unsealed_audit_entries=_one(conn, "SELECT (SELECT count(*) FROM audit_entry) - (SELECT count(*) FROM audit_chain)")[
-                0
-            ],
+            n_unsent_commands=_one(conn, "SELECT count(*) FROM outbox WHERE sent_at IS NULL AND exercise_id IS NULL")[0],
+            n_unsealed_audit_entries=_one(conn, "SELECT count(*) FROM audit_unsealed")[0],
             newest_received_time=_one(conn, "SELECT max(received_time) FROM latest")[0],
             flavour=recorded_flavour(conn),
             schema_version=applied_version(conn),

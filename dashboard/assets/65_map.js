@@ -193,7 +193,7 @@
       new IconLayer({ ...ICONS(), id: "units", data: units, getPosition: (u) => u.at, getIcon: (u) => u.icon, getSize: 34 * scale }),
       new IconLayer({ ...ICONS(), id: "warnings", data: warnings, getPosition: (w) => w.at, getIcon: (w) => w.icon, getSize: 36 * scale, getPixelOffset: [0, -20 * scale] }),
       new IconLayer({ ...ICONS(), id: "incidents", data: incidents, getPosition: (i) => i.at, getIcon: (i) => i.icon, getSize: 40 * scale }),
-      new TextLayer({
+      named.length > 0 && new TextLayer({ // without a single letter its atlas would be an empty picture
         id: "names", data: named, getPosition: (t) => t.at, getText: (t) => t.name, getSize: (t) => t.size * scale, getPixelOffset: (t) => [t.dx * scale * (t.side === "end" ? -1 : 1), t.dy * scale],
         getColor: [232, 243, 255, 255], getTextAnchor: (t) => t.side, getAlignmentBaseline: "center", fontFamily: '"Noto Sans SC", sans-serif', fontSettings: { fontSize: 48 },
         characterSet: "auto", background: true, getBackgroundColor: [4, 16, 36, 224], backgroundPadding: [6, 3, 6, 3],

@@ -57,6 +57,7 @@ class LiveCity:
         self._stations = [(d.lon, d.lat) for d in self.devices if d.kind is SensorKind.AIR_QUALITY]
         self._seed, self._started_s, self._now_s = seed, started_s, started_s
         self._planned_until_s, self._scenes = started_s, list[Scene]()
+        self._given_up: set[tuple[str, str | None]] = set()
 
     @property
     def districts(self) -> tuple[District, ...]:
@@ -81,8 +82,9 @@ class LiveCity:
 
     def recall(self, unit_id: str, last_said: Event, now_s: float) -> list[Saying]:
         """What a unit says when the broker gives it its own last word from before this city was switched on."""
-        if last_said.order in self.states[unit_id].answers:
+        if last_said.order in self.states[unit_id].answers or (unit_id, last_said.order) in self._given_up:
             return []
+        self._given_up.add((unit_id, last_said.order))
         vehicle = next(v for v in self.vehicles if v.unit_id == unit_id)
         return [*_of_unit(vehicle, units.after_restart(last_said, now_s))]
 

@@ -152,3 +152,4 @@ CREATE TABLE outbox (                              -- commands to devices, writt
     sent_at     timestamptz
 );
 CREATE INDEX outbox_unsent ON outbox (outbox_id) WHERE sent_at IS NULL;
+CREATE INDEX outbox_by_time ON outbox (created_at);

@@ -93,6 +93,10 @@ CREATE TABLE audit_entry (                         -- written in the transaction
     exercise_id  text
 );
 
+CREATE TABLE audit_unsealed (                      -- what the sealer has still to chain
+    audit_id bigint PRIMARY KEY REFERENCES audit_entry
+);
+
 CREATE TABLE audit_chain (                         -- the sealer's: each entry bound to all before it
     seq       bigint PRIMARY KEY,
     audit_id  bigint NOT NULL UNIQUE REFERENCES audit_entry,

@@ -195,7 +195,7 @@ def _said(module: Module) -> Iterator[tuple[int, str]]:
             yield (
                 node.lineno,
                 "".join(
-                    part.value if isinstance(part, ast.Constant) else "中" if "zh" in ast.unparse(part) else "0"
+                    str(part.value) if isinstance(part, ast.Constant) else "中" if "zh" in ast.unparse(part) else "0"
                     for part in node.values
                 ),
             )

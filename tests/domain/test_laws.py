@@ -129,17 +129,17 @@ def test_who_may_be_sent_at_all() -> None:
 def test_a_refusal_says_what_why_and_since_when_in_local_time() -> None:
     with pytest.raises(Refused) as refusal:
         check_order(_a_unit(UnitStatus.ENROUTE, "o-7"), _an_incident(IncidentState.REPORTED), zone=SHANGHAI)
-    assert refusal.value.sentence("zh") == "E12 出动(任务 o-7),09:42 起"
+    assert refusal.value.sentence("zh") == "E12 出动（任务 o-7），09:42 起"
     assert refusal.value.sentence("en") == str(refusal.value) == "E12 has been en route on order o-7 since 09:42"
     with pytest.raises(Refused) as refusal:
         check_order(_a_unit(UnitStatus.AVAILABLE), _an_incident(IncidentState.FALSE_ALARM), zone=SHANGHAI)
-    assert refusal.value.sentence("zh") == "事件 4711 误报,不能再派出单位"
+    assert refusal.value.sentence("zh") == "事件 4711 误报，不能再派出单位"
 
 
 def test_without_an_order_the_refusal_names_none() -> None:
     with pytest.raises(Refused) as refusal:
         check_order(_a_unit(UnitStatus.OUT_OF_SERVICE), _an_incident(IncidentState.REPORTED), zone=SHANGHAI)
-    assert refusal.value.sentence("zh") == "E12 停用,09:42 起"
+    assert refusal.value.sentence("zh") == "E12 停用，09:42 起"
 
 
 # The whole table, so that a right is never given in passing.

@@ -139,7 +139,7 @@ needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is not there:
 @needs_data
 @pytest.mark.parametrize("name", sorted(p.stem for p in CITIES.glob("*.toml")))
 def test_the_shipped_configurations_can_be_read(name: str) -> None:
-    about, found = real_city.gather(CITIES / f"{name}.toml")
+    about, found = real_city.gather(CITIES / f"{name}.toml", DATA)
     assert about["name_zh"]
     codes = {row["code"] for row in found["districts"].properties}
     places = found["places"].properties if "places" in found else []
@@ -148,7 +148,7 @@ def test_the_shipped_configurations_can_be_read(name: str) -> None:
 
 @needs_data
 def test_the_car_parks_of_dresden_become_a_city(tmp_path: Path) -> None:
-    city = build_city(CITIES / "dresden.toml", tmp_path / "dresden")
+    city = build_city(CITIES / "dresden.toml", tmp_path / "dresden", DATA)
     assert len(city.places) == 26
     assert city.places_of("parking")[0].attributes["capacity"] == 400
     assert city.tiles_path is not None
@@ -157,6 +157,6 @@ def test_the_car_parks_of_dresden_become_a_city(tmp_path: Path) -> None:
 @needs_data
 def test_zhengzhou_lies_where_gps_says() -> None:
     """The tower 二七塔 stands at about 113.6605 E 34.7525 N (WGS-84); a point 700 m south-west of it is well inside 二七区."""
-    _, found = real_city.gather(CITIES / "zhengzhou.toml")
+    _, found = real_city.gather(CITIES / "zhengzhou.toml", DATA)
     (index,) = shapely.STRtree(found["districts"].shapes).query(shapely.Point(113.655, 34.748), predicate="intersects")
     assert found["districts"].properties[index]["name_zh"] == "二七区"

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from domain.datastreams import Datastream
 from domain.observations import Quality, Reading
 from ingest.quality import judge
-from storage.devices import Datastream
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 STREAM = Datastream(1, "990101/air/s1/a1", "pm25", "", "ug/m3", 0.0, 1000.0, 60.0)

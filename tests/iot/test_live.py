@@ -102,3 +102,4 @@ def test_only_an_order_of_a_former_life_is_given_up(paper_city: City) -> None:
     former = Event(id="e", ts=at, event="status", status="enroute", order="o-0")
     words = [r for r in understood(live.recall(unit_id, former, MONDAY_8_S + 2)) if isinstance(r, UnitStatusReport)]
     assert [(r.status, r.order_id) for r in words] == [("returning", "o-0"), ("available", None)]
+    assert live.recall(unit_id, former, MONDAY_8_S + 3) == []  # a broker may hand it out more than once

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from domain.batches import BatchCounts
+from domain.datastreams import Datastream
 from domain.observations import PropertySpec
 from storage.connection import Connection
-from storage.devices import Datastream, Registry, known_interval_s, list_datastreams
+from storage.devices import Registry, find_name, known_interval_s, list_datastreams
 from storage.ingestion import Ingestion
 from tests.support.scenes import NOW, STATION, a_device, a_reading, a_state, a_unit, minutes, stored, stored_by
 
@@ -123,6 +124,13 @@ def test_a_unit_that_moves_to_another_device_keeps_its_name(conn: Connection) ->
     moved = replace(a_unit(minutes_ago=5), device_id="440106/emergency/station-2/a-1")
     stored(conn, moved)
     assert conn.execute("SELECT unit_id, device_id FROM unit").fetchall() == [("a-1", moved.device_id)]
+
+
+def test_a_device_is_called_what_it_calls_itself(conn: Connection) -> None:
+    stored(conn, a_device(name="北站"), a_unit())
+    assert find_name(conn, STATION) == "北站"
+    assert find_name(conn, "440106/emergency/station-1/a-1") is None
+    assert find_name(conn, "440106/environment/north/air-9") is None
 
 
 def test_the_usual_interval_follows_from_the_type() -> None:

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from domain.forecasts import Forecast
 from domain.moments import Moment
 from storage import forecasts
 from storage.connection import Connection
+from storage.forecasts import Issue
 from storage.partitions import DayPartitions
 from tests.support.scenes import NOW, STATION, a_device, a_forecast, a_reading, minutes, stored, the_stream
 
@@ -19,7 +21,7 @@ def stream(conn: Connection) -> int:
     return the_stream(conn)
 
 
-def _write(conn: Connection, *told: forecasts.Forecast) -> int:
+def _write(conn: Connection, *told: Forecast) -> int:
     return forecasts.write_forecasts(conn, DayPartitions(conn), told)
 
 
@@ -76,3 +78,9 @@ def test_forecast_values_are_one_row_a_target(conn: Connection, stream: int) -> 
 
 def test_there_is_no_newest_issue_before_the_first(conn: Connection) -> None:
     assert forecasts.newest_issue(conn) is None
+
+
+def test_each_series_knows_when_it_was_last_forecast_and_by_whom(conn: Connection, stream: int) -> None:
+    _write(conn, a_forecast(stream, minutes_ago=20), replace(a_forecast(stream, minutes_ago=5), fallback_reason="gaps"))
+    assert forecasts.newest_issues(conn, since=NOW - minutes(60)) == {stream: Issue(NOW - minutes(5), "naive", "gaps")}
+    assert forecasts.newest_issues(conn, since=NOW - minutes(5)) == {}

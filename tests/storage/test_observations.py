@@ -128,7 +128,9 @@ def test_eight_corrections_at_once_follow_one_another(conn: Connection, database
 
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(correct, range(8)), BatchCounts()).corrected == 8
-    believed = {row[0] for row in conn.execute("SELECT value FROM observation UNION ALL SELECT value FROM observation_superseded")}
+    believed = {
+        row[0] for row in conn.execute("SELECT value FROM observation UNION ALL SELECT value FROM observation_superseded")
+    }
     assert believed == {100, *range(8)}
     assert _now(conn) == _now(conn, Moment.past(NOW))
 

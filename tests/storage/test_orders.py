@@ -165,25 +165,76 @@ def test_an_order_is_published_when_its_command_has_left(scene: Connection) -> N
     order = ordered(scene, an_order(minutes_ago=5))
     outbox.put_command(scene, "city/v1/x/cmd", {"id": "o-1", "cmd": "dispatch"}, now=order.issued_at, exercise_id=None)
     assert not orders.list_open_orders(scene)[0].is_published
-    (command,) = outbox.list_unsent(scene)
+    (command,) = outbox.list_sendable(scene)
     outbox.mark_sent(scene, [command.outbox_id], NOW)
     assert orders.list_open_orders(scene)[0].is_published
 
 
+def test_an_order_ends_when_its_unit_is_free_again_without_naming_it(scene: Connection) -> None:
+    """Only after it answered: an earlier "available" is the one it was sent with."""
+    ordered(scene, an_order(minutes_ago=10))
+    stored(scene, a_status("available", minutes_ago=9))
+    assert orders.list_open_orders(scene)[0].free_again_at is None
+    stored(scene, an_ack("o-1", minutes_ago=8), a_status("available", minutes_ago=2))
+    assert orders.list_open_orders(scene)[0].free_again_at == NOW - minutes(2)
+
+
+def test_an_order_can_be_found_by_its_id_and_by_its_unit(scene: Connection) -> None:
+    order = ordered(scene, an_order(minutes_ago=5))
+    assert orders.find_order(scene, "o-1") == orders.find_open_order(scene, "a-1", None) == (order, NOW - minutes(5))
+    assert orders.find_open_order(scene, "a-1", "ex-1") is None
+    _step(scene, OrderState.CANCELLED, minutes_ago=1)
+    found = orders.find_order(scene, "o-1")
+    assert found is not None
+    assert (found[0].state, found[1]) == (OrderState.CANCELLED, NOW - minutes(1))
+    assert orders.find_open_order(scene, "a-1", None) is None
+    assert orders.find_order(scene, "o-9") is None
+
+
+def test_an_incident_knows_whether_anybody_is_under_way(scene: Connection) -> None:
+    assert not orders.has_open(scene, "i-1")
+    ordered(scene, an_order())
+    assert orders.has_open(scene, "i-1")
+    _step(scene, OrderState.DONE, minutes_ago=1)
+    assert not orders.has_open(scene, "i-1")
+
+
+def _put(conn: Connection, command_id: str, exercise_id: str | None = None) -> None:
+    outbox.put_command(conn, f"city/v1/{command_id}/cmd", {"id": command_id}, now=NOW, exercise_id=exercise_id)
+
+
+def _sendable(conn: Connection, **more: int) -> list[str]:
+    return [command.payload["id"] for command in outbox.list_sendable(conn, **more)]
+
+
 def test_commands_leave_in_the_order_in_which_they_were_decided(conn: Connection) -> None:
-    for k in range(3):
-        outbox.put_command(conn, f"city/v1/{k}/cmd", {"id": f"o-{k}"}, now=NOW, exercise_id="ex-1" if k == 2 else None)
-    unsent = outbox.list_unsent(conn)
-    assert [(c.topic, c.payload, c.exercise_id) for c in unsent] == [
-        ("city/v1/0/cmd", {"id": "o-0"}, None), ("city/v1/1/cmd", {"id": "o-1"}, None), ("city/v1/2/cmd", {"id": "o-2"}, "ex-1"),
-    ]  # fmt: skip
-    outbox.mark_sent(conn, [unsent[1].outbox_id], NOW)
-    assert [c.payload["id"] for c in outbox.list_unsent(conn)] == ["o-0", "o-2"]
-    assert [c.payload["id"] for c in outbox.list_unsent(conn, limit=1)] == ["o-0"]
+    for command_id in ("o-2", "o-1", "o-3"):
+        _put(conn, command_id)
+    first, second, third = outbox.list_sendable(conn)
+    assert (first.topic, first.payload, first.exercise_id) == ("city/v1/o-2/cmd", {"id": "o-2"}, None)
+    assert [second.payload, third.payload] == [{"id": "o-1"}, {"id": "o-3"}]
+    outbox.mark_sent(conn, [second.outbox_id], NOW)
+    assert _sendable(conn) == ["o-2", "o-3"]
+    assert _sendable(conn, limit=1) == ["o-2"]
+
+
+def test_a_command_of_an_exercise_stays_in_the_house(conn: Connection) -> None:
+    _put(conn, "o-1", "ex-1")
+    _put(conn, "o-2")
+    assert _sendable(conn) == ["o-2"]
+
+
+def test_a_command_is_withdrawn_unless_it_has_left(conn: Connection) -> None:
+    _put(conn, "o-1")
+    _put(conn, "o-2")
+    outbox.mark_sent(conn, [outbox.list_sendable(conn)[1].outbox_id], NOW)
+    outbox.withdraw(conn, "o-1")
+    outbox.withdraw(conn, "o-2")
+    assert conn.execute("SELECT payload ->> 'id' FROM outbox").fetchall() == [("o-2",)]
 
 
 def test_a_command_of_an_act_that_was_undone_does_not_leave(conn: Connection) -> None:
     with conn.transaction():
-        outbox.put_command(conn, "city/v1/x/cmd", {"id": "o-1"}, now=NOW, exercise_id=None)
+        _put(conn, "o-1")
         raise Rollback
-    assert outbox.list_unsent(conn) == []
+    assert _sendable(conn) == []

@@ -94,7 +94,7 @@ def test_a_new_day_does_not_wait_for_a_reader(conn: Connection, database_url: st
 
 def test_retention_drops_whole_days_only(conn: Connection) -> None:
     stored(conn, a_device(), *(a_reading(k, minutes_ago=k * DAY) for k in range(5)))
-    for oldest_kept in (NOW.replace(day=1), NOW.replace(day=1, hour=23), NOW.replace(day=1, hour=0)):
+    for oldest_kept in (NOW.replace(day=1, hour=0), NOW.replace(day=1), NOW.replace(day=1, hour=23)):
         observations.drop_observations_before(conn, oldest_kept)
         assert _days(conn) == [datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)]
     assert observations.drop_observations_before(conn, NOW.replace(day=1)) == []

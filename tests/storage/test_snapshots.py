@@ -106,10 +106,9 @@ def test_a_device_that_never_spoke_is_on_the_map_without_a_value(conn: Connectio
     assert (station.lon, station.lat, value.value, value.quality, value.phenomenon_time) == (None, None, None, None, None)
 
 
-def test_a_device_without_any_series_is_on_the_map(conn: Connection) -> None:
-    stored(conn, a_device(type_name="Streetlight", properties=()))
-    (light,) = snapshots.map_snapshot(conn, LIVE).devices
-    assert light.values == ()
+def test_a_device_that_measures_nothing_is_not_among_the_sensors(conn: Connection) -> None:
+    stored(conn, a_device(type_name="Streetlight", properties=()), an_incident(), a_unit(), a_position(113.5))
+    assert snapshots.map_snapshot(conn, LIVE).devices == ()
 
 
 def test_the_live_frame_carries_what_was_received_since(city: Connection) -> None:
@@ -159,7 +158,8 @@ def test_an_exercise_sees_its_own_world_and_the_real_sensors(city: Connection) -
 def test_the_system_page_accounts_for_messages_processes_and_waiting_work(city: Connection) -> None:
     stored(city, a_rejection(), a_rejection(), a_reading(40, minutes_ago=15), a_reading(41, minutes_ago=15, corrects=True))
     heartbeats.beat(city, "ingest", "host:1", started_at=NOW - minutes(9), now=NOW, metrics={"lag_s": 0.5})
-    outbox.put_command(city, "city/v1/x/cmd", {"id": "o-1"}, now=NOW, exercise_id=None)
+    for exercise_id in (None, "ex-1"):
+        outbox.put_command(city, "city/v1/x/cmd", {"id": "o-1"}, now=NOW, exercise_id=exercise_id)
     audit.append(city, COMMANDER, "order.issue", "o-1", outcome="done", now=NOW)
     shown = snapshots.system_snapshot(city, LIVE)
     assert (

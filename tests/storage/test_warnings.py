@@ -139,6 +139,29 @@ def test_a_warning_of_an_exercise_is_never_among_the_real_ones(conn: Connection)
     assert {w.mode for w in warnings.list_open_warnings(conn, LIVE)} == {WarningMode.ACTUAL}
 
 
+def test_a_warning_is_found_by_its_id_open_or_not(conn: Connection) -> None:
+    warning_id = _open(conn)
+    assert warning_id is not None
+    (listed,) = warnings.list_open_warnings(conn, LIVE)
+    assert warnings.find_warning_for_update(conn, warning_id) == listed
+    _step(conn, warning_id, WarningState.LIFTED, WarningLevel.BLUE, minutes_ago=1)
+    found = warnings.find_warning_for_update(conn, warning_id)
+    assert found is not None
+    assert (found.state, found.updated_at) == (WarningState.LIFTED, NOW - minutes(1))
+    assert warnings.find_warning_for_update(conn, "00000000-0000-0000-0000-000000000000") is None
+    assert warnings.find_warning_for_update(conn, "no uuid at all") is None
+
+
+def test_who_acknowledged_last_is_remembered(conn: Connection) -> None:
+    warning_id = _open(conn)
+    assert warning_id is not None
+    assert warnings.find_acknowledgement(conn, warning_id) is None
+    _step(conn, warning_id, WarningState.ACKNOWLEDGED, WarningLevel.BLUE, minutes_ago=5)
+    warnings.record_step(conn, warning_id, WarningState.ACKNOWLEDGED, WarningLevel.RED, now=NOW - minutes(2), actor="wang")
+    warnings.record_step(conn, warning_id, WarningState.ACKNOWLEDGED, WarningLevel.YELLOW, now=NOW)  # nobody: a change of level
+    assert warnings.find_acknowledgement(conn, warning_id) == ("wang", NOW - minutes(2))
+
+
 def test_the_running_number_has_one_digit(conn: Connection) -> None:
     assert [warnings.next_number(conn) for _ in range(12)] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
 

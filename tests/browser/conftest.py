@@ -1,0 +1,184 @@
+"""The real dashboard in a real browser: a small city, a server on a clock that starts at the scenes' NOW, a page that
+records every request to somebody else and every complaint in the console.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+import shapely
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from dashboard import service, vendor
+from domain.rights import Actor
+from gis_data.city import write_city
+from gis_data.layers import Layer
+from runtime.quarters import free_port
+from tests.support.scenes import COMMANDER, NOW
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--headless=new", "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-quic",
+    "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)  # fmt: skip
+
+
+def without(what: str) -> None:
+    """A machine without a browser skips these tests and says why; where everything is promised (CI), they fail."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = next((found for name in NAMES if (found := shutil.which(name))), None)
+    if path is None:
+        without("no Chromium on this machine: install it (Debian and Ubuntu: apt-get install chromium)")
+    if not (vendor.TARGET / "manifest.json").exists():
+        without("the browser libraries are not built: run `python -m dashboard.vendor`")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def small_city_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two districts, a river and a road around the place of the scenes."""
+    east, west = shapely.box(113.25, 23.05, 113.40, 23.20), shapely.box(113.10, 23.05, 113.25, 23.20)
+    layers = {
+        "districts": Layer("districts", np.array([east, west]), [
+            {"id": 0, "code": "440106", "name_zh": "东区", "name_en": "East", "population": 600_000},
+            {"id": 1, "code": "440107", "name_zh": "西区", "name_en": "West", "population": 400_000},
+        ]),
+        "water": Layer("water", np.array([shapely.box(113.10, 23.10, 113.40, 23.106)]), [{"id": 0, "kind": "river", "name_zh": "澜江", "name_en": "Lan River"}]),
+        "roads": Layer("roads", np.array([shapely.LineString([(113.11, 23.13), (113.39, 23.13)])]), [
+            {"id": 0, "class": "arterial", "name_zh": "东西大道", "name_en": "East West Avenue", "bridge": 0},
+        ]),
+    }  # fmt: skip
+    place = tmp_path_factory.mktemp("city") / "small"
+    write_city(place, {"name_zh": "小城", "name_en": "Smalltown", "zone": "Asia/Shanghai"}, layers, max_zoom=11)
+    return place
+
+
+@dataclass(slots=True)
+class Server:
+    """A running dashboard. Its clock starts at the scenes' NOW and goes on."""
+
+    url: str
+    started: float
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=time.monotonic() - self.started)
+
+    def minutes_after(self) -> float:
+        """Minutes since NOW on the server's clock: what scenes call a negative `minutes_ago`."""
+        return (time.monotonic() - self.started) / 60
+
+
+Serve = Callable[..., Any]
+
+
+@pytest.fixture
+def serve(small_city_dir: Path) -> Serve:
+    """`with serve(database_url) as server:` a dashboard until the block ends."""
+
+    @contextmanager
+    def serving(database_url: str, *, acts_as: Actor | None = COMMANDER, city_dir: Path = small_city_dir) -> Iterator[Server]:
+        port, stop, fault = free_port(), Event(), []
+        server = Server(f"http://127.0.0.1:{port}", time.monotonic())
+
+        def run() -> None:
+            try:
+                service.run(
+                    database_url, city_dir=city_dir, host="127.0.0.1", port=port, zone=SHANGHAI, order_expiry_s=120,
+                    unit_speed_kmh=40, road_detour=1.3, acts_as=acts_as, stop=stop, now=server.now,
+                )  # fmt: skip
+            except BaseException as raised:
+                fault.append(raised)
+
+        thread = Thread(target=run, name="dashboard")
+        thread.start()
+        try:
+            _wait_until_ready(server.url, fault)
+            yield server
+        finally:
+            stop.set()
+            thread.join(15)
+        assert not thread.is_alive(), "the dashboard did not stop"
+        assert not fault, fault
+
+    return serving
+
+
+def _wait_until_ready(url: str, fault: list[BaseException]) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and not fault:
+        try:
+            with urllib.request.urlopen(f"{url}/api/health", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise AssertionError(f"the dashboard did not become ready: {fault}")
+
+
+@dataclass(slots=True)
+class Visit:
+    """A page of the dashboard and what it did that it should not have."""
+
+    page: Page
+    outside: list[str]
+    complaints: list[str]
+
+    def open(self, url: str) -> Page:
+        self.page.goto(url, wait_until="domcontentloaded")
+        self.page.wait_for_selector("header")
+        self.page.evaluate("cityhelm.ready")
+        return self.page
+
+
+@pytest.fixture
+def visit(chromium: Browser) -> Iterator[Visit]:
+    """A page at 1920 × 1080 for someone who wants no motion. Afterwards: nobody outside was asked, nothing was complained of."""
+    context: BrowserContext = chromium.new_context(
+        viewport={"width": 1920, "height": 1080}, locale="zh-CN", timezone_id="America/New_York", reduced_motion="reduce"
+    )
+    outside: list[str] = []
+    complaints: list[str] = []
+    own = ("http://127.0.0.1:", "data:", "blob:")
+    context.on("request", lambda request: None if request.url.startswith(own) else outside.append(request.url))
+    page = context.new_page()
+    page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.set_default_timeout(60_000)
+    yield Visit(page, outside, complaints)
+    context.close()
+    assert outside == [], "expected no request to anyone but the server"
+    assert complaints == [], "expected nothing in the console"
+
+
+def soon(condition: Callable[[], Any], what: str, within_s: float = 20) -> Any:
+    """The first true answer of `condition`; polling from here, because the pages' policy allows no evaluated strings."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if answer := condition():
+            return answer
+        time.sleep(0.1)
+    raise AssertionError(f"{what}: not within {within_s:.0f} s")
