@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,24 +39,29 @@ Progress = Callable[[int, int, datetime], None]
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """The file's clock against ours, in microseconds since 1970 UTC: row times from `first_us` to `last_us`, replayed from
-    `start_us` at `speed` times its own pace (infinity = all at once)."""
+    `start_us` at `speed` times its own pace (infinity = all at once). What lies before `live_from_us` is published at once."""
 
     first_us: int
     last_us: int
     start_us: int
     speed: float
     shift_now: bool
+    live_from_us: int | None = None
 
     @property
     def offset_us(self) -> int:
-        """What is added to every measured time: measured = finish − (last − t), finish = start + (last − first) ÷ speed."""
+        """What is added to every measured time: measured = finish − (last − t), finish = start + (last − first paced) ÷ speed."""
         if not self.shift_now:
             return 0
-        return self.start_us + math.floor((self.last_us - self.first_us) / self.speed) - self.last_us
+        return self.start_us + math.floor((self.last_us - self._paced_from_us) / self.speed) - self.last_us
 
     def due_s(self, time_us: int) -> float:
         """Seconds after the start at which a row is published."""
-        return (time_us - self.first_us) / self.speed / 1e6
+        return max(0.0, (time_us - self._paced_from_us) / self.speed / 1e6)
+
+    @property
+    def _paced_from_us(self) -> int:
+        return self.first_us if self.live_from_us is None else self.live_from_us
 
 
 class Message(NamedTuple):
@@ -93,9 +99,11 @@ def replay(
     shift_now: bool,
     now: datetime,
     stop: threading.Event,
+    live_from: datetime | None = None,
     progress: Progress | None = None,
 ) -> ReplayReport:
-    """Publishes the rows of `file` in [time_from, time_to), births first. `speed` is AS_FAST_AS_POSSIBLE for "max".
+    """Publishes the rows of `file` in [time_from, time_to), births first. `speed` is AS_FAST_AS_POSSIBLE for "max"; rows before
+    `live_from` are published as fast as possible, as the history of those that follow.
 
     `now` is the moment of the call. Returns early, incomplete, when `stop` is set. Raises UnusableInput, BrokerUnreachable.
     """
@@ -107,13 +115,20 @@ def replay(
     publisher = Publisher(broker, f"cityhelm-replay-{secrets.token_hex(4)}").open()
     try:
         first_us, last_us = int(recording.time_us[0]), int(recording.time_us[-1])
-        timeline = Timeline(first_us, last_us, _microseconds(now), speed, shift_now)
+        live_from_us = None if live_from is None else min(max(_microseconds(live_from), first_us), last_us)
+        timeline = Timeline(first_us, last_us, _microseconds(now), speed, shift_now, live_from_us)
+        n_history = 0 if live_from_us is None else int(np.searchsorted(recording.time_us, live_from_us))
+        is_all_batched = speed == AS_FAST_AS_POSSIBLE
+        messages = chain(
+            iter_messages(recording, timeline, is_batched=True, to_row=n_history),
+            iter_messages(recording, timeline, is_batched=is_all_batched, from_row=n_history),
+        )
         births_at_us = timeline.start_us if shift_now else first_us
         for topic, payload in births(recording, births_at_us):
             publisher.publish(topic, payload, retain=True)
         publisher.flush()
         n_messages = n_readings = row = 0
-        for message in iter_messages(recording, timeline, is_batched=speed == AS_FAST_AS_POSSIBLE):
+        for message in messages:
             wait_s = message.due_s - (time.monotonic() - began_s)
             if stop.wait(wait_s) if wait_s > 0 else stop.is_set():
                 break
@@ -164,19 +179,26 @@ def births(recording: Recording, at_us: int) -> Iterator[tuple[str, bytes]]:
 
 
 def iter_messages(
-    recording: Recording, timeline: Timeline, *, is_batched: bool, quality: Quality | None = None, from_row: int = 0
+    recording: Recording,
+    timeline: Timeline,
+    *,
+    is_batched: bool,
+    quality: Quality | None = None,
+    from_row: int = 0,
+    to_row: int | None = None,
 ) -> Iterator[Message]:
     """A message per row in order of time; batched: arrays of one device's rows, as many as fit a message."""
+    last_row = len(recording) if to_row is None else to_row
     kind = "event" if recording.mapping.event is not None else "telemetry"
     topics = [topic_of(device_id, kind) for device_id in recording.device_ids]
     said = _events(recording, timeline) if kind == "event" else _readings(recording, timeline, quality)
     if not is_batched:
-        for row in range(from_row, len(recording)):
+        for row in range(from_row, last_row):
             payload, readings = said(row)
             yield Message(timeline.due_s(int(recording.time_us[row])), topics[recording.device[row]], payload, readings, row + 1)
         return
-    for begin in range(from_row, len(recording), BATCH_ROWS):
-        end = min(begin + BATCH_ROWS, len(recording))
+    for begin in range(from_row, last_row, BATCH_ROWS):
+        end = min(begin + BATCH_ROWS, last_row)
         due_s = timeline.due_s(int(recording.time_us[begin]))
         order = begin + np.argsort(recording.device[begin:end], kind="stable")
         cuts = np.flatnonzero(np.diff(recording.device[order])) + 1

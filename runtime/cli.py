@@ -99,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--speed", default="1", help="how many times faster than its own clock, or max")
     replay.add_argument("--from", dest="time_from", help="first time, ISO 8601")
     replay.add_argument("--to", dest="time_to", help="last time, ISO 8601")
+    replay.add_argument("--live-from", help="what lies before is published at once, as the history of what follows")
     replay.add_argument("--shift", choices=("now", "none"), default="none", help="now: times are moved so that it ends now")
     replay.add_argument("--json", action="store_true", help="one JSON object on the last line of standard output")
 
@@ -261,6 +262,7 @@ def _replay(arguments: argparse.Namespace, settings: Settings) -> int:
             speed=speed,
             time_from=_time("--from", arguments.time_from, settings),
             time_to=_time("--to", arguments.time_to, settings),
+            live_from=_time("--live-from", arguments.live_from, settings),
             shift_now=arguments.shift == "now",
             now=datetime.now(UTC),
             stop=stop,

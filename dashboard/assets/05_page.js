@@ -91,7 +91,8 @@ window.cityhelm = window.cityhelm || {};
     if (!facts || page.facts) return page.tick;
     page.facts = facts;
     cityhelm.stream.open(facts.channel);
-    if (facts.channel === "map") cityhelm.map.open();
+    // numbers first: the map's libraries keep the browser busy for a while
+    if (facts.channel === "map") Promise.race([cityhelm.city.loaded(), new Promise((resolve) => setTimeout(resolve, 2000))]).then(() => setTimeout(cityhelm.map.open, 300));
     showClock();
     return page.tick;
   };

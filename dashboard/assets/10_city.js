@@ -5,6 +5,10 @@
     devices: new Map(), streams: new Map(), units: new Map(), incidents: [], warnings: [], orders: [],
     newest: { measured: null, received: null }, ingest: null, nDevices: null, isLoaded: false, fault: null, version: 0,
   };
+  let tellLoaded;
+  const isLoaded = new Promise((resolve) => (tellLoaded = resolve));
+  /** Settles when the city has been loaded for the first time. */
+  city.loaded = () => isLoaded;
   const CODES = ["value", "quality", "measured", "received"];
 
   const put = (stream, row) => {
@@ -31,6 +35,7 @@
     city.newest = whole.newest;
     city.nDevices = null;
     city.isLoaded = true;
+    tellLoaded();
     city.version += 1;
   };
 

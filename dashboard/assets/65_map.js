@@ -33,7 +33,7 @@
       map.view.on("moveend", map.draw);
       overlay = new deck.MapboxOverlay({ interleaved: false, layers: [], pickingRadius: 6, getTooltip: null, getCursor: ({ isDragging, isHovering }) => (isDragging ? "grabbing" : isHovering ? "pointer" : "grab") });
       map.view.addControl(overlay);
-      await Promise.all([new Promise((resolve) => map.view.once("idle", resolve)), loaded()]);
+      await Promise.all([new Promise((resolve) => map.view.once("idle", resolve)), city.loaded()]);
       map.draw();
       await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
       page.becomeReady();
@@ -55,16 +55,12 @@
     return style;
   };
 
-  const loaded = async () => {
-    while (!city.isLoaded) await new Promise((resolve) => setTimeout(resolve, 100));
-  };
-
   /** The view of the whole city: its bounds, or where its devices stand when no city has been built. */
   const whole = async () => {
     const scale = page.scale();
     let { bounds } = page.facts;
     if (!bounds) {
-      await loaded();
+      await city.loaded();
       const placed = [...city.devices.values(), ...city.units.values()].filter((thing) => typeof thing.lon === "number");
       if (!placed.length) return { center: [0, 0], zoom: 6 };
       const [lon, lat] = [placed.map((thing) => thing.lon), placed.map((thing) => thing.lat)];
@@ -116,20 +112,29 @@
   const FAINT_ZOOM = 11.5;
   const sensorSize = (zoom) => (zoom < 10 ? 16 : zoom < 12 ? 20 : zoom < 14 ? 26 : 32);
 
-  /** Sensors change look, not place: their list is made again at most once a second and after a change of zoom. */
+  /** `rows` as they were when they say the same: deck.gl then has nothing to do, and an idle map costs nothing. */
+  const kept = new Map();
+  const stable = (name, rows) => {
+    const said = JSON.stringify(rows);
+    if (kept.get(name)?.said !== said) kept.set(name, { said, rows });
+    return kept.get(name).rows;
+  };
+
+  /** Sensors change look, not place: their list is made again at most once a second. */
   let sensors = [];
   let sensorsAt = -Infinity;
   const listSensors = (now) => {
     if (now - sensorsAt < 1000) return sensors;
     sensorsAt = now;
     const known = page.facts.labels.sensor_kind;
-    sensors = [];
+    const rows = [];
     for (const device of city.devices.values()) {
       if (device.lon === null) continue;
       const freshness = city.deviceFreshness(device);
       const look = freshness === "silent" ? "stale" : freshness;
-      sensors.push({ pick: "sensor", id: device.id, at: [device.lon, device.lat], icon: `sensor/${known[device.type] ? device.type : "Unknown"}/${look}` });
+      rows.push({ pick: "sensor", id: device.id, at: [device.lon, device.lat], icon: `sensor/${known[device.type] ? device.type : "Unknown"}/${look}` });
     }
+    sensors = stable("sensors", rows);
     return sensors;
   };
 
@@ -186,15 +191,15 @@
       ...units.filter((unit) => busy(unit) || zoom >= 13).map((thing) => ({ ...thing, dx: 18, dy: 0, size: 13 })),
     ], chosen);
     return [
-      new PathLayer({ id: "routes", data: routes, getPath: (r) => r.path, getColor: (r) => [53, 200, 255, r.alpha], getWidth: 2.5 * scale, widthUnits: "pixels", capRounded: true }),
+      new PathLayer({ id: "routes", data: stable("routes", routes), getPath: (r) => r.path, getColor: (r) => [53, 200, 255, r.alpha], getWidth: 2.5 * scale, widthUnits: "pixels", capRounded: true }),
       new IconLayer({ ...ICONS(), id: "sensors", data: listSensors(now), getPosition: (s) => s.at, getIcon: (s) => s.icon, getSize: sensorSize(zoom) * scale, opacity: zoom < FAINT_ZOOM ? 0.9 : 1 }),
-      new ScatterplotLayer({ id: "halo", data: halo, getPosition: (t) => t.at, getRadius: 24 * scale, radiusUnits: "pixels", filled: true, stroked: true, getFillColor: [53, 200, 255, 46], getLineColor: [53, 200, 255, 255], getLineWidth: 2 * scale, lineWidthUnits: "pixels" }),
-      new IconLayer({ ...ICONS(), id: "pointers", pickable: false, data: units.filter((unit) => unit.look === "moving" && unit.heading !== null), getPosition: (u) => u.at, getIcon: () => "pointer", getAngle: (u) => -u.heading, getSize: 38 * scale }),
-      new IconLayer({ ...ICONS(), id: "units", data: units, getPosition: (u) => u.at, getIcon: (u) => u.icon, getSize: 34 * scale }),
-      new IconLayer({ ...ICONS(), id: "warnings", data: warnings, getPosition: (w) => w.at, getIcon: (w) => w.icon, getSize: 36 * scale, getPixelOffset: [0, -20 * scale] }),
-      new IconLayer({ ...ICONS(), id: "incidents", data: incidents, getPosition: (i) => i.at, getIcon: (i) => i.icon, getSize: 40 * scale }),
+      new ScatterplotLayer({ id: "halo", data: stable("halo", halo), getPosition: (t) => t.at, getRadius: 24 * scale, radiusUnits: "pixels", filled: true, stroked: true, getFillColor: [53, 200, 255, 46], getLineColor: [53, 200, 255, 255], getLineWidth: 2 * scale, lineWidthUnits: "pixels" }),
+      new IconLayer({ ...ICONS(), id: "pointers", pickable: false, data: stable("pointers", units.filter((unit) => unit.look === "moving" && unit.heading !== null)), getPosition: (u) => u.at, getIcon: () => "pointer", getAngle: (u) => -u.heading, getSize: 38 * scale }),
+      new IconLayer({ ...ICONS(), id: "units", data: stable("units", units), getPosition: (u) => u.at, getIcon: (u) => u.icon, getSize: 34 * scale }),
+      new IconLayer({ ...ICONS(), id: "warnings", data: stable("warnings", warnings), getPosition: (w) => w.at, getIcon: (w) => w.icon, getSize: 36 * scale, getPixelOffset: [0, -20 * scale] }),
+      new IconLayer({ ...ICONS(), id: "incidents", data: stable("incidents", incidents), getPosition: (i) => i.at, getIcon: (i) => i.icon, getSize: 40 * scale }),
       named.length > 0 && new TextLayer({ // without a single letter its atlas would be an empty picture
-        id: "names", data: named, getPosition: (t) => t.at, getText: (t) => t.name, getSize: (t) => t.size * scale, getPixelOffset: (t) => [t.dx * scale * (t.side === "end" ? -1 : 1), t.dy * scale],
+        id: "names", data: stable("names", named), getPosition: (t) => t.at, getText: (t) => t.name, getSize: (t) => t.size * scale, getPixelOffset: (t) => [t.dx * scale * (t.side === "end" ? -1 : 1), t.dy * scale],
         getColor: [232, 243, 255, 255], getTextAnchor: (t) => t.side, getAlignmentBaseline: "center", fontFamily: '"Noto Sans SC", sans-serif', fontSettings: { fontSize: 48 },
         characterSet: "auto", background: true, getBackgroundColor: [4, 16, 36, 224], backgroundPadding: [6, 3, 6, 3],
       }),

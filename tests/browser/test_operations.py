@@ -81,7 +81,7 @@ def test_units_move_on_the_map_and_the_view_stays_where_the_viewer_put_it(
     serve: Serve, visit: Visit, database_url: str, conn: Connection, scene: int
 ) -> None:
     with serve(database_url) as server:
-        page = visit.open(server.url)
+        page = visit.open(server.url, with_map=True)
         page.evaluate("cityhelm.map.view.jumpTo({center: [113.27, 23.12], zoom: 12.5})")
         stored(conn, a_position(113.28, minutes_ago=-server.minutes_after()))
         soon(lambda: page.evaluate("cityhelm.city.units.get('a-1').lon") == 113.28, "the unit's new place")
@@ -245,7 +245,7 @@ def test_nothing_scrolls_and_nothing_is_too_small_to_read(serve: Serve, visit: V
 
 def test_the_map_is_drawn_with_the_city_and_what_is_live(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
     with serve(database_url) as server:
-        page = visit.open(server.url)
+        page = visit.open(server.url, with_map=True)
         kinds = page.evaluate("cityhelm.map.view.getStyle().layers.map(layer => layer.id)")
         assert "district" in kinds
         assert page.evaluate("cityhelm.map.view.queryRenderedFeatures({layers: ['district']}).length") > 0

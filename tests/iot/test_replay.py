@@ -51,6 +51,14 @@ def test_shifted_times_are_never_ahead_of_the_clock_and_end_at_now(
     assert abs(last_us - finish_us) <= 2
 
 
+def test_what_lies_before_live_from_is_history_and_the_rest_is_paced() -> None:
+    """Two hours at sixty times their speed, the first of them history: it takes one minute and ends at now."""
+    hour_us = 3_600_000_000
+    timeline = Timeline(0, 2 * hour_us, 10**15, 60, shift_now=True, live_from_us=hour_us)
+    assert [timeline.due_s(time_us) for time_us in (0, hour_us - 1, hour_us, 2 * hour_us)] == [0, 0, 0, 60]
+    assert 2 * hour_us + timeline.offset_us == 10**15 + 60_000_000
+
+
 def test_at_full_speed_everything_was_measured_before_the_start() -> None:
     timeline = Timeline(0, 3_600_000_000, 10**15, AS_FAST_AS_POSSIBLE, shift_now=True)
     assert timeline.last_us + timeline.offset_us == 10**15
