@@ -23,12 +23,17 @@ def acknowledge(
     *,
     zone: ZoneInfo = ZoneInfo("Asia/Shanghai"),  # noqa: B008 - a constant
     comment: str | None = None,
+    exercise_id: str | None = None,
 ) -> None:
-    """Records that the actor has seen the warning and takes it on. Raises Refused; `zone` is for the times in its sentence."""
-    with acts.transaction(conn, actor, Action.ACKNOWLEDGE_WARNING, warning_id, now):
-        acts.begin(conn, actor, Action.ACKNOWLEDGE_WARNING, warning_id, now, detail={"comment": comment} if comment else None)
+    """Records that the actor has seen the warning and takes it on. Raises Refused; `zone` is for the times in its sentence.
+
+    A warning of an exercise is known in that exercise only, and a real one in none.
+    """
+    detail = {"comment": comment} if comment else None
+    with acts.transaction(conn, actor, Action.ACKNOWLEDGE_WARNING, warning_id, now, exercise_id=exercise_id):
+        acts.begin(conn, actor, Action.ACKNOWLEDGE_WARNING, warning_id, now, detail=detail, exercise_id=exercise_id)
         warning = warnings.find_warning_for_update(conn, warning_id)
-        if warning is None:
+        if warning is None or warning.exercise_id != exercise_id:
             raise Refused("warning_unknown", f"没有编号为 {warning_id} 的预警", f"there is no warning {warning_id}")
         check_acknowledge(warning, warnings.find_acknowledgement(conn, warning_id), zone=zone)
         warnings.record_step(

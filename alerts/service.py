@@ -39,6 +39,8 @@ from storage.warnings import Holding
 TICK_S = 1.0
 STREAMS_EVERY = timedelta(seconds=60)
 FORECASTS_EVERY = timedelta(seconds=10)
+ISSUE_COMPLETE = timedelta(seconds=10)
+"""The forecasts of one issue are stored a few series at a time: only after this long are all of them there to be judged."""
 FORECAST_SLOTS = 4
 """A forecast issued more slots ago than this was not refreshed as it should be: it warns of nothing new, and lifts nothing."""
 _INSTANT = timedelta(microseconds=1)
@@ -94,7 +96,7 @@ class Watch:
         self._streams: dict[int, Datastream] = {}
         self._by_property: dict[str, list[int]] = {}
         self._streams_read: datetime | None = None
-        self._forecasts_read: datetime | None = None
+        self._forecasts_asked: datetime | None = None
         self._judged_issue: datetime | None = None
         self._totals = Counter(raised=0, lifted=0)
 
@@ -106,7 +108,8 @@ class Watch:
         values = {value.datastream_id: value for value in list_values(conn, moment)}
         self._read_streams(conn, values, now)
         open_warnings = warnings.list_open_warnings(conn, moment)
-        forecasts = self._new_forecasts(conn, rules, moment)
+        issued = self._issue_to_judge(conn, rules, moment)
+        forecasts = _current_forecasts(conn, rules, moment) if issued is not None else []
         for rule in rules:
             standing = {int(w.object_id): w for w in open_warnings if w.rule_id == rule.rule_id}
             record = _Record(rule, standing, warnings.load_holdings(conn, rule.rule_id))
@@ -115,6 +118,8 @@ class Watch:
             else:
                 self._judge(conn, record, self._measured(record, values, now), now)
                 self._note_silence(conn, record, values, now)
+        if issued is not None and now - issued > ISSUE_COMPLETE:
+            self._judged_issue = issued
         return {
             "rules": len(rules),
             "series": len(values),
@@ -125,7 +130,7 @@ class Watch:
         }
 
     def _read_streams(self, conn: Connection, values: Mapping[int, Value], now: datetime) -> None:
-        is_old = self._streams_read is None or now - self._streams_read >= STREAMS_EVERY
+        is_old = self._streams_read is None or abs(now - self._streams_read) >= STREAMS_EVERY
         if not is_old and values.keys() <= self._streams.keys():
             return
         self._streams = {stream.datastream_id: stream for stream in list_datastreams(conn)}
@@ -134,21 +139,15 @@ class Watch:
             self._by_property.setdefault(stream.property, []).append(number)
         self._streams_read = now
 
-    def _new_forecasts(self, conn: Connection, rules: Iterable[ThresholdRule], moment: Moment) -> list[Forecast]:
-        """Forecasts for the rules that look at them, when any was issued since they were last judged."""
-        properties = sorted({rule.property for rule in rules if rule.source is WarningSource.FORECAST})
-        if not properties or (self._forecasts_read is not None and moment.at - self._forecasts_read < FORECASTS_EVERY):
-            return []
-        self._forecasts_read = moment.at
-        issued = newest_issue(conn)
-        if issued is None or issued == self._judged_issue:
-            return []
-        self._judged_issue = issued
-        return [
-            forecast
-            for forecast in list_forecasts(conn, properties, moment)
-            if (moment.at - forecast.issued_at).total_seconds() <= FORECAST_SLOTS * forecast.step_s
-        ]
+    def _issue_to_judge(self, conn: Connection, rules: Iterable[ThresholdRule], moment: Moment) -> datetime | None:
+        """The newest issue, if a rule looks at forecasts and it may hold some that were not judged yet."""
+        if not _foreseen_properties(rules) or (
+            self._forecasts_asked is not None and abs(moment.at - self._forecasts_asked) < FORECASTS_EVERY
+        ):
+            return None
+        self._forecasts_asked = moment.at
+        issued = newest_issue(conn, moment.at)
+        return issued if issued != self._judged_issue else None
 
     def _measured(self, record: _Record, values: Mapping[int, Value], now: datetime) -> Iterator[_Finding]:
         """What the newest readings ask for."""
@@ -241,6 +240,19 @@ class Watch:
                 evidence["silent_since"] = value.phenomenon_time.isoformat()
             with conn.transaction():
                 _record(conn, warning, warning.level, now, evidence, _Basis({}, warning.probability, warning.lead_time_s))
+
+
+def _foreseen_properties(rules: Iterable[ThresholdRule]) -> list[str]:
+    return sorted({rule.property for rule in rules if rule.source is WarningSource.FORECAST})
+
+
+def _current_forecasts(conn: Connection, rules: Iterable[ThresholdRule], moment: Moment) -> list[Forecast]:
+    """Forecasts of what the rules look at, without those that should have been refreshed long ago."""
+    return [
+        forecast
+        for forecast in list_forecasts(conn, _foreseen_properties(rules), moment)
+        if (moment.at - forecast.issued_at).total_seconds() <= FORECAST_SLOTS * forecast.step_s
+    ]
 
 
 def _record(

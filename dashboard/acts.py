@@ -37,7 +37,10 @@ class Circumstances:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a request. `outcome` is done, refused, failed or unknown; `zh` and `en` are the sentence to show."""
+    """What became of a request; `zh` and `en` are the sentence to show.
+
+    `outcome` is done, refused, malformed, failed (nothing was done), unknown or broken.
+    """
 
     outcome: str
     code: str
@@ -50,7 +53,7 @@ class Answer:
 
     @property
     def http_status(self) -> int:
-        return {"done": 200, "refused": 409, "failed": 503, "unknown": 503, "malformed": 422}[self.outcome]
+        return {"done": 200, "refused": 409, "failed": 503, "unknown": 503, "malformed": 422, "broken": 500}[self.outcome]
 
 
 def _issue_order(conn: Connection, request: Request, at: Circumstances) -> Answer:
@@ -101,6 +104,9 @@ async def perform(
     except OutcomeUnknown as fault:
         log.warning("%s", fault)
         return _said("unknown", "answer.uncertain")
+    except Exception:  # a fault of ours: the operator is told, the log says which
+        log.exception("%s of %s failed", action, dict(request))
+        return _said("broken", "answer.failed")
 
 
 def _said(outcome: str, key: str, object_id: str | None = None, **fillings: object) -> Answer:

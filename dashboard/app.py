@@ -18,8 +18,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import HTMLResponse, Response
 
 from dashboard import api
-from dashboard.api import acts, chart, health, stream, system, tiles
-from dashboard.api import map as map_api
+from dashboard.api import acts, chart, city, health, stream, system, tiles
 from dashboard.callbacks import shell as shell_callbacks
 from dashboard.callbacks.shell import LANGUAGE_COOKIE, asked_language
 from dashboard.deployment import Deployment
@@ -61,19 +60,20 @@ class Pages(Dash):
 def create_app(house: Deployment) -> FastAPI:
     """The server for `house`. Its hub is started and stopped by the service."""
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    for part in (health, stream, map_api, chart, system, acts, tiles):
+    for part in (health, stream, city, chart, system, acts, tiles):
         part.mount(server, house)
     pages: dict[str, Any] = {}
     for screen in SCREENS:
         server.add_api_route(screen.path, _page(screen, pages), methods=["GET"])
-    app = pages["app"] = _dash(server, house)
+    app = pages["app"] = create_pages(server, house)
     api.mount_not_found(server)
     server.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     server.add_middleware(Guard, policy=content_security_policy(app.csp_hashes()), loopback_only=house.acts_as is not None)
     return server
 
 
-def _dash(server: Any, house: Deployment) -> Any:
+def create_pages(server: Any, house: Deployment) -> Any:
+    """The Dash application on `server`: its own routes, the shell, every callback of every screen."""
     no_flicker: Any = None  # the title stays while a callback runs
     app: Any = Pages(
         "cityhelm",

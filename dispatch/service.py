@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import Any
@@ -21,7 +22,7 @@ from domain.incidents import OPEN_STATES, IncidentState, ResponseLevel
 from domain.observations import FUTURE_TOLERANCE
 from domain.orders import OrderState
 from domain.rights import Role
-from iot.mqtt import BrokerAddress, BrokerUnreachable, Publisher
+from iot.mqtt import BrokerAddress, BrokerUnreachable, Publisher, PublishRefused
 from storage import audit, incidents, orders, outbox, units
 from storage.connection import Connection
 from storage.orders import OpenOrder
@@ -56,8 +57,9 @@ class Line:
     def __init__(self, broker: BrokerAddress, *, client_id: str, order_expiry_s: float, stop: Event) -> None:
         self._broker, self._client_id, self._order_expiry_s, self._stop = broker, client_id, order_expiry_s, stop
         self._publisher: Publisher | None = None
-        self._try_at: datetime | None = None
+        self._tried_at: datetime | None = None
         self._is_away = False
+        self._refused_at: dict[str, datetime] = {}
 
     def is_open(self) -> bool:
         return self._publisher is not None and self._publisher.client.is_connected()
@@ -67,9 +69,9 @@ class Line:
         if self.is_open():
             return True
         self.close()
-        if self._try_at is not None and now < self._try_at:
+        if self._tried_at is not None and abs(now - self._tried_at) < RETRY_AFTER:
             return False
-        self._try_at = now + RETRY_AFTER
+        self._tried_at = now
         publisher = Publisher(self._broker, self._client_id, window=WINDOW)
         try:
             publisher.open()
@@ -92,19 +94,51 @@ class Line:
         self._is_away = False
         return True
 
-    def deliver(self, messages: list[tuple[str, bytes]]) -> bool:
-        """Whether the broker has acknowledged every message (topic, payload). If not, the line is closed."""
+    def deliver(self, messages: list[tuple[int, str, bytes]], now: datetime) -> list[int]:
+        """The numbers of those messages (number, topic, payload) that the broker has taken.
+
+        When it answers nothing the line is closed. What it refuses holds nothing else up: each topic refused is tried again
+        after a while, by itself.
+        """
         if self._publisher is None:
-            return False
+            return []
+        taken: list[int] = []
+        trusted = [message for message in messages if message[1] not in self._refused_at]
+        doubtful = [
+            message
+            for message in messages
+            if message[1] in self._refused_at and abs(now - self._refused_at[message[1]]) >= RETRY_AFTER
+        ]
         try:
-            for topic, payload in messages:
-                self._publisher.publish(topic, payload, timeout_s=ACKNOWLEDGE_S)
-            self._publisher.flush(timeout_s=ACKNOWLEDGE_S)
+            try:
+                self._hand_over(self._publisher, trusted)
+                taken += [number for number, _, _ in trusted]
+            except PublishRefused:
+                with suppress(PublishRefused):  # which of them it was, the next round tells
+                    self._publisher.flush(timeout_s=ACKNOWLEDGE_S)
+                doubtful = trusted + doubtful
+            for message in doubtful:
+                number, topic, _ = message
+                try:
+                    self._hand_over(self._publisher, [message])
+                except PublishRefused as fault:
+                    self._say_refused(str(fault))
+                    self._refused_at[topic] = now
+                else:
+                    taken.append(number)
+                    if self._refused_at.pop(topic, None) is not None and not self._refused_at:
+                        log.info("the broker at %s takes every command again", self._broker.named)
         except BrokerUnreachable as fault:
             self.close()
             self._say_away(str(fault))
-            return False
-        return True
+        return taken
+
+    @staticmethod
+    def _hand_over(publisher: Publisher, messages: Iterable[tuple[int, str, bytes]]) -> None:
+        """Returns when the broker has taken every message. Raises PublishRefused, BrokerUnreachable."""
+        for _, topic, payload in messages:
+            publisher.publish(topic, payload, timeout_s=ACKNOWLEDGE_S)
+        publisher.flush(timeout_s=ACKNOWLEDGE_S)
 
     def close(self) -> None:
         if self._publisher is not None:
@@ -115,6 +149,10 @@ class Line:
         if not self._is_away:
             log.warning("%s. Orders wait meanwhile, and lapse after %.0f s", fault, self._order_expiry_s)
         self._is_away = True
+
+    def _say_refused(self, fault: str) -> None:
+        if not self._refused_at:
+            log.warning("%s. Orders wait meanwhile, and lapse after %.0f s", fault, self._order_expiry_s)
 
 
 class Dispatcher:
@@ -134,7 +172,7 @@ class Dispatcher:
         for order in under_way:
             settle(conn, order, now)
         self.publish(conn, now)
-        if self._sealed_at is None or now - self._sealed_at >= SEAL_EVERY:
+        if self._sealed_at is None or abs(now - self._sealed_at) >= SEAL_EVERY:
             self._totals["sealed"] += audit.seal(conn, now)
             self._sealed_at = now
         return {
@@ -151,9 +189,12 @@ class Dispatcher:
         commands = outbox.list_sendable(conn)
         if not commands or not is_open:
             return
-        if self._line.deliver([(command.topic, msgspec.json.encode(command.payload)) for command in commands]):
-            outbox.mark_sent(conn, [command.outbox_id for command in commands], now)
-            self._totals["published"] += len(commands)
+        sent = self._line.deliver(
+            [(command.outbox_id, command.topic, msgspec.json.encode(command.payload)) for command in commands], now
+        )
+        if sent:
+            outbox.mark_sent(conn, sent, now)
+            self._totals["published"] += len(sent)
 
 
 def settle(conn: Connection, order: OpenOrder, now: datetime) -> None:

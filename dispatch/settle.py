@@ -48,18 +48,20 @@ class Step:
 
 
 def next_step(order: Facts, now: datetime) -> Step | None:
-    """The step that is due at `now`, or None. What the unit did counts before what it said, and both before the clock."""
+    """The step that is due at `now`, or None. What the unit did counts before what it said, and both before the clock.
+
+    A unit that said no and never set out has done nothing for the order: being free then is not having finished it.
+    """
+    if order.ack_result not in (None, ACCEPTED) and not order.has_started and order.state is not OrderState.ACCEPTED:
+        return Step(OrderState.DECLINED, _clamped(order.ack_time or now, order, now), order.ack_result, frees_unit=True)
     if order.free_again_at is not None:
         return Step(OrderState.DONE, _clamped(order.free_again_at, order, now))
     if order.state is OrderState.ACCEPTED:
         return None
     if order.has_started:
         return Step(OrderState.ACCEPTED, now, None if order.ack_result == ACCEPTED else "unanswered")
-    if order.ack_result is not None:
-        since = _clamped(order.ack_time or now, order, now)
-        if order.ack_result == ACCEPTED:
-            return Step(OrderState.ACCEPTED, since)
-        return Step(OrderState.DECLINED, since, order.ack_result, frees_unit=True)
+    if order.ack_result == ACCEPTED:
+        return Step(OrderState.ACCEPTED, _clamped(order.ack_time or now, order, now))
     if now >= order.expires_at:
         return Step(OrderState.EXPIRED, now, "no_answer" if order.is_published else "not_sent", frees_unit=True)
     if order.state is OrderState.ISSUED and order.is_published:

@@ -7,6 +7,7 @@ nothing.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,12 +26,14 @@ from forecasting.models.shape import Floats
 from forecasting.reasons import Reason
 from forecasting.selection import Outlook, foresee
 from forecasting.series import boundary, limits, slot_s
-from storage.connection import Connection
+from storage.connection import Connection, is_unstorable
 from storage.devices import list_datastreams
 from storage.forecasts import newest_issues, write_forecasts
 from storage.observations import load_series
 from storage.partitions import DayPartitions
 from storage.ticking import run_ticks
+
+log = logging.getLogger(__name__)
 
 TICK_S = 1.0
 BUDGET_S = 2.0
@@ -76,6 +79,7 @@ class Forecaster:
         self._streams_read: datetime | None = None
         self._partitions: DayPartitions | None = None
         self._standings: dict[int, _Standing] = {}
+        self._refused: set[int] = set()
 
     def tick(self, conn: Connection, now: datetime) -> Mapping[str, Any]:
         """Forecasts what is due, as known at `now`, for about BUDGET_S seconds at most; returns figures for the system page."""
@@ -93,7 +97,7 @@ class Forecaster:
 
     def _read_streams(self, conn: Connection, now: datetime) -> None:
         """Learns of new datastreams; at start, also of what was issued before."""
-        if self._streams_read is not None and now - self._streams_read < STREAMS_EVERY:
+        if self._streams_read is not None and abs(now - self._streams_read) < STREAMS_EVERY:
             return
         self._streams = list_datastreams(conn)
         if self._streams_read is None:
@@ -120,7 +124,35 @@ class Forecaster:
         return slot_s(stream.interval_s, self._step_s)
 
     def _forecast(self, conn: Connection, batch: list[Datastream], slot: int, now: datetime) -> None:
-        """Looks at series of one slot length, and stores what they gave that is new."""
+        """Looks at series of one slot length. When the database cannot reckon with one of them, or hold what it gave, each is
+        looked at alone, and the one at fault waits for its next slot."""
+        try:
+            self._forecast_together(conn, batch, slot, now)
+        except Exception as fault:
+            if not is_unstorable(fault):
+                raise
+            if len(batch) > 1:
+                for stream in batch:
+                    self._forecast(conn, [stream], slot, now)
+                return
+            (stream,) = batch
+            self._standings[stream.datastream_id] = _Standing(_next_slot(now, slot), boundary(now, slot))
+            self._say_refused(stream, fault)
+        else:
+            self._refused -= {stream.datastream_id for stream in batch}
+
+    def _say_refused(self, stream: Datastream, fault: Exception) -> None:
+        """Says once of a series that it cannot be forecast, until it can be again."""
+        if stream.datastream_id not in self._refused:
+            log.warning(
+                "%s of %s cannot be forecast (%s): expected values that fit a number of the database; "
+                "check what the device says, it is tried again at every slot",
+                stream.property, stream.device_id, (str(fault).strip() or type(fault).__name__).splitlines()[0],
+            )  # fmt: skip
+        self._refused.add(stream.datastream_id)
+
+    def _forecast_together(self, conn: Connection, batch: list[Datastream], slot: int, now: datetime) -> None:
+        """Looks at series of one slot length, and stores what they gave that is new: all of it or nothing."""
         assert self._partitions is not None
         end = boundary(now, slot)
         numbers = [stream.datastream_id for stream in batch]

@@ -6,7 +6,6 @@ One message holds one object or an array of them; each object, and each value of
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -34,6 +33,11 @@ from iot import payloads
 from iot.topics import COMMAND, Topic, parse_topic
 
 MAX_PAYLOAD_BYTES = 65_536
+LARGEST_VALUE = 3.4e38
+"""The range of a 4-byte float: its square, which averages need, still fits 8 bytes. No sensor measures more."""
+
+LONGEST_PROPERTY = 120
+
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 """Before this a device's clock was never set; the oldest public sets replayed here begin after it."""
 
@@ -86,8 +90,8 @@ def parse(topic_name: str, payload: bytes, received_time: datetime) -> list[Repo
             continue
         try:
             reports.extend(read(topic, said, received_time, partial(refuse, part=part)))
-        except msgspec.ValidationError as fault:
-            reports.append(refuse("malformed", str(fault), part))
+        except (msgspec.ValidationError, ValueError, OverflowError) as fault:
+            reports.append(refuse("malformed", f"{fault}: expected values within their range", part))
         except _Bad as bad:
             reports.append(refuse(bad.code, bad.reason, part))
     return reports
@@ -105,7 +109,14 @@ def _telemetry(topic: Topic, said: dict[str, Any], received_time: datetime, refu
     quality = Quality.GOOD if t.q is None else (Quality.known(t.q) or Quality.UNCERTAIN)
     reports: list[Report] = []
     for name, value in t.values.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if len(name) > LONGEST_PROPERTY:
+            reports.append(
+                refuse(
+                    "malformed", f"{_short(name)} has {len(name)} characters: expected a property of at most {LONGEST_PROPERTY}"
+                )
+            )
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST_VALUE:
             reports.append(refuse("not_a_number", f"{name} is {_short(value)}: expected a finite number"))
             continue
         reports.append(
@@ -136,6 +147,10 @@ def _birth(topic: Topic, said: dict[str, Any], received_time: datetime, refuse: 
     if DeviceMode.known(b.mode) is None:
         raise _Bad("malformed", f"mode is '{b.mode}': expected one of {', '.join(DeviceMode)}")
     for name, spec in b.properties.items():
+        if len(name) > LONGEST_PROPERTY:
+            raise _Bad(
+                "malformed", f"{_short(name)} has {len(name)} characters: expected a property of at most {LONGEST_PROPERTY}"
+            )
         if spec.min is not None and spec.max is not None and spec.min > spec.max:
             raise _Bad("malformed", f"{name} has min {spec.min} above max {spec.max}: expected min ≤ max")
     lon, lat = _wgs84(b.position, b.crs) if b.position is not None else (None, None)

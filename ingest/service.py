@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import paho.mqtt.client as paho
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from domain.batches import Batch, BatchCounts
 from domain.observations import Rejection
@@ -26,7 +27,7 @@ from ingest.parse import parse
 from ingest.quality import judge
 from iot.mqtt import BrokerAddress, BrokerUnreachable, connect, new_client
 from iot.topics import SUBSCRIPTION
-from storage import heartbeats, rollups
+from storage import heartbeats, retirement, rollups
 from storage.connection import Connection, is_connection_lost, is_unstorable
 from storage.ingestion import Ingestion
 from storage.partitions import PARTITIONED, drop_before
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 BATCH_MESSAGES = 2_000
 BATCH_WAIT_S = 0.25
 """A batch is closed by whichever comes first (measured: larger gains nothing, longer is felt on the screen)."""
+
+DEAD_LETTERS_KEPT = timedelta(days=30)
 
 QUEUE_MESSAGES = 20_000
 """Messages held in memory at most; the reader of the socket waits when it is full."""
@@ -66,14 +69,12 @@ def to_batch(messages: Sequence[Message]) -> Batch:
 def store(ingestion: Ingestion, messages: Sequence[Message], now: datetime) -> BatchCounts:
     """Stores messages in one transaction. If the database cannot hold one of them, halves are tried until it is found:
     the others are stored, that one becomes a dead letter."""
-    batch = to_batch(messages)
     try:
-        return store_batch(ingestion, batch, now)
+        return store_batch(ingestion, to_batch(messages), now)
     except Exception as fault:
         if not is_unstorable(fault):
             raise
-        ingestion.registry.forget()
-        ingestion.registry.load(ingestion.conn)
+        ingestion.registry.forget()  # what it learnt in the failed transaction was undone; it learns again as it goes
         if len(messages) == 1:
             log.warning("a message on %s cannot be stored (%s): kept as a dead letter", messages[0].topic, fault)
             return store_batch(ingestion, _dead_letter(messages[0], fault), now)
@@ -114,7 +115,8 @@ class Ingester:
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
-        self._client.on_subscribe = lambda *_: self.is_subscribed.set()
+        self._client.on_subscribe = self._on_subscribe
+        self._closing = threading.Event()
         self._figures = Figures()
 
     def run(self, database_url: str) -> None:
@@ -141,6 +143,7 @@ class Ingester:
                 finally:
                     conn.close()
         finally:
+            self._closing.set()  # first, so that the thread that reads the socket does not wait for room in the queue
             self._client.disconnect()
             self._client.loop_stop()
 
@@ -202,12 +205,31 @@ class Ingester:
             )
             return
         self._epoch += 1
-        if not flags.session_present:
+        log.info(
+            "connected to %s, %s",
+            self._broker.named,
+            "the session of before goes on" if flags.session_present else "a new session",
+        )
+        # Every time: a connection may have broken between the session's beginning and its subscription. Births and states the
+        # broker retains are only asked for when the subscription is new.
+        if self._broker.protocol == 5:
+            client.subscribe(
+                SUBSCRIPTION, options=SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
+            )
+        elif not flags.session_present:
             client.subscribe(SUBSCRIPTION, qos=1)
-            log.info("connected to %s with a new session", self._broker.named)
         else:
             self.is_subscribed.set()
-            log.info("connected to %s, the session of before goes on", self._broker.named)
+
+    def _on_subscribe(self, client: paho.Client, userdata: Any, mid: int, reasons: Sequence[Any], properties: Any) -> None:
+        refused = [reason for reason in reasons if reason.is_failure]
+        if refused:
+            log.error(
+                "the broker at %s refuses the subscription %s (%s): give the account of MQTT_URL the right to read it",
+                self._broker.named, SUBSCRIPTION, refused[0],
+            )  # fmt: skip
+        else:
+            self.is_subscribed.set()
 
     def _on_disconnect(self, client: paho.Client, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
         self._epoch += 1
@@ -217,7 +239,7 @@ class Ingester:
     def _on_message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
         taken = Message(message.topic, bytes(message.payload), datetime.now(UTC), message.mid, message.qos, self._epoch)
         # When told to stop, what still arrives is left unacknowledged: the broker keeps it for the next start.
-        while not self._stop.is_set():
+        while not self._stop.is_set() and not self._closing.is_set():
             try:
                 self._queue.put(taken, timeout=0.5)
                 return
@@ -269,24 +291,38 @@ def _p95(ordered: list[float]) -> float:
 
 
 def maintain(conn: Connection, now: datetime, *, retention: timedelta) -> dict[str, Any]:
-    """One round of housekeeping: hourly rollups, and whole days older than the retention dropped from every growing table."""
-    rolled = rollups.refresh(conn, now)
+    """One round of housekeeping: hourly rollups; whole days older than the retention, and old rows of small tables, go."""
+    rolled = rollups.refresh(conn, now, oldest_kept=now - retention)
+    retired = retirement.delete_before(conn, now - retention, dead_letters_before=now - DEAD_LETTERS_KEPT)
     for table in PARTITIONED:
         if dropped := drop_before(conn, table, now - retention):
             log.info("retention: dropped %d day(s) of %s older than %d days", len(dropped), table, retention.days)
-    return {"rolled_up_hours": rolled}
+    return {"rolled_up_hours": rolled, "retired_rows": retired}
 
 
 def run(database_url: str, broker: BrokerAddress, *, client_id: str, retention_days: int, stop: threading.Event) -> None:
-    """The ingest process: the ingester in this thread, housekeeping in another."""
+    """The ingest process: the ingester in this thread, housekeeping in another. A fault of either ends both and rises."""
     retention = timedelta(days=retention_days)
-    housekeeping = threading.Thread(
-        target=run_ticks,
-        args=(database_url, "housekeeping", lambda conn, now: maintain(conn, now, retention=retention)),
-        kwargs={"period_s": 10.0, "stop": stop, "clock": lambda: datetime.now(UTC)},
-        name="housekeeping",
-        daemon=True,
-    )
+    faults: list[Exception] = []
+
+    def keep_house() -> None:
+        try:
+            run_ticks(
+                database_url,
+                "housekeeping",
+                lambda conn, now: maintain(conn, now, retention=retention),
+                period_s=10.0,
+                stop=stop,
+                clock=lambda: datetime.now(UTC),
+            )
+        except Exception as fault:  # raised again in the process's own thread
+            faults.append(fault)
+            stop.set()
+
+    housekeeping = threading.Thread(target=keep_house, name="housekeeping", daemon=True)
     housekeeping.start()
     Ingester(broker, client_id, stop).run(database_url)
-    housekeeping.join(timeout=5)
+    stop.set()
+    housekeeping.join(timeout=20)
+    if faults:
+        raise faults[0]

@@ -6,6 +6,7 @@ system page names.
 
 from __future__ import annotations
 
+import sys
 import threading
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
@@ -14,14 +15,22 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from iot.topics import PREFIX
 
 SESSION_EXPIRY_S = 7 * 24 * 3600
+NOT_AUTHORIZED = 135
 RECEIVE_MAXIMUM = 4_000
 """Unacknowledged messages the broker may have under way to us: two batches' worth, so that a commit never idles the line."""
 
 
 class BrokerUnreachable(Exception):  # noqa: N818 - a state of the world, named after it
     """The broker did not answer. The message names it without its password."""
+
+
+class PublishRefused(BrokerUnreachable):
+    """The broker answered, and does not take what it was given: it told nobody of it, and the connection is still good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +107,8 @@ class Publisher:
     """A connected client that publishes at QoS 1 with at most `window` messages not yet acknowledged by the broker.
 
     `publish` waits while the window is full, so that a fast producer cannot fill memory. Messages given while the broker is
-    away are kept and sent when it is back.
+    away are kept and sent when it is back. A message that the broker refuses (only MQTT 5 says so) is raised by the next call,
+    once, and not sent again. `publish` and `flush` are called from one thread.
     """
 
     def __init__(self, address: BrokerAddress, client_id: str, *, window: int = 1_000) -> None:
@@ -107,6 +117,8 @@ class Publisher:
         self.client.max_queued_messages_set(0)
         self._window = window
         self._free = threading.Semaphore(window)
+        self._kind_of: dict[int, str] = {}
+        self._refusal: tuple[int, ReasonCode] | None = None
         self.client.on_publish = self._on_publish
 
     def open(self) -> Publisher:
@@ -116,26 +128,52 @@ class Publisher:
         return self
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False, timeout_s: float = 60.0) -> None:
-        """Hands one message over. Raises BrokerUnreachable when no place became free in `timeout_s`."""
+        """Hands one message over. Raises PublishRefused, not handing it over, when an earlier one was refused, and
+        BrokerUnreachable when no place became free in `timeout_s`."""
+        self._raise_refusal()
         if not self._free.acquire(timeout=timeout_s):
             raise BrokerUnreachable(self._unacknowledged(timeout_s))
-        self.client.publish(topic, payload, qos=1, retain=retain)
+        number = self.client.publish(topic, payload, qos=1, retain=retain).mid
+        # The answer may have come by now: then the entry stays until the number, one of 65,535, comes round again.
+        self._kind_of[number] = sys.intern(topic.rpartition("/")[2])
 
     def flush(self, timeout_s: float = 60.0) -> None:
-        """Waits until the broker has acknowledged everything. Raises BrokerUnreachable after `timeout_s`."""
+        """Waits until the broker has answered everything. Raises PublishRefused when it refused something, BrokerUnreachable
+        after `timeout_s`."""
         for n_taken in range(self._window):
             if not self._free.acquire(timeout=timeout_s):
                 if n_taken:
                     self._free.release(n_taken)
                 raise BrokerUnreachable(self._unacknowledged(timeout_s))
         self._free.release(self._window)
+        self._raise_refusal()
 
     def close(self) -> None:
         self.client.disconnect()
         self.client.loop_stop()
 
-    def _on_publish(self, *_: object) -> None:
+    def _on_publish(self, client: paho.Client, userdata: object, mid: int, reason: ReasonCode, properties: object) -> None:
+        if not reason.is_failure:
+            self._kind_of.pop(mid, None)
+        elif self._refusal is None:
+            self._refusal = (mid, reason)
         self._free.release()
+
+    def _raise_refusal(self) -> None:
+        refusal, self._refusal = self._refusal, None
+        if refusal is not None:
+            number, reason = refusal
+            kind = self._kind_of.pop(number, "?")
+            user = f"the account '{self.address.username}'" if self.address.username else "a client without an account"
+            cure = (
+                f"expected that {user} may publish to {PREFIX}/…/{kind}; give it that right in the broker's access rules"
+                if reason.value == NOT_AUTHORIZED
+                else "expected it to take what it has room for; look into the broker's log and its limits"
+            )
+            raise PublishRefused(
+                f"the MQTT broker at {self.address.named} refused a message to {PREFIX}/…/{kind} ({reason}, code {reason.value}): "
+                f"{cure}"
+            )
 
     def _unacknowledged(self, timeout_s: float) -> str:
         return (

@@ -13,99 +13,103 @@ from msgspec import Meta, Struct
 
 Instant = Annotated[datetime, Meta(tz=True)]
 Position = tuple[float, float]
+Word = Annotated[str, Meta(max_length=200)]
+"""A name or an id: longer ones fit no index."""
+Number64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Number32 = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 
 class Telemetry(Struct, omit_defaults=True, kw_only=True):
     """Measured values of one moment. `values` are checked one by one, so that one bad value does not cost the others."""
 
-    id: str
+    id: Word
     ts: Instant
     values: dict[str, Any]
-    seq: int | None = None
-    unit: dict[str, str] = {}
-    q: str | None = None
+    seq: Number64 | None = None
+    unit: dict[str, Word] = {}
+    q: Word | None = None
     corr: bool = False
-    item: str = ""
+    item: Word = ""
 
 
 class UnitTelemetry(Struct, omit_defaults=True, kw_only=True):
-    id: str
+    id: Word
     ts: Instant
     position: Position
-    crs: str = "EPSG:4326"
+    crs: Word = "EPSG:4326"
     speed_kmh: float | None = None
     heading: float | None = None
-    seq: int | None = None
+    seq: Number64 | None = None
 
 
 class BirthProperty(Struct, omit_defaults=True):
-    unit: str | None = None
+    unit: Word | None = None
     min: float | None = None
     max: float | None = None
 
 
 class Birth(Struct, omit_defaults=True, kw_only=True):
-    id: str
+    id: Word
     ts: Instant
-    type: str
+    type: Word
     position: Position | None = None
-    crs: str = "EPSG:4326"
+    crs: Word = "EPSG:4326"
     interval_s: Annotated[float, Meta(gt=0)] | None = None
-    properties: dict[str, BirthProperty] = {}
-    mode: str = "periodic"
-    name: str | None = None
-    name_zh: str | None = None
-    name_en: str | None = None
-    kind: str | None = None
-    capabilities: list[str] = []
-    department: str | None = None
+    properties: dict[Word, BirthProperty] = {}
+    mode: Word = "periodic"
+    name: Word | None = None
+    name_zh: Word | None = None
+    name_en: Word | None = None
+    kind: Word | None = None
+    capabilities: list[Word] = []
+    department: Word | None = None
 
 
 class State(Struct, kw_only=True):
-    id: str
+    id: Word
     ts: Instant
-    state: str
+    state: Word
 
 
 class Event(Struct, omit_defaults=True, kw_only=True):
     """Any event; which of the optional fields are needed follows from `event`."""
 
-    id: str
+    id: Word
     ts: Instant
-    event: str
-    seq: int | None = None
-    ticket: str | None = None
-    item: str | None = None
-    to_item: str | None = None
-    channel: str | None = None
-    window: int | None = None
-    clerk: str | None = None
+    event: Word
+    seq: Number64 | None = None
+    ticket: Word | None = None
+    item: Word | None = None
+    to_item: Word | None = None
+    channel: Word | None = None
+    window: Number32 | None = None
+    clerk: Word | None = None
     grade: int | None = None
-    items: list[str] = []
-    status: str | None = None
-    order: str | None = None
-    class_: str | None = msgspec.field(default=None, name="class")
+    items: list[Word] = []
+    status: Word | None = None
+    order: Word | None = None
+    class_: Word | None = msgspec.field(default=None, name="class")
     severity: int | None = None
     position: Position | None = None
-    crs: str = "EPSG:4326"
-    text: str | None = None
-    source: str | None = None
+    crs: Word = "EPSG:4326"
+    text: Annotated[str, Meta(max_length=10_000)] | None = None
+    source: Word | None = None
     due: Instant | None = None
     confidence: Annotated[float, Meta(ge=0, le=1)] | None = None
-    snapshot: str | None = None
+    snapshot: Annotated[str, Meta(max_length=2_000)] | None = None
 
 
 class Ack(Struct, kw_only=True):
-    id: str
+    id: Word
     ts: Instant
-    ack: str
-    result: str
+    ack: Word
+    result: Word
 
 
 class DispatchCommand(Struct, kw_only=True):
     """From us to a unit. `position` is the incident's, WGS-84."""
 
-    id: str
+    id: Word
     ts: Instant
     cmd: str = "dispatch"
     incident: str
@@ -116,7 +120,7 @@ class DispatchCommand(Struct, kw_only=True):
 class CancelCommand(Struct, kw_only=True):
     """From us to a unit: leave `order` and come home. Its own id is the order's with "-x", so that it is obeyed once."""
 
-    id: str
+    id: Word
     ts: Instant
     cmd: str = "cancel"
     order: str

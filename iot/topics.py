@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 PREFIX = "city/v1"
 SUBSCRIPTION = f"{PREFIX}/#"
-KINDS_TO_US = ("telemetry", "birth", "state", "event", "ack")
 COMMAND = "cmd"
+LONGEST_LEVEL = 100
+"""Characters in one level: a device id of four of them fits every index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,6 @@ def topic_of(device_id: str, kind: str) -> str:
 def parse_topic(topic: str) -> Topic | None:
     """The topic taken apart, or None when it does not have the seven levels of ours."""
     parts = topic.split("/")
-    if len(parts) != 7 or parts[0] != "city" or parts[1] != "v1" or not all(parts[2:]):
+    if len(parts) != 7 or parts[0] != "city" or parts[1] != "v1" or not all(0 < len(part) <= LONGEST_LEVEL for part in parts[2:]):
         return None
     return Topic("/".join(parts[2:6]), parts[6])

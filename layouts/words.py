@@ -78,7 +78,6 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     # currency of the data
     "currency.title": ("数据时效", "Currency of data"),
     "currency.newest": ("最新读数", "Newest reading"),
-    "currency.sensors": ("传感器时效", "Sensors by freshness"),
     "currency.measured": ("测得", "measured"),
     "currency.received": ("收到", "received"),
     # warnings
@@ -89,13 +88,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "warnings.probability": ("概率 {p}%", "probability {p}%"),
     "warnings.lead": ("提前 {time}", "{time} ahead"),
     "warnings.acknowledge": ("签收", "Acknowledge"),
-    "warning.title": ("预警详情", "Warning"),
     "warning.value": ("触发值", "Value"),
     "warning.expected": ("预计值", "Expected value"),
     "warning.expected_at": ("预计时刻", "Expected at"),
     "warning.silent": ("传感器失联，{time} 起", "The sensor has been silent since {time}"),
     "warning.threshold": ("阈值", "Threshold"),
-    "warning.state": ("状态", "State"),
     "warning.source": ("来源", "Source"),
     "warning.raised": ("起始", "Raised"),
     "warning.rule": ("规则", "Rule"),
@@ -110,9 +107,6 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "incidents.open": ("未结束 {n}", "{n} open"),
     "incidents.none": ("当前没有未结束的事件", "No open incident"),
     "incidents.units": ("已派 {n}", "{n} sent"),
-    "incident.title": ("事件详情", "Incident"),
-    "incident.grade": ("等级", "Grade"),
-    "incident.state": ("状态", "State"),
     "incident.response": ("响应", "Response"),
     "incident.reported": ("接报", "Reported"),
     "incident.elapsed": ("已历时", "Elapsed"),
@@ -132,13 +126,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "incident.sending": ("正在下达…", "Issuing…"),
     "incident.ended": ("该事件已经结束", "This incident has ended"),
     # orders
-    "order.number": ("指令 {id}", "Order {id}"),
     "order.issued_by": ("{actor} 下达", "issued by {actor}"),
     "order.cancel": ("撤销", "Cancel"),
     # units
     "units.title": ("应急单位", "Units"),
-    "unit.title": ("单位详情", "Unit"),
-    "unit.kind": ("类别", "Kind"),
     "unit.status": ("状态", "Status"),
     "unit.since": ("自", "Since"),
     "unit.order": ("当前任务", "Order"),
@@ -151,12 +142,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     # sensors
     "sensors.title": ("传感器", "Sensors"),
     "sensors.first": ("仅列前 {n} 台", "first {n} only"),
-    "sensor.title": ("传感器详情", "Sensor"),
     "sensor.values": ("最新读数", "Newest values"),
     "sensor.topic": ("来源主题", "Source topic"),
     "sensor.interval": ("上报间隔", "Interval"),
     "sensor.mode": ("上报方式", "Mode"),
-    "sensor.district": ("区划", "District"),
     "sensor.state": ("设备状态", "Device state"),
     "sensor.no_position": ("无位置", "no position"),
     "sensor.unknown_kind": ("其他设备", "Other device"),
@@ -175,6 +164,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "chart.fallback": ("后备原因：{reason}", "Fallback: {reason}"),
     "chart.no_forecast": ("暂无预测", "No forecast"),
     "chart.as_of": ("截至 {time}", "as of {time}"),
+    "chart.database_away": ("数据库无法连接，暂时没有图表", "The database cannot be reached: no chart for now"),
     # map
     "map.label": (
         "城市地图：传感器、单位、事件、预警；列表在两侧",
@@ -215,6 +205,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "数据库中断，无法确认操作是否完成，请查看记录后再试",
         "The database went away: whether it was done is not known; look before trying again",
     ),
+    "api.database_away": ("数据库无法连接", "The database cannot be reached"),
     "answer.failed": ("服务器出错，请查看日志", "The server failed; its log says why"),
     # system
     "system.label": ("系统运行情况", "State of the system"),
@@ -282,7 +273,6 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "process.dashboard": ("界面", "Dashboard"),
     "process.simulator": ("仿真", "Simulator"),
     "process.housekeeping": ("数据整理", "Housekeeping"),
-    "process.planner": ("排班", "Planner"),
     "metric.viewers": ("观看者", "viewers"),
     "metric.frames_per_s": ("帧/秒", "frames/s"),
     "metric.frame_bytes": ("帧字节", "frame bytes"),

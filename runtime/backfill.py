@@ -32,18 +32,18 @@ def backfill(mapping_path: Path, file: Path, database_url: str) -> BatchCounts:
         require_current_schema(conn)
         ingestion = Ingestion(conn)
         name = _name(mapping_path, file)
-        row = backfills.rows_done(conn, name)
+        _, row = backfills.begin(conn, name, datetime.now(UTC))
         batch = Batch()
         for row, topic, payload in iter_import(mapping, file, from_row=row):  # noqa: B020 - it goes on from there
             for report in parse(topic, payload, datetime.now(UTC)):
                 batch.add(report)
             if len(batch) >= BATCH_REPORTS:
                 counts = counts + store_batch(ingestion, batch, datetime.now(UTC))
-                backfills.note_rows(conn, name, row, datetime.now(UTC))
+                backfills.note_rows(conn, name, row)
                 batch = Batch()
                 progress.reach(row / max(total, 1))
         counts = counts + store_batch(ingestion, batch, datetime.now(UTC))
-        backfills.note_rows(conn, name, row, datetime.now(UTC))
+        backfills.note_rows(conn, name, row)
     return counts
 
 

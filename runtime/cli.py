@@ -14,12 +14,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runtime import logs
 from runtime.processes import PROCESSES
 from runtime.quarters import CannotStart
 from runtime.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from storage.connection import Connection
 
 DONE, FAILED, ASKED_WRONGLY = 0, 1, 2
 
@@ -127,13 +130,20 @@ def _parser() -> argparse.ArgumentParser:
     listed = command(
         "list", _deadletters_list, "the newest refused messages", "cityhelm deadletters list --limit 20", letter_commands
     )
-    listed.add_argument("--limit", type=int, default=50)
+    listed.add_argument("--limit", type=_number, default=50, help="how many at the most")
     shown = command("show", _deadletters_show, "one refused message, whole", "cityhelm deadletters show 17", letter_commands)
-    shown.add_argument("id", type=int)
+    shown.add_argument("id", type=_number, help="its number in the list")
 
     bench = command("bench", _bench, "measures one promise beside its ceiling", "cityhelm bench latency")
     bench.add_argument("name", help="one of benchmarks/")
     return parser
+
+
+def _number(text: str) -> int:
+    """A whole number from 1 to a billion. Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 10**9):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 to {10**9}, such as 20")
+    return int(text)
 
 
 def _add_file_arguments(parser: argparse.ArgumentParser) -> None:
@@ -184,6 +194,16 @@ def _database_url(settings: Settings) -> str:
     return url
 
 
+def _memory(settings: Settings) -> Connection:
+    """A connection to a database whose schema is this program's."""
+    from storage.connection import connect
+    from storage.migrate import require_current_schema
+
+    conn = connect(_database_url(settings))
+    require_current_schema(conn)
+    return conn
+
+
 def _migrate(arguments: argparse.Namespace, settings: Settings) -> int:
     from runtime.policy import load_policy
     from runtime.whole_city import prepare
@@ -208,12 +228,11 @@ def _doctor(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def _status(arguments: argparse.Namespace, settings: Settings) -> int:
     from domain.moments import Moment
-    from storage.connection import connect
     from storage.heartbeats import ALIVE_WITHIN
     from storage.snapshots import system_snapshot
 
     now = datetime.now(UTC)
-    with connect(_database_url(settings)) as conn:
+    with _memory(settings) as conn:
         snapshot = system_snapshot(conn, Moment.live(now))
     ages_s = {beat.process: (now - beat.beat_at).total_seconds() for beat in snapshot.processes}
     if arguments.process:
@@ -329,10 +348,9 @@ def _city_build(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _deadletters_list(arguments: argparse.Namespace, settings: Settings) -> int:
-    from storage.connection import connect
     from storage.ledger import list_dead_letters
 
-    with connect(_database_url(settings)) as conn:
+    with _memory(settings) as conn:
         letters = list_dead_letters(conn, limit=arguments.limit)
     for letter in letters:
         received = letter.received_time.astimezone(settings.zone)
@@ -343,10 +361,9 @@ def _deadletters_list(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _deadletters_show(arguments: argparse.Namespace, settings: Settings) -> int:
-    from storage.connection import connect
     from storage.ledger import find_dead_letter
 
-    with connect(_database_url(settings)) as conn:
+    with _memory(settings) as conn:
         letter = find_dead_letter(conn, arguments.id)
     if letter is None:
         raise BadInput(f"there is no dead letter {arguments.id}: expected a number from `cityhelm deadletters list`")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from domain.batches import Batch
-from gis_data.city import ensure_demo_city, load_city
+from gis_data.city import City, ensure_demo_city, load_city
 from ingest.parse import parse
 from ingest.service import store_batch
 from iot.simulated.history import messages as history_messages
@@ -25,7 +25,7 @@ from runtime.progress import Progress
 from runtime.quarters import Announce, CannotStart
 from runtime.settings import Settings
 from runtime.workers import DEMONSTRATION_SEED
-from storage import observations
+from storage import backfills
 from storage.connection import Connection, connect
 from storage.ingestion import Ingestion
 from storage.migrate import migrate
@@ -34,6 +34,7 @@ from storage.rules import seed_rules
 DEMO_VARIABLE = "CITYHELM_DEMONSTRATION"
 """Set by `cityhelm demo` for its own children: the dashboard then acts without sign-in, and only on loopback."""
 
+HISTORY_NAME = "demonstration history"
 HISTORY_DAYS = 7
 HISTORY_BATCH = 20_000
 
@@ -54,15 +55,15 @@ def run_city(settings: Settings, *, demo: bool, out: TextIO = sys.stdout) -> int
         print(sentence, file=out, flush=True)
 
     if demo:
-        announce(f"Building the demonstration city in {settings.city} (first start only) …")
+        if not (settings.city / "city.json").exists():
+            announce(f"Building the demonstration city in {settings.city} …")
         ensure_demo_city(settings.city)
     with ExitStack() as stack:
         standing = stack.enter_context(backing(settings, announce=announce))
         whole = settings_on(settings, standing)
         with connect(standing.database_url) as conn:
             prepare(conn, policy, announce=announce)
-            lacks_history = demo and not observations.has_any(conn)
-        if lacks_history:
+        if demo:
             stack.enter_context(seeding(standing.database_url, settings.city, out))
         url = f"http://{'[' + settings.host + ']' if ':' in settings.host else settings.host}:{settings.port}"
         environ = {**os.environ, **whole.as_environ(), **({DEMO_VARIABLE: "1"} if demo else {})}
@@ -92,7 +93,14 @@ def prepare(conn: Connection, policy: Policy, *, announce: Announce) -> list[str
 def seeding(database_url: str, city_dir: Path, out: TextIO) -> Iterator[None]:
     """A history written beside the live city, so that nobody waits for it; given up on leaving."""
     stop = threading.Event()
-    thread = threading.Thread(target=seed_history, args=(database_url, city_dir, out, stop), name="history")
+
+    def seed() -> None:
+        try:
+            seed_history(database_url, city_dir, out, stop)
+        except Exception as fault:  # the live city goes on without; the next start finishes the history
+            print(f"The history was not finished ({fault}); the next start goes on with it.", file=out, flush=True)
+
+    thread = threading.Thread(target=seed, name="history")
     thread.start()
     try:
         yield
@@ -104,14 +112,22 @@ def seeding(database_url: str, city_dir: Path, out: TextIO) -> Iterator[None]:
 def seed_history(database_url: str, city_dir: Path, out: TextIO, stop: threading.Event) -> int:
     """A week of the simulated city through the same parsing and storing as live messages; returns the readings stored.
 
-    The newest days come first, because forecasts and charts want them first.
+    The newest days come first, because forecasts and charts want them first. One history a database: what an earlier start did
+    not finish is finished, what is there is left alone.
     """
-    city = load_city(city_dir)
-    end = datetime.now(UTC)
+    with connect(database_url, application="cityhelm-history") as conn:
+        end, done = backfills.begin(conn, HISTORY_NAME, datetime.now(UTC))
+        if done >= HISTORY_DAYS:
+            return 0
+        return _seed_days(conn, load_city(city_dir), end, done, out, stop)
+
+
+def _seed_days(conn: Connection, city: City, end: datetime, done: int, out: TextIO, stop: threading.Event) -> int:
+    """Stores the days of the history from number `done` on, counted back from `end`."""
     stored = 0
-    with connect(database_url, application="cityhelm-history") as conn, Progress("History of the last week", out) as progress:
+    with Progress("History of the last week", out) as progress:
         ingestion = Ingestion(conn)
-        for day in range(HISTORY_DAYS):
+        for day in range(done, HISTORY_DAYS):
             until = end - timedelta(days=day)
             batch = Batch()
             for received_time, topic, payload in history_messages(city, DEMONSTRATION_SEED, until - timedelta(days=1), until):
@@ -123,6 +139,7 @@ def seed_history(database_url: str, city_dir: Path, out: TextIO, stop: threading
                     if stop.is_set():
                         return stored
             stored += store_batch(ingestion, batch, end).stored
+            backfills.note_rows(conn, HISTORY_NAME, day + 1)
             progress.reach((day + 1) / HISTORY_DAYS)
     return stored
 

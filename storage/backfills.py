@@ -1,4 +1,4 @@
-"""Back-fills: how many rows of a file have been stored, so that an import that was stopped goes on where it was."""
+"""Back-fills: how far each has come, so that one that was stopped goes on where it was."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from datetime import datetime
 from storage.connection import Connection
 
 
-def rows_done(conn: Connection, name: str) -> int:
-    """Rows of the back-fill `name` stored so far; 0 for a new one."""
-    row = conn.execute("SELECT rows_done FROM backfill WHERE name = %s", (name,)).fetchone()
-    return int(row[0]) if row else 0
+def begin(conn: Connection, name: str, now: datetime) -> tuple[datetime, int]:
+    """When the back-fill `name` was begun (now, for a new one) and how many of its rows are stored."""
+    row = conn.execute(
+        "INSERT INTO backfill (name, begun_at, rows_done) VALUES (%s, %s, 0) "
+        "ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING begun_at, rows_done",
+        (name, now),
+    ).fetchone()
+    assert row is not None
+    return row[0], int(row[1])
 
 
-def note_rows(conn: Connection, name: str, rows: int, now: datetime) -> None:
-    conn.execute(
-        "INSERT INTO backfill (name, rows_done, noted_at) VALUES (%s, %s, %s) "
-        "ON CONFLICT (name) DO UPDATE SET rows_done = excluded.rows_done, noted_at = excluded.noted_at",
-        (name, rows, now),
-    )
+def note_rows(conn: Connection, name: str, rows: int) -> None:
+    """Notes that the first `rows` rows of a back-fill that was begun are stored."""
+    conn.execute("UPDATE backfill SET rows_done = %s WHERE name = %s", (rows, name))

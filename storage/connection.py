@@ -6,14 +6,10 @@ Sessions run in UTC; every time read is aware. Callers own transactions: `with c
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 from psycopg.rows import TupleRow
-from psycopg_pool import ConnectionPool
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -53,19 +49,14 @@ def _reason(cause: psycopg.OperationalError) -> str:
     return told[-1].rpartition("failed: ")[2].strip()
 
 
-@contextmanager
-def open_pool(database_url: str, *, size: int, application: str) -> Iterator[ConnectionPool[Connection]]:
-    """A pool of at most `size` connections, closed on leaving."""
-    options: dict[str, Any] = {"autocommit": True, "application_name": application, "options": _SESSION_OPTIONS}
-    with ConnectionPool(database_url, min_size=1, max_size=size, kwargs=options, open=True, timeout=10) as pool:
-        yield pool
-
-
 def is_connection_lost(fault: BaseException) -> bool:
-    """Whether `fault` says that the database went away, so that the same work is worth trying again."""
-    return isinstance(fault, psycopg.OperationalError | psycopg.InterfaceError)
+    """Whether `fault` says that the database went away or is busy, so that the same work is worth trying again."""
+    return isinstance(fault, psycopg.OperationalError | psycopg.InterfaceError) and not is_unstorable(fault)
 
 
 def is_unstorable(fault: BaseException) -> bool:
     """Whether `fault` says that the database can never hold what it was given: trying again would block what follows."""
-    return isinstance(fault, psycopg.DataError | psycopg.IntegrityError | struct.error | OverflowError | UnicodeError)
+    never = (
+        psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded, struct.error, OverflowError, UnicodeError,
+    )  # fmt: skip
+    return isinstance(fault, never)

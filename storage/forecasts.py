@@ -28,9 +28,13 @@ def write_forecasts(conn: Connection, partitions: DayPartitions, forecasts: Sequ
         return cur.rowcount
 
 
-def newest_issue(conn: Connection) -> datetime | None:
-    """When forecasts were last issued."""
-    row = conn.execute("SELECT issued_at FROM forecast ORDER BY issued_at DESC LIMIT 1").fetchone()
+def newest_issue(conn: Connection, now: datetime) -> datetime | None:
+    """When forecasts were last issued, within a day before `now`: of the days stored only the last two are looked at."""
+    row = conn.execute(
+        "SELECT issued_at FROM forecast WHERE issued_at <= %(now)s AND issued_at > %(now)s - interval '1 day' "
+        "ORDER BY issued_at DESC LIMIT 1",
+        {"now": now},
+    ).fetchone()
     return row[0] if row else None
 
 

@@ -65,6 +65,8 @@ def set_state(
         "VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
         (incident_id, valid_from, recorded_at, state.value, grade.value, response_level.value, actor),
     )
+    closed_at = None if state in OPEN_STATES else recorded_at
+    conn.execute("UPDATE incident SET closed_at = %s WHERE incident_id = %s", (closed_at, incident_id))
 
 
 def get_incident_for_update(conn: Connection, incident_id: str, now: datetime) -> Incident:
@@ -81,6 +83,7 @@ def list_open_incidents(conn: Connection, moment: Moment, exercise_id: str | Non
     """Incidents not ended at the moment, gravest first, then newest."""
     query = (
         f"{_SELECT_INCIDENTS} WHERE incident.exercise_id IS NOT DISTINCT FROM %(exercise)s AND incident.reported_at <= %(at)s "
+        "AND (incident.closed_at IS NULL OR incident.closed_at > %(at)s) "
         "AND incident.received_time <= %(known_at)s AND status.state = ANY(%(open)s) "
         "ORDER BY array_position(ARRAY['I', 'II', 'III', 'IV'], status.grade), incident.reported_at DESC, incident.incident_id"
     )

@@ -19,7 +19,6 @@ from domain.observations import FUTURE_TOLERANCE, LATE_FLOOR_S, USABLE_QUALITY_C
 from storage.connection import Connection
 from storage.devices import Registry
 from storage.ledger import LedgerCounts, LedgerKey, hour_of
-from storage.partitions import drop_before
 
 _CORRECTIONS_LOCK = 7_205_005
 _Row = tuple[int, datetime, datetime, float, int, int | None]
@@ -159,16 +158,6 @@ def list_values(conn: Connection, moment: Moment) -> list[Value]:
     query = _LATEST_LIVE if moment.is_live else _LATEST_AS_KNOWN
     parameters = {"at": moment.at, "horizon": moment.at + FUTURE_TOLERANCE, "known_at": moment.known_at}
     return [Value(row[0], row[1], row[2], row[3], Quality.from_code(row[4])) for row in conn.execute(query, parameters)]
-
-
-def has_any(conn: Connection) -> bool:
-    """Whether anything was ever measured."""
-    return conn.execute("SELECT FROM latest LIMIT 1").fetchone() is not None
-
-
-def drop_observations_before(conn: Connection, oldest_kept: datetime) -> list[str]:
-    """Retention: drops whole days measured before `oldest_kept`."""
-    return drop_before(conn, "observation", oldest_kept)
 
 
 _TEMPORARY_TABLES = """

@@ -106,7 +106,8 @@ SELECT o.order_id, o.unit_id, o.incident_id, state.state, o.issued_at, o.expires
                AND s.status NOT IN ('available', 'returning')),
        (SELECT min(s.valid_from) FROM unit_status s WHERE s.unit_id = o.unit_id AND s.source = 'unit'
         AND ((s.order_id = o.order_id AND s.status IN ('available', 'returning') AND s.valid_from >= o.issued_at)
-             OR (s.order_id IS NULL AND s.status = 'available' AND s.valid_from > ack.phenomenon_time))),
+             OR (s.order_id IS NULL AND s.status = 'available' AND ack.result = 'accepted'
+                 AND s.valid_from > ack.phenomenon_time))),
        o.exercise_id
 FROM dispatch_order o
 JOIN unit USING (unit_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
-from psycopg import sql
+from psycopg import errors, sql
 
 from storage.connection import Connection
 from storage.migrate import recorded_flavour
@@ -69,21 +69,45 @@ def _attach_day(conn: Connection, table: str, day: date) -> None:
 
 
 def drop_before(conn: Connection, table: str, oldest_kept: datetime) -> list[str]:
-    """Drops the whole days (chunks) of `table` that ended before `oldest_kept`; returns their names."""
+    """Drops the whole days (chunks) of `table` that ended, and whose every row was received, before `oldest_kept`; returns
+    their names. So an import of old data is kept as long as any other.
+
+    A day that somebody else is reading (a backup, for example) is left for the next time.
+    """
+    arrival = "issued_at" if table == "forecast" else "received_time"
+    dropped = []
+    for name, start, end in _days(conn, table):
+        if end > oldest_kept:
+            continue
+        newest = sql.SQL("SELECT FROM {} WHERE {} >= %s LIMIT 1").format(sql.SQL(name), sql.Identifier(arrival))
+        if conn.execute(newest, (oldest_kept,)).fetchone() is not None:
+            continue
+        try:
+            with conn.transaction():
+                conn.execute("SET LOCAL lock_timeout = '200ms'")
+                if recorded_flavour(conn) == "timescale":
+                    conn.execute("SELECT drop_chunks(%s::regclass, older_than => %s, newer_than => %s)", (table, end, start))
+                else:
+                    conn.execute(sql.SQL("DROP TABLE {}").format(sql.SQL(name)))
+        except errors.LockNotAvailable:
+            continue
+        dropped.append(name)
+    return dropped
+
+
+def _days(conn: Connection, table: str) -> list[tuple[str, datetime, datetime]]:
+    """Partitions or chunks of `table`: quoted name, start, end; oldest first."""
     if recorded_flavour(conn) == "timescale":
-        return [row[0] for row in conn.execute("SELECT drop_chunks(%s::regclass, older_than => %s)", (table, oldest_kept))]
-    names = [
-        row[0]
-        for row in conn.execute(
-            "SELECT child.relname FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid "
-            "JOIN pg_class parent ON parent.oid = inhparent WHERE parent.relname = %s",
+        rows = conn.execute(
+            "SELECT format('%%I.%%I', chunk_schema, chunk_name), range_start, range_end FROM timescaledb_information.chunks "
+            "WHERE hypertable_name = %s ORDER BY range_start",
             (table,),
         )
-    ]
-    dropped = []
-    for name in sorted(names):
-        day = datetime.strptime(name.rsplit("_", 1)[1], "%Y%m%d").replace(tzinfo=UTC)
-        if day + timedelta(days=1) <= oldest_kept:
-            conn.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
-            dropped.append(name)
-    return dropped
+        return [(row[0], row[1], row[2]) for row in rows]
+    names = conn.execute(
+        "SELECT child.relname FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid "
+        "JOIN pg_class parent ON parent.oid = inhparent WHERE parent.relname = %s ORDER BY 1",
+        (table,),
+    ).fetchall()
+    days = [(name, datetime.strptime(name.rsplit("_", 1)[1], "%Y%m%d").replace(tzinfo=UTC)) for (name,) in names]
+    return [(name, start, start + timedelta(days=1)) for name, start in days]

@@ -14,6 +14,8 @@ from storage.migrate import recorded_flavour
 
 _LOCK = 7_205_004
 _HOUR = timedelta(hours=1)
+HOURS_A_ROUND = 500
+"""So that an import of years does not hold one transaction for minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +31,22 @@ class DistrictHour:
     high: float
 
 
-def refresh(conn: Connection, now: datetime) -> int:
-    """Rolls up the marked hours that have ended before `now`; returns how many. One refresher works at a time."""
+def refresh(conn: Connection, now: datetime, *, oldest_kept: datetime | None = None) -> int:
+    """Rolls up the marked hours that have ended before `now`, HOURS_A_ROUND at most; returns how many. One refresher works at a
+    time.
+
+    An hour before `oldest_kept` that is rolled up already stays as it is: its readings may have been dropped since, and one late
+    reading must not stand for all of them.
+    """
     if conn.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,)).fetchone() != (True,):
         return 0
     try:
         _thin_marks(conn)
-        rows = conn.execute("SELECT mark_id, hour FROM rollup_mark WHERE hour < %s", (now - _HOUR,)).fetchall()
-        hours = sorted({row[1] for row in rows})
-        if not hours:
+        rows = conn.execute(
+            "SELECT mark_id, hour FROM rollup_mark WHERE hour < %s ORDER BY hour LIMIT %s", (now - _HOUR, HOURS_A_ROUND)
+        ).fetchall()
+        hours = sorted({row[1] for row in rows} - _settled(conn, oldest_kept))
+        if not rows:
             return 0
         is_timescale = recorded_flavour(conn) == "timescale"
         if is_timescale:
@@ -51,6 +60,18 @@ def refresh(conn: Connection, now: datetime) -> int:
         return len(hours)
     finally:
         conn.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+
+
+def _settled(conn: Connection, oldest_kept: datetime | None) -> set[datetime]:
+    """Marked hours before `oldest_kept` that have been rolled up."""
+    if oldest_kept is None:
+        return set()
+    rows = conn.execute(
+        "SELECT DISTINCT hour FROM rollup_mark WHERE hour < %s AND EXISTS (SELECT FROM district_hour_kept kept "
+        "WHERE kept.hour = rollup_mark.hour)",
+        (oldest_kept,),
+    )
+    return {row[0] for row in rows}
 
 
 def _thin_marks(conn: Connection) -> None:

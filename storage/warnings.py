@@ -107,7 +107,7 @@ def record_step(
         (warning_id, now, now, state.value, level.value, probability, lead_time_s, Jsonb(evidence or {}), actor, comment),
     )
     if state not in OPEN_WARNING_STATES:
-        conn.execute("UPDATE warning SET is_open = false WHERE warning_id = %s", (warning_id,))
+        conn.execute("UPDATE warning SET is_open = false, closed_at = %s WHERE warning_id = %s", (now, warning_id))
 
 
 def list_open_warnings(conn: Connection, moment: Moment, exercise_id: str | None = None) -> list[Warning]:
@@ -174,5 +174,6 @@ JOIN LATERAL (
 
 _LIST = f"""{_SELECT}
 WHERE exercise_id IS NOT DISTINCT FROM %(exercise)s AND step.state = ANY(%(open)s)
+  AND (warning.closed_at IS NULL OR warning.closed_at > %(at)s)
 ORDER BY array_position(%(levels)s, step.level), raised_at DESC, warning.warning_id
 """

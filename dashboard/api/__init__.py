@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
-from layouts.words import CATALOGUE
+from layouts.words import CATALOGUE, LANGUAGES, Words
 
 
 def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -29,9 +29,18 @@ def failed(key: str, status: int = 503) -> Response:
 
 
 def mount_not_found(server: FastAPI) -> None:
-    """The last route of all: what nobody else knows is not found, whatever the method. Pages exist only where the table says."""
+    """The last route of all: what nobody else knows is not found, whatever the method. Programs get JSON, people a link home."""
 
     async def not_found(request: Request) -> Response:
-        return missing(request.url.path)
+        path = request.url.path
+        is_for_people = not path.startswith(("/api/", "/tiles/", "/vendor/")) and "text/html" in request.headers.get("accept", "")
+        if not is_for_people:
+            return missing(path)
+        lines = [
+            f'<p><a href="/?lang={words.lang}">{words("missing.title")} · {words("missing.home")}</a></p>'
+            for words in map(Words, LANGUAGES)
+        ]
+        page = f"<!DOCTYPE html><html><head><meta charset=utf-8><title>404</title></head><body>{''.join(lines)}</body></html>"
+        return HTMLResponse(page, 404)
 
     server.add_api_route("/{path:path}", not_found, methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])

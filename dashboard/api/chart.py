@@ -31,7 +31,7 @@ def mount(server: FastAPI, house: Deployment) -> None:
         try:
             found = await read(house, int(datastream_id))
         except DatabaseUnreachable:
-            return failed("answer.database_away")
+            return failed("api.database_away")
         return missing(f"/api/chart/{datastream_id}") if found is None else answer(found)
 
     server.add_api_route("/api/chart/{datastream_id}", chart, methods=["GET"])

@@ -17,6 +17,6 @@ def mount(server: FastAPI, house: Deployment) -> None:
         try:
             return answer(await house.database.ask(lambda conn: take_system(conn, now)))
         except DatabaseUnreachable:
-            return failed("answer.database_away")
+            return failed("api.database_away")
 
     server.add_api_route("/api/system", system, methods=["GET"])

@@ -138,12 +138,24 @@
     return sensors;
   };
 
-  const listUnits = (now) =>
-    [...city.units.values()].filter((unit) => typeof unit.lon === "number").map((unit) => {
+  /** Units, those that stand at the same place (a station) drawn around it so that each can be seen and chosen. */
+  const listUnits = (now) => {
+    const placed = [...city.units.values()].filter((unit) => typeof unit.lon === "number");
+    const spots = new Map();
+    for (const unit of placed) {
+      const spot = `${unit.lon.toFixed(4)},${unit.lat.toFixed(4)}`;
+      spots.set(spot, [...(spots.get(spot) ?? []), unit.id]);
+    }
+    const radius = 17 * page.scale();
+    return placed.map((unit) => {
       const kind = page.facts.words[`mark.${unit.kind}`] ? unit.kind : "unknown";
       const look = city.unitLook(unit);
-      return { pick: "unit", id: unit.id, at: glide(unit, now), icon: `unit/${kind}/${look}`, look, heading: unit.heading_deg, name: city.name(unit) };
+      const here = spots.get(`${unit.lon.toFixed(4)},${unit.lat.toFixed(4)}`);
+      const turn = (2 * Math.PI * here.indexOf(unit.id)) / here.length;
+      const aside = here.length > 1 && look !== "moving" ? [radius * Math.sin(turn), -radius * Math.cos(turn)] : [0, 0];
+      return { pick: "unit", id: unit.id, at: glide(unit, now), aside, icon: `unit/${kind}/${look}`, look, heading: unit.heading_deg, name: city.name(unit) };
     });
+  };
 
   /** Names that fit beside one another, the first of `things` first; judged once a second, so that they do not flicker. */
   let shown = new Map(); // thing → side on which its name is written
@@ -195,7 +207,7 @@
       new IconLayer({ ...ICONS(), id: "sensors", data: listSensors(now), getPosition: (s) => s.at, getIcon: (s) => s.icon, getSize: sensorSize(zoom) * scale, opacity: zoom < FAINT_ZOOM ? 0.9 : 1 }),
       new ScatterplotLayer({ id: "halo", data: stable("halo", halo), getPosition: (t) => t.at, getRadius: 24 * scale, radiusUnits: "pixels", filled: true, stroked: true, getFillColor: [53, 200, 255, 46], getLineColor: [53, 200, 255, 255], getLineWidth: 2 * scale, lineWidthUnits: "pixels" }),
       new IconLayer({ ...ICONS(), id: "pointers", pickable: false, data: stable("pointers", units.filter((unit) => unit.look === "moving" && unit.heading !== null)), getPosition: (u) => u.at, getIcon: () => "pointer", getAngle: (u) => -u.heading, getSize: 38 * scale }),
-      new IconLayer({ ...ICONS(), id: "units", data: stable("units", units), getPosition: (u) => u.at, getIcon: (u) => u.icon, getSize: 34 * scale }),
+      new IconLayer({ ...ICONS(), id: "units", data: stable("units", units), getPosition: (u) => u.at, getIcon: (u) => u.icon, getSize: 34 * scale, getPixelOffset: (u) => u.aside }),
       new IconLayer({ ...ICONS(), id: "warnings", data: stable("warnings", warnings), getPosition: (w) => w.at, getIcon: (w) => w.icon, getSize: 36 * scale, getPixelOffset: [0, -20 * scale] }),
       new IconLayer({ ...ICONS(), id: "incidents", data: stable("incidents", incidents), getPosition: (i) => i.at, getIcon: (i) => i.icon, getSize: 40 * scale }),
       named.length > 0 && new TextLayer({ // without a single letter its atlas would be an empty picture

@@ -2,8 +2,8 @@
 (() => {
   const { page, parts } = cityhelm;
   const { el, div, span, number } = parts;
-  const LATE_S = 10; // processes say that they live every two seconds
-  const DEAD_S = 30;
+  const LATE_S = 15; // processes say that they live every two seconds, housekeeping every ten
+  const DEAD_S = 45;
   const SOURCES = {
     heartbeat: "process_heartbeat · storage.snapshots.system_snapshot",
     ledger: "ingest_ledger · storage.snapshots.system_snapshot",

@@ -42,7 +42,7 @@ def register(app: Dash, house: Deployment) -> None:
         try:
             chart = await chart_api.read(house, int(charted["datastream"]))
         except DatabaseUnreachable:
-            return None, no_update, "", words("answer.database_away")
+            return None, no_update, "", words("chart.database_away")
         if chart is None or is_empty(chart):
             return None, words("chart.title"), "", words("no_data")
         figure = series_figure(chart, words, zone=house.zone, scale=float(charted["scale"]))

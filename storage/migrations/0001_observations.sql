@@ -142,6 +142,6 @@ CREATE TABLE process_heartbeat (
 
 CREATE TABLE backfill (                            -- imports of files, and how far they have come
     name      text PRIMARY KEY,
-    rows_done bigint NOT NULL,
-    noted_at  timestamptz NOT NULL
+    begun_at  timestamptz NOT NULL,
+    rows_done bigint NOT NULL
 );

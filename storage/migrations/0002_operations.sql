@@ -56,9 +56,11 @@ CREATE TABLE incident (
     crs_origin    text NOT NULL DEFAULT 'EPSG:4326',
     channel       text NOT NULL,
     reported_at   timestamptz NOT NULL,
-    received_time timestamptz NOT NULL
+    received_time timestamptz NOT NULL,
+    closed_at     timestamptz                     -- when its end was recorded; NULL while it is open
 );
 CREATE INDEX incident_by_time ON incident (reported_at);
+CREATE INDEX incident_by_end ON incident (closed_at);
 
 CREATE TABLE incident_history (
     incident_id    text NOT NULL REFERENCES incident,
@@ -115,6 +117,7 @@ CREATE TABLE dispatch_order (
     issued_at       timestamptz NOT NULL,
     expires_at      timestamptz NOT NULL,
     is_open         boolean NOT NULL DEFAULT true,
+    closed_at       timestamptz,
     recommendation_id text,
     rank_chosen     integer,
     override_reason text,
@@ -122,6 +125,7 @@ CREATE TABLE dispatch_order (
 );
 -- The database itself promises that a unit has one open order.
 CREATE UNIQUE INDEX one_open_order_per_unit ON dispatch_order (unit_id, exercise_id) NULLS NOT DISTINCT WHERE is_open;
+CREATE INDEX dispatch_order_by_end ON dispatch_order (closed_at);
 CREATE INDEX dispatch_order_by_incident ON dispatch_order (incident_id);
 
 CREATE TABLE order_history (

@@ -15,6 +15,8 @@ CREATE TABLE forecast (                            -- one row a forecast: arrays
     PRIMARY KEY (datastream_id, issued_at)
 ) /*partition issued_at*/;
 
+CREATE INDEX forecast_by_issue ON forecast (issued_at);
+
 CREATE VIEW forecast_value AS
 SELECT datastream_id, issued_at, first_target + (k - 1) * step_s * interval '1 second' AS target_time,
        q10[k] AS q10, q50[k] AS q50, q90[k] AS q90, model, model_version, watermark, fallback_reason
@@ -56,12 +58,15 @@ CREATE TABLE warning (
     lat           double precision,
     raised_at     timestamptz NOT NULL,
     is_open       boolean NOT NULL DEFAULT true,
+    closed_at     timestamptz,
     situation_id  text,
     words_zh      text NOT NULL,
     words_en      text NOT NULL
 );
 -- One open warning per rule and object, whoever evaluates.
 CREATE UNIQUE INDEX one_open_warning ON warning (rule_id, object_id, exercise_id) NULLS NOT DISTINCT WHERE is_open;
+
+CREATE INDEX warning_by_end ON warning (closed_at);
 
 CREATE TABLE warning_history (
     warning_id  uuid NOT NULL REFERENCES warning,

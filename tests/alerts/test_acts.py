@@ -54,3 +54,19 @@ def test_who_may_not_is_told_so_and_audited(conn: Connection, warning_id: str) -
 def test_a_warning_that_does_not_exist_is_named(conn: Connection, unknown: str) -> None:
     with pytest.raises(Refused, match=f"there is no warning {unknown}"):
         acknowledge(conn, unknown, OFFICER, NOW)
+
+
+def test_a_warning_of_an_exercise_is_unknown_outside_it(conn: Connection, warning_id: str) -> None:
+    drilled = open_warning(
+        conn, a_rule(), WarningLevel.BLUE, identifier="99010000100100_20260302090000_1", object_id="1", device_id=STATION,
+        now=NOW, evidence={}, exercise_id="ex-1",
+    )  # fmt: skip
+    assert drilled is not None
+    for known, elsewhere in ((drilled, None), (drilled, "ex-2"), (warning_id, "ex-1")):
+        with pytest.raises(Refused, match=f"there is no warning {known}"):
+            acknowledge(conn, known, OFFICER, NOW + minutes(1), exercise_id=elsewhere)
+    acknowledge(conn, drilled, OFFICER, NOW + minutes(2), exercise_id="ex-1")
+    (warning,) = list_open_warnings(conn, Moment.live(NOW + minutes(3)), "ex-1")
+    assert warning.state is WarningState.ACKNOWLEDGED
+    (real,) = list_open_warnings(conn, Moment.live(NOW + minutes(3)))
+    assert real.state is WarningState.CANDIDATE

@@ -172,10 +172,10 @@ def test_a_step_is_never_hidden_behind_one_recorded_a_moment_later(conn: Connect
     assert warning.level is YELLOW
 
 
-def issued(conn: Connection, medians: list[float], *, minutes_later: float = 0) -> None:
+def issued(conn: Connection, medians: list[float], *, minutes_later: float = 0, device_id: str = STATION) -> None:
     """A forecast by the quarter-hour from NOW on, band median ± 10."""
     forecast = Forecast(
-        datastream_id=the_stream(conn), issued_at=NOW + minutes(minutes_later), first_target=NOW, step_s=900,
+        datastream_id=the_stream(conn, device_id), issued_at=NOW + minutes(minutes_later), first_target=NOW, step_s=900,
         q10=tuple(m - 10 for m in medians), q50=tuple(medians), q90=tuple(m + 10 for m in medians), model="autoreg",
         model_version="1", watermark=NOW,
     )  # fmt: skip
@@ -204,6 +204,42 @@ def test_a_better_forecast_lifts_the_warning(conn: Connection, watch: Watch) -> 
     issued(conn, [50, 60, 60, 60], minutes_later=15)
     watch.tick(conn, NOW + minutes(15))
     assert open_now(conn, 15) == []
+
+
+def test_forecasts_of_an_issue_that_are_stored_later_are_judged_too(conn: Connection, watch: Watch) -> None:
+    """The forecaster stores an issue a few series at a time."""
+    other = STATION.replace("air-1", "air-2")
+    seed_rules(conn, [EXPECTED], now=NOW)
+    stored(conn, a_device(), a_reading(40), a_device(other), a_reading(40, device_id=other))
+    issued(conn, [50, 70, 100, 110])
+    watch.tick(conn, NOW + minutes(0.01))
+    issued(conn, [50, 70, 100, 110], device_id=other)
+    watch.tick(conn, NOW + minutes(0.2))
+    assert {w.device_id for w in open_now(conn, 0.2)} == {STATION, other}
+
+
+def test_an_issue_whose_judging_failed_is_judged_again(conn: Connection, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    seed_rules(conn, [EXPECTED], now=NOW)
+    stored(conn, a_device(), a_reading(40))
+    issued(conn, [50, 70, 100, 110])
+
+    def lost(*_: object, **__: object) -> None:
+        raise ConnectionError
+
+    with monkeypatch.context() as failing, pytest.raises(ConnectionError):
+        failing.setattr(Watch, "_judge", lost)
+        watch.tick(conn, NOW + minutes(1))
+    watch.tick(conn, NOW + minutes(2))
+    assert len(open_now(conn, 2)) == 1
+
+
+def test_a_complete_issue_is_judged_once(conn: Connection, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    seed_rules(conn, [EXPECTED], now=NOW)
+    stored(conn, a_device(), a_reading(40))
+    issued(conn, [50, 70, 100, 110])
+    watch.tick(conn, NOW + minutes(1))
+    monkeypatch.setattr("alerts.service.list_forecasts", lambda *_: pytest.fail("read again"))
+    watch.tick(conn, NOW + minutes(2))
 
 
 def test_what_lies_beyond_the_horizon_does_not_warn_yet(conn: Connection, watch: Watch) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from dispatch import orders, service
 from dispatch.service import Dispatcher, Line
+from domain.incidents import IncidentState
 from domain.moments import Moment
 from domain.orders import Order, OrderState
 from domain.units import UnitStatus
@@ -23,8 +24,9 @@ from iot.mqtt import BrokerAddress, parse_address
 from runtime.embedded_broker import throwaway_broker
 from runtime.quarters import free_port
 from storage import orders as stored_orders
-from storage import outbox, units
+from storage import incidents, outbox, units
 from storage.connection import Connection
+from tests.iot.test_mqtt import refusing_broker
 from tests.support.scenes import AMBULANCE, COMMANDER, NOW, a_status, a_unit, an_ack, an_incident, minutes, stored
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -209,6 +211,46 @@ def test_a_unit_that_declines_is_free_again(scene: Connection, nobody: BrokerAdd
         dispatcher.tick(scene, NOW + minutes(0.5))
     assert (state(scene, 1), unit_status(scene, 1)) == (OrderState.DECLINED, UnitStatus.AVAILABLE)
     assert [row[0] for row in scene.execute("SELECT detail FROM order_history WHERE state = 'declined'")] == ["no crew"]
+
+
+@pytest.mark.parametrize("names_order", [True, False])
+def test_a_unit_that_declines_and_is_free_at_once_has_not_done_the_order(
+    scene: Connection, nobody: BrokerAddress, names_order: bool
+) -> None:
+    """The refusal and the "available" behind it are both there before the next round: the incident still waits for help."""
+    order = send(scene)
+    named = order.order_id if names_order else None
+    stored(scene, an_ack(order.order_id, "declined", minutes_ago=-0.2), a_status("available", minutes_ago=-0.21, order_id=named))
+    with dispatching(nobody) as dispatcher:
+        dispatcher.tick(scene, NOW + minutes(0.5))
+    assert (state(scene, 1), unit_status(scene, 1)) == (OrderState.DECLINED, UnitStatus.AVAILABLE)
+    assert incidents.get_incident_for_update(scene, "i-1", NOW + minutes(1)).state is IncidentState.RESPONDING
+
+
+def test_a_command_that_the_broker_refuses_is_not_sent_and_holds_nothing_up(
+    scene: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_topic = f"city/v1/{AMBULANCE}/cmd".replace("440106", "440104")
+    send(scene)
+    outbox.put_command(scene, open_topic, {"id": "o-other"}, now=NOW, exercise_id=None)
+    with refusing_broker("/440106/") as (address, refused), dispatching(address) as dispatcher:
+        for k in range(4):
+            figures = dispatcher.tick(scene, NOW + minutes(k / 20))
+        assert (figures["connected"], figures["unsent"], figures["published_total"]) == (True, 1, 1)
+        warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+        assert len(warnings) == 1, "said once"
+        assert "refused a message to city/v1/…/cmd (Not authorized, code 135)" in warnings[0]
+        refused.clear()
+        assert dispatcher.tick(scene, NOW + minutes(0.3))["unsent"] == 0, "the right was given"
+    assert "takes every command again" in caplog.text
+
+
+def test_a_clock_set_back_does_not_keep_the_line_closed(scene: Connection, broker: BrokerAddress, nobody: BrokerAddress) -> None:
+    send(scene)
+    with dispatching(nobody) as dispatcher:
+        dispatcher.tick(scene, NOW + minutes(10))
+        dispatcher._line._broker = broker
+        assert dispatcher.tick(scene, NOW)["connected"] is True
 
 
 def test_what_a_unit_says_of_itself_is_left_alone(scene: Connection, nobody: BrokerAddress) -> None:

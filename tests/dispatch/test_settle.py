@@ -55,6 +55,10 @@ ACCEPTED = Known(OrderState.ACCEPTED, is_published=True, ack_result="accepted", 
         (ACCEPTED, 7200, None),
         (replace(ACCEPTED, free_again_at=after(900)), 901, Step(OrderState.DONE, after(900))),
         (replace(SENT, free_again_at=after(90)), 91, Step(OrderState.DONE, after(90))),
+        (replace(SENT, ack_result="declined", ack_time=after(9), free_again_at=after(9.02)), 10,
+         Step(OrderState.DECLINED, after(9), "declined", True)),
+        (replace(SENT, ack_result="declined", ack_time=after(9), has_started=True, free_again_at=after(900)), 901,
+         Step(OrderState.DONE, after(900))),
     ],
 )  # fmt: skip
 def test_what_follows_from_what_is_known(order: Known, at: float, step: Step | None) -> None:

@@ -141,3 +141,43 @@ def test_the_process_stops_when_told(database_url: str, conn: Connection) -> Non
     stop.set()
     process.join(5)
     assert not process.is_alive()
+
+
+def test_a_series_that_the_database_cannot_hold_does_not_stop_the_others(
+    conn: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Values beyond what a forecast is stored in (4 bytes), and beyond what they can be averaged in (8 bytes)."""
+    devices = {k: STATION.replace("air-1", f"air-{k}") for k in (1, 2, 3)}
+    stored(conn, *(a_device(device, interval_s=900) for device in devices.values()))
+    stored(conn, *quarter_hours(3), *(a_reading(1e100, minutes_ago=15 * k, device_id=devices[2]) for k in range(1, 13)))
+    stored(conn, *(a_reading(1.7e308, minutes_ago=5 * k, device_id=devices[3]) for k in range(1, 37)))
+    forecaster = a_forecaster()
+    for later in (1, 1.1, 16):
+        forecaster.tick(conn, NOW + minutes(later))
+        assert the_forecast(conn, NOW + minutes(later)).issued_at == NOW + minutes(16 if later == 16 else 1)
+    said = [record.message for record in caplog.records if "cannot be forecast" in record.message]
+    assert len(said) == 2, "each is named once, though it is tried again at the next slot"
+    assert {device for device in devices.values() if any(device in line for line in said)} == {devices[2], devices[3]}
+
+
+def test_a_series_at_fault_waits_for_its_next_slot(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored(conn, a_device(interval_s=900), *(a_reading(1e100, minutes_ago=15 * k) for k in range(1, 13)))
+    forecaster = a_forecaster()
+    forecaster.tick(conn, NOW + minutes(1))
+    tried = []
+    monkeypatch.setattr(forecaster, "_forecast", lambda _conn, batch, *_: tried.append(len(batch)))
+    forecaster.tick(conn, NOW + minutes(14))
+    assert tried == []
+    forecaster.tick(conn, NOW + minutes(15.1))
+    assert tried == [1]
+
+
+def test_a_fault_that_is_not_of_the_values_rises(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored(conn, a_device(interval_s=900), *quarter_hours(3))
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("of ours")
+
+    monkeypatch.setattr("forecasting.service.write_forecasts", broken)
+    with pytest.raises(RuntimeError, match="of ours"):
+        a_forecaster().tick(conn, NOW)

@@ -141,6 +141,17 @@ def test_an_incident_a_request_and_a_state() -> None:
         (f"{AIR}/telemetry", b'{"id":"a","ts":"2026-03-02T09:00:00+08:00","position":[200,23]}', "impossible_position"),
         (f"{AIR}/birth", b'{"id":"a","ts":"2026-03-02T09:00:00+08:00","type":"X","position":[113,23],"crs":"MOON"}', "unknown_crs"),
         (f"{AIR}/event", b'{"id":"a","ts":"2026-03-02T09:00:00+08:00","event":"dance"}', "unknown_event"),
+        (f"city/v1/990101/air/s1/{'a' * 101}/telemetry", b"{}", "unknown_topic"),
+        (f"{AIR}/telemetry", b'{"id":"' + b"a" * 9_000 + b'","ts":"2026-03-02T09:00:00+08:00","values":{"x":1}}', "malformed"),
+        (f"{AIR}/telemetry", b'{"id":"a","ts":"2026-03-02T09:00:00+08:00","values":{"' + b"x" * 9_000 + b'":1}}', "malformed"),
+        (f"{AIR}/telemetry", b'{"id":"a","ts":"2026-03-02T09:00:00+08:00","values":{"x":1' + b"0" * 400 + b"}}", "not_a_number"),
+        (f"{AIR}/telemetry", b'{"id":"a","ts":"2026-03-02T09:00:00+08:00","values":{"x":1e200}}', "not_a_number"),
+        (f"{AIR}/telemetry", b'{"id":"a","ts":"2026-03-02T09:00:00+08:00","seq":99999999999999999999,"values":{"x":1}}', "malformed"),
+        (
+            f"{AIR}/event",
+            b'{"id":"r","ts":"2026-03-02T09:00:00+08:00","event":"request.opened","source":"a","class":"b","due":"9999-12-31T23:59:59-08:00"}',
+            "malformed",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_refused_with_its_reason(topic: str, payload: bytes, code: str) -> None:

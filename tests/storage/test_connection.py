@@ -8,7 +8,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from storage.connection import DatabaseUnreachable, connect, is_connection_lost, is_unstorable, named, open_pool
+from storage.connection import Connection, DatabaseUnreachable, connect, is_connection_lost, is_unstorable, named
 from tests.support.scenes import NOW
 
 
@@ -59,14 +59,6 @@ def test_sessions_run_in_utc_whatever_the_database_prefers(database_url: str) ->
         assert (row[0], row[0].utcoffset()) == (NOW, timedelta(0))
 
 
-def test_a_pool_gives_connections_like_any_other(database_url: str) -> None:
-    with open_pool(database_url, size=2, application="a-pool") as pool:
-        with pool.connection() as one, pool.connection() as other:
-            assert one.execute("SHOW timezone").fetchone() == other.execute("SHOW timezone").fetchone() == ("UTC",)
-            assert one.autocommit
-        assert pool.max_size == 2
-
-
 def test_a_lost_connection_is_told_from_a_fault_of_ours(database_url: str) -> None:
     with connect(database_url) as conn, connect(database_url) as killer:
         killer.execute("SELECT pg_terminate_backend(%s)", (conn.info.backend_pid,))
@@ -86,3 +78,13 @@ def test_a_value_that_no_database_can_hold_is_known_as_such(database_url: str, v
             conn.execute(f"SELECT {value}")
         assert is_unstorable(fault.value)
         assert not is_connection_lost(fault.value)
+
+
+def test_a_value_too_large_for_an_index_is_never_tried_again(conn: Connection) -> None:
+    """PostgreSQL calls it an operational error, yet it will refuse it for ever."""
+    conn.execute("CREATE TABLE word (word text PRIMARY KEY)")
+    noise = "".join(chr(0x4E00 + k * 7919 % 20000) for k in range(9000))
+    with pytest.raises(psycopg.Error) as refused:
+        conn.execute("INSERT INTO word VALUES (%s)", (noise,))
+    assert is_unstorable(refused.value)
+    assert not is_connection_lost(refused.value)

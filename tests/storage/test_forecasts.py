@@ -30,7 +30,7 @@ def test_a_forecast_comes_back_as_it_was_issued(conn: Connection, stream: int) -
     assert _write(conn, forecast) == 1
     assert forecasts.find_forecast(conn, stream, Moment.live(NOW)) == forecast
     assert forecasts.list_forecasts(conn, ["pm25"], Moment.live(NOW)) == [forecast]
-    assert forecasts.newest_issue(conn) == NOW
+    assert forecasts.newest_issue(conn, NOW) == NOW
 
 
 def test_a_forecast_once_issued_is_never_rewritten(conn: Connection, stream: int) -> None:
@@ -77,7 +77,14 @@ def test_forecast_values_are_one_row_a_target(conn: Connection, stream: int) -> 
 
 
 def test_there_is_no_newest_issue_before_the_first(conn: Connection) -> None:
-    assert forecasts.newest_issue(conn) is None
+    assert forecasts.newest_issue(conn, NOW) is None
+
+
+def test_the_newest_issue_is_looked_for_within_a_day(conn: Connection, stream: int) -> None:
+    _write(conn, a_forecast(stream, minutes_ago=30), a_forecast(stream, minutes_ago=20))
+    assert forecasts.newest_issue(conn, NOW) == NOW - minutes(20)
+    assert forecasts.newest_issue(conn, NOW - minutes(25)) == NOW - minutes(30)
+    assert forecasts.newest_issue(conn, NOW + minutes(24 * 60 - 20)) is None
 
 
 def test_each_series_knows_when_it_was_last_forecast_and_by_whom(conn: Connection, stream: int) -> None:

@@ -114,8 +114,8 @@ def test_an_instance_that_was_silent_for_an_hour_is_forgotten(conn: Connection) 
 
 
 def test_an_import_goes_on_where_it_was(conn: Connection) -> None:
-    assert backfills.rows_done(conn, "parking.csv") == 0
-    backfills.note_rows(conn, "parking.csv", 5000, NOW)
-    backfills.note_rows(conn, "parking.csv", 7000, NOW)
-    assert backfills.rows_done(conn, "parking.csv") == 7000
-    assert backfills.rows_done(conn, "loops.csv") == 0
+    assert backfills.begin(conn, "parking.csv", NOW) == (NOW, 0)
+    backfills.note_rows(conn, "parking.csv", 5000)
+    backfills.note_rows(conn, "parking.csv", 7000)
+    assert backfills.begin(conn, "parking.csv", NOW + minutes(9)) == (NOW, 7000)
+    assert backfills.begin(conn, "loops.csv", NOW) == (NOW, 0)

@@ -244,13 +244,6 @@ def test_a_series_of_nothing_is_all_nan(conn: Connection) -> None:
     assert series.watermark is None
 
 
-def test_has_any_says_whether_anything_was_ever_measured(conn: Connection) -> None:
-    stored(conn, a_device())
-    assert not observations.has_any(conn)
-    stored(conn, a_reading(40))
-    assert observations.has_any(conn)
-
-
 def test_a_correction_of_rolled_history_is_found_however_far_back(conn: Connection) -> None:
     ingestion = Ingestion(conn)
     day = 24 * 60

@@ -238,3 +238,9 @@ def test_a_command_of_an_act_that_was_undone_does_not_leave(conn: Connection) ->
         _put(conn, "o-1")
         raise Rollback
     assert _sendable(conn) == []
+
+
+def test_a_unit_that_said_no_has_not_finished_by_being_free(scene: Connection) -> None:
+    ordered(scene, an_order(minutes_ago=10))
+    stored(scene, an_ack("o-1", "declined", minutes_ago=8), a_status("available", minutes_ago=7))
+    assert orders.list_open_orders(scene)[0].free_again_at is None

@@ -14,7 +14,7 @@ from storage import observations, partitions
 from storage.connection import Connection, connect
 from storage.ingestion import Ingestion
 from storage.migrate import recorded_flavour
-from storage.partitions import PARTITIONED, DayPartitions
+from storage.partitions import PARTITIONED, DayPartitions, drop_before
 from tests.support.scenes import NOW, a_device, a_hall_event, a_position, a_reading, a_unit, stored, stored_by
 
 DAY = 24 * 60
@@ -95,14 +95,14 @@ def test_a_new_day_does_not_wait_for_a_reader(conn: Connection, database_url: st
 def test_retention_drops_whole_days_only(conn: Connection) -> None:
     stored(conn, a_device(), *(a_reading(k, minutes_ago=k * DAY) for k in range(5)))
     for oldest_kept in (NOW.replace(day=1, hour=0), NOW.replace(day=1), NOW.replace(day=1, hour=23)):
-        observations.drop_observations_before(conn, oldest_kept)
+        drop_before(conn, "observation", oldest_kept)
         assert _days(conn) == [datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)]
-    assert observations.drop_observations_before(conn, NOW.replace(day=1)) == []
+    assert drop_before(conn, "observation", NOW.replace(day=1)) == []
 
 
 def test_retention_says_what_it_dropped(conn: Connection) -> None:
     stored(conn, a_device(), a_reading(1, minutes_ago=2 * DAY), a_reading(2))
-    dropped = observations.drop_observations_before(conn, NOW)
+    dropped = drop_before(conn, "observation", NOW)
     assert len(dropped) == 1
     _plain_only(conn)
     assert dropped == ["observation_20260228"]
@@ -121,5 +121,12 @@ def test_a_reading_of_a_day_that_was_dropped_is_stored_again(conn: Connection, d
     ingestion = Ingestion(conn)
     stored_by(ingestion, a_device(), a_reading(1, minutes_ago=9 * DAY))
     with connect(database_url) as janitor:
-        observations.drop_observations_before(janitor, NOW)
+        drop_before(janitor, "observation", NOW)
     assert stored_by(ingestion, a_reading(2, minutes_ago=9 * DAY)).stored == 1
+
+
+def test_an_import_of_old_data_is_kept_as_long_as_any_other(conn: Connection) -> None:
+    """Retention counts from receipt: what was measured years ago and received today is not dropped tonight."""
+    stored(conn, a_device(), a_reading(1, minutes_ago=800 * DAY, delay_minutes=800 * DAY))
+    assert drop_before(conn, "observation", NOW - minutes(400 * DAY)) == []
+    assert len(drop_before(conn, "observation", NOW + minutes(DAY))) == 1

@@ -8,9 +8,10 @@ from threading import Event, Thread
 import numpy as np
 
 from domain.observations import Quality
-from storage import observations, rollups
+from storage import rollups
 from storage.connection import Connection, connect
 from storage.ingestion import Ingestion
+from storage.partitions import drop_before
 from storage.rollups import DistrictHour
 from tests.support.scenes import NOW, STATION, a_device, a_reading, minutes, stored, stored_by
 
@@ -173,9 +174,19 @@ def test_rollups_outlive_the_readings_they_were_made_of(conn: Connection) -> Non
     day = 24 * 60
     stored(conn, a_device(), a_reading(10, minutes_ago=10 * day + 30), a_reading(1, minutes_ago=100))
     rollups.refresh(conn, NOW)
-    observations.drop_observations_before(conn, NOW - minutes(day))
+    drop_before(conn, "observation", NOW - minutes(day))
     stored(conn, a_reading(3, minutes_ago=90))
     rollups.refresh(conn, NOW)
     assert [(h.hour, h.mean) for h in rollups.list_district_hours(conn, "pm25", since=NOW - minutes(11 * day), until=NOW)] == [
         (NOW - minutes(10 * day + 60), 10), (SEVEN, 2),
     ]  # fmt: skip
+
+
+def test_a_late_reading_does_not_stand_for_an_hour_whose_readings_were_dropped(conn: Connection) -> None:
+    stored(conn, a_device(), *(a_reading(k, minutes_ago=90 + k) for k in range(5)))
+    rollups.refresh(conn, NOW + minutes(120))
+    before = rollups.list_district_hours(conn, "pm25", since=NOW - minutes(240), until=NOW)
+    conn.execute("DELETE FROM observation")
+    stored(conn, a_reading(900, minutes_ago=96))
+    rollups.refresh(conn, NOW + minutes(120), oldest_kept=NOW)
+    assert rollups.list_district_hours(conn, "pm25", since=NOW - minutes(240), until=NOW) == before

@@ -120,3 +120,41 @@ def test_a_fault_closes_the_connection(database_url: str) -> None:
     with pytest.raises(ZeroDivisionError):
         _run(database_url, tick, Event())
     assert held[0].closed
+
+
+class Waits(Event):
+    """Told how long to wait, it notes it and does not; after `n` waits it is set."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.n, self.seconds = n, list[float]()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.seconds.append(timeout or 0.0)
+        if len(self.seconds) == self.n:
+            self.set()
+        return self.is_set()
+
+
+def test_a_clock_set_back_costs_one_period_at_most_and_the_heart_goes_on(database_url: str) -> None:
+    stop = Waits(3)
+    times = iter([NOW, NOW, NOW, *[NOW - timedelta(minutes=10) + timedelta(seconds=k) for k in range(9)]])
+    ticking.run_ticks(database_url, "alerts", lambda conn, now: None, period_s=1.0, stop=stop, clock=lambda: next(times))
+    assert len(stop.seconds) == 3
+    assert max(stop.seconds) <= 1.0
+    with connect(database_url) as conn:
+        (beat,) = heartbeats.list_heartbeats(conn)
+    assert beat.beat_at < NOW - timedelta(minutes=9)
+
+
+def test_a_fault_that_repeats_is_met_ever_less_often_until_a_round_succeeds(database_url: str) -> None:
+    stop, rounds = Waits(7), list[int]()
+
+    def tick(conn: Connection, now: datetime) -> None:
+        rounds.append(1)
+        if len(rounds) != 5:
+            conn.execute("SET statement_timeout = 1")
+            conn.execute("SELECT pg_sleep(1)")
+
+    ticking.run_ticks(database_url, "alerts", tick, period_s=0.25, stop=stop, clock=lambda: NOW)
+    assert stop.seconds == [0.5, 1, 2, 4, 0.25, 0.5, 1]

@@ -1,4 +1,4 @@
-"""The map: everything its page shows, whole. Many pages that open at once share one reading of the database."""
+"""The city: everything the map page shows, whole. Many pages that open at once share one reading of the database."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from storage.connection import DatabaseUnreachable
 KEPT = timedelta(seconds=1)
 
 
-class WholeMap:
+class WholeCity:
     """The encoded snapshot, at most a second old. `seq` is the last frame sent before it was read: later ones add to it."""
 
     def __init__(self, house: Deployment) -> None:
@@ -44,13 +44,13 @@ class WholeMap:
 
 
 def mount(server: FastAPI, house: Deployment) -> None:
-    whole = WholeMap(house)
+    whole = WholeCity(house)
 
-    async def city() -> Response:
+    async def everything() -> Response:
         try:
             encoded = await whole.get()
         except DatabaseUnreachable:
-            return failed("answer.database_away")
+            return failed("api.database_away")
         return Response(encoded, headers={"cache-control": "no-store"}, media_type="application/json")
 
-    server.add_api_route("/api/map", city, methods=["GET"])
+    server.add_api_route("/api/map", everything, methods=["GET"])

@@ -1,0 +1,119 @@
+"""Layouts: every screen in both languages, and the rules that can be read off the components and the style sheets."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from domain.warnings import WarningLevel
+from layouts import operations, system
+from layouts.page import PageFacts, Tab, shell
+from layouts.words import LANGUAGES, Lang, Words
+from tests.support.source import ROOT
+
+SHEETS = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "dashboard/assets").glob("*.css")))
+
+
+def facts(lang: Lang) -> PageFacts:
+    words = Words(lang)
+    return PageFacts(
+        channel="map", lang=lang, zone="Asia/Shanghai", vendor="/vendor/x", has_basemap=True, bounds=(113.1, 23.0, 113.4, 23.2),
+        districts={"440106": "东区"}, may_send=True, may_cancel=True, may_acknowledge=True, detour=1.3, speed_kmh=40, actor="x",
+        tabs=(Tab("/", "screen.operations", True), Tab("/system", "screen.system", False)), other_language_href="/?lang=en",
+        words=words.all(), labels=words.labels(),
+    )  # fmt: skip
+
+
+def walk(component: Any) -> Iterator[dict[str, Any]]:
+    """Every component of a tree, as what the browser gets."""
+    if isinstance(component, list):
+        for child in component:
+            yield from walk(child)
+    elif isinstance(component, dict) and "props" in component:
+        yield component
+        yield from walk(component["props"].get("children"))
+
+
+def as_sent(component: Any) -> Any:
+    from dash._utils import to_json
+
+    return json.loads(to_json(component))
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("layout", [operations.layout, system.layout], ids=["operations", "system"])
+def test_a_screen_has_one_place_for_everything(layout: Any, lang: Lang) -> None:
+    components = list(walk(as_sent([shell(), *layout(Words(lang), facts(lang))])))
+    ids = [component["props"]["id"] for component in components if "id" in component["props"]]
+    assert len(ids) == len(set(ids))
+    assert {"page", "clock", "live", "beat", "chosen"} <= set(ids)
+    assert sum(component["type"] == "H1" for component in components) == 1
+
+
+def test_levels_are_shown_by_word_and_shape_beside_their_colour() -> None:
+    components = list(walk(as_sent(operations.layout(Words("zh"), facts("zh")))))
+    for level in WarningLevel:
+        (badge,) = [c for c in components if c["props"].get("className") == f"level level-{level.value}"]
+        shape, word = badge["props"]["children"]
+        assert shape["props"]["className"] == f"shape shape-{level.shape}"
+        assert word == level.zh
+
+
+def test_a_chart_has_no_button_that_sends_it_away() -> None:
+    graph = as_sent(operations.graph({"data": [], "layout": {}}))["props"]
+    assert graph["config"]["displayModeBar"] is False
+    assert graph["config"]["plotlyServerURL"] == ""
+
+
+def test_what_the_browser_is_told_at_the_start_is_plain() -> None:
+    told = json.loads(json.dumps(facts("zh").as_store()))
+    assert "tabs" not in told
+    assert told["words"]["no_data"] == "暂无数据"
+
+
+def test_the_four_level_colours_mean_warnings_and_nothing_else() -> None:
+    rules = re.findall(r"([^{}]+)\{([^{}]*)\}", re.sub(r"/\*.*?\*/", "", SHEETS, flags=re.DOTALL))
+    for selector, body in rules:
+        names = set(re.findall(r"var\(--level-(\w+)\)", body))
+        assert not names or selector.strip() == f".level-{names.pop()}"
+        if selector.strip() != ":root":
+            assert not re.search(r"#(ff4d4f|ff922b|ffd43b|4dabf7)", body, re.IGNORECASE), selector
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of #rrggbb (WCAG 2.2)."""
+    channels = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_text_can_be_read_on_its_ground() -> None:
+    tokens = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", SHEETS))
+    for level in WarningLevel:
+        assert contrast(tokens["on-level"], tokens[f"level-{level.value}"]) >= 4.5
+    for ink in ("ink", "quiet", "accent", "good", "worse", "faint"):
+        assert contrast(tokens[ink], tokens["night"]) >= 4.5, ink
+    assert contrast(tokens["on-action"], tokens["action"]) >= 7
+
+
+def test_no_text_is_set_below_thirteen_pixels() -> None:
+    sizes = [float(size) for size in re.findall(r"font(?:-size)?: (?:[\w]+ )?([\d.]+)rem", SHEETS)]
+    assert len(sizes) > 40
+    assert min(sizes) >= 1.3
+
+
+def test_motion_is_only_for_those_who_want_it() -> None:
+    wanted = re.search(r"@media \(prefers-reduced-motion: no-preference\) \{.*", SHEETS, re.DOTALL)
+    assert wanted is not None
+    calm = SHEETS.replace(wanted[0], "")
+    assert "animation" not in calm
+    assert "transition" not in calm
