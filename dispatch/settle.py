@@ -1,6 +1,7 @@
 """Settling: what becomes of an open order, from what its unit has said since and the time it is.
 
 issued → sent → accepted → done        declined: the unit said no        expired: nobody answered in time
+                         → cancelled: the unit is free again and never was there
 """
 
 from __future__ import annotations
@@ -33,13 +34,15 @@ class Facts(Protocol):
     @property
     def has_started(self) -> bool: ...
     @property
+    def was_there(self) -> bool: ...
+    @property
     def free_again_at(self) -> datetime | None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """The next state of an order, since when, and in a word why: the unit's own for a refusal, otherwise "unanswered" (it set out
-    without an answer), "no_answer", "not_sent". `frees_unit` when the unit has to be made available by us."""
+    without an answer), "no_answer", "not_sent", or "gave_up" (it is free again without having been there)." `frees_unit` when the unit has to be made available by us."""
 
     state: OrderState
     since: datetime
@@ -55,7 +58,8 @@ def next_step(order: Facts, now: datetime) -> Step | None:
     if order.ack_result not in (None, ACCEPTED) and not order.has_started and order.state is not OrderState.ACCEPTED:
         return Step(OrderState.DECLINED, _clamped(order.ack_time or now, order, now), order.ack_result, frees_unit=True)
     if order.free_again_at is not None:
-        return Step(OrderState.DONE, _clamped(order.free_again_at, order, now))
+        since = _clamped(order.free_again_at, order, now)
+        return Step(OrderState.DONE, since) if order.was_there else Step(OrderState.CANCELLED, since, "gave_up")
     if order.state is OrderState.ACCEPTED:
         return None
     if order.has_started:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from domain.halls import HallEvent
 from domain.incidents import DetectionReport, IncidentReport, RequestReport
@@ -45,6 +46,10 @@ class Batch:
 
     def add(self, report: Report) -> None:
         getattr(self, _LIST_OF[type(report)]).append(report)
+
+    def newest_received_time(self) -> datetime | None:
+        """When the newest of the reports came; None for an empty batch."""
+        return max((report.received_time for name in _LIST_OF.values() for report in getattr(self, name)), default=None)
 
     def __len__(self) -> int:
         return sum(len(getattr(self, name)) for name in _LIST_OF.values())

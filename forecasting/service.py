@@ -204,7 +204,8 @@ def _stand(before: _Standing | None, outlook: Outlook | Reason, now: datetime, s
 
 def _forecast(datastream_id: int, outlook: Outlook, history: Floats, end: datetime, slot: int, now: datetime) -> Forecast:
     """The record stored. Its watermark is the start of the newest slot that had a value."""
-    q10, q50, q90 = (tuple(row.tolist()) for row in outlook.quantiles.values)
+    # Rounded to what is stored, because the database refuses what would become 0 there.
+    q10, q50, q90 = (tuple(row.tolist()) for row in outlook.quantiles.values.astype(np.float32))
     return Forecast(
         datastream_id=datastream_id, issued_at=now, first_target=end, step_s=slot, q10=q10, q50=q50, q90=q90,
         model=outlook.model.name, model_version=outlook.model.version,

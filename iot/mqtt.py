@@ -171,8 +171,8 @@ class Publisher:
                 else "expected it to take what it has room for; look into the broker's log and its limits"
             )
             raise PublishRefused(
-                f"the MQTT broker at {self.address.named} refused a message to {PREFIX}/…/{kind} ({reason}, code {reason.value}): "
-                f"{cure}"
+                f"the MQTT broker at {self.address.named} refused a message to {PREFIX}/…/{kind} "
+                f"({reason}, code {reason.value}): {cure}"
             )
 
     def _unacknowledged(self, timeout_s: float) -> str:

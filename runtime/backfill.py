@@ -44,6 +44,7 @@ def backfill(mapping_path: Path, file: Path, database_url: str) -> BatchCounts:
                 progress.reach(row / max(total, 1))
         counts = counts + store_batch(ingestion, batch, datetime.now(UTC))
         backfills.note_rows(conn, name, row)
+        progress.reach(1.0)
     return counts
 
 

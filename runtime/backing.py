@@ -9,6 +9,7 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 from iot.mqtt import BrokerUnreachable, parse_address
@@ -24,6 +25,7 @@ __all__ = ["Backing", "CannotStart", "backing", "find_running", "foresee", "sett
 DatabaseKind = Literal["given", "private"]
 BrokerKind = Literal["given", "mosquitto", "amqtt"]
 _PATIENCE_S = 5
+LEAST_FREE_BYTES = 500_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ def backing(settings: Settings, *, announce: Announce) -> Iterator[Backing]:
         if database_url := settings.database_url:
             _ask_database(database_url)
         else:
+            if quarters.free_bytes(home) < LEAST_FREE_BYTES:
+                raise quarters.disk_full(home)
             server = stack.enter_context(run_postgres(home / "postgres", announce=announce))
             private[f"the private database in {home / 'postgres'}"] = server.process
             database_url, database_kind = server.url, "private"
@@ -74,7 +78,7 @@ def backing(settings: Settings, *, announce: Announce) -> Iterator[Backing]:
             private[f"the private broker in {place}"] = broker.process
             mqtt_url, mqtt_protocol, broker_kind = broker.url, broker.protocol, broker.kind
             announce(f"The private broker is {broker.guarantees}")
-        standing = Backing(database_url, mqtt_url, mqtt_protocol, database_kind, broker_kind, lambda: _ended(private))
+        standing = Backing(database_url, mqtt_url, mqtt_protocol, database_kind, broker_kind, lambda: _ended(private, home))
         stack.callback(note.unlink, missing_ok=True)
         quarters.write_private(note, json.dumps(_noted(standing)))
         yield standing
@@ -154,9 +158,11 @@ def _ask_broker(url: str, protocol: int) -> None:
         ) from fault
 
 
-def _ended(private: Mapping[str, subprocess.Popen[bytes]]) -> str | None:
+def _ended(private: Mapping[str, subprocess.Popen[bytes]], home: Path) -> str | None:
     for what, process in private.items():
         if (code := process.poll()) is not None:
+            if quarters.free_bytes(home) < LEAST_FREE_BYTES:
+                return f"{what} has ended: {quarters.disk_full(home)}"
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             return f"{what} has ended ({how}): expected it to run until it is told to stop; its log files are there"
     return None

@@ -336,6 +336,8 @@ def _city_build(arguments: argparse.Namespace, settings: Settings) -> int:
 
     out = arguments.out or settings.city
     if arguments.config is None:
+        if not (out / "city.json").exists():
+            print(f"Building the demonstration city in {out}, which takes about half a minute …", flush=True)
         ensure_demo_city(out)
         print(f"The demonstration city is in {out}")
         return DONE

@@ -24,8 +24,6 @@ class Progress:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self._share = 1.0
         self._say(is_last=True)
 
     def reach(self, share: float) -> None:

@@ -136,10 +136,14 @@ def unusable(place: Path, cause: OSError) -> CannotStart:
     )
 
 
+def free_bytes(place: Path) -> int:
+    """What is free on the disk that holds `place`, which need not exist yet."""
+    return shutil.disk_usage(next(path for path in (place, *place.parents) if path.exists())).free
+
+
 def disk_full(place: Path) -> CannotStart:
     """The sentence for a full disk."""
-    there = next(path for path in (place, *place.parents) if path.exists())
-    free_mb = shutil.disk_usage(there).free // 1_000_000
+    free_mb = free_bytes(place) // 1_000_000
     return CannotStart(
         f"the disk that holds {place} is full ({free_mb} MB free): expected at least 500 MB for the private database; "
         "free some space, or set CITYHELM_HOME to a directory on another disk"

@@ -86,7 +86,9 @@ class Ingestion:
             for rejection in batch.rejections:
                 counts.count("received", rejection.device_id or "", rejection.received_time)
                 counts.count("rejected", rejection.device_id or "", rejection.received_time)
-            counts.write(conn)
+            received_time = batch.newest_received_time()
+            if received_time is not None:
+                counts.write(conn, received_time)
         return counts.totals()
 
 

@@ -44,7 +44,11 @@ class LedgerCounts:
     def totals(self) -> BatchCounts:
         return BatchCounts(**{column: counter.total() for column, counter in self._counts.items()})
 
-    def write(self, conn: Connection) -> None:
+    def write(self, conn: Connection, received_time: datetime) -> None:
+        """Writes the counts; `received_time` is when the newest message of the batch came."""
+        totals = self.totals()
+        minute = received_time.astimezone(UTC).replace(second=0, microsecond=0)
+        conn.execute(_ADD_MINUTE, (minute, *(getattr(totals, column) for column in _COLUMNS)))
         keys = sorted(set().union(*self._counts.values()))
         with conn.cursor() as cur:
             cur.executemany(_ADD, [(*key, *(self._counts[column][key] for column in _COLUMNS)) for key in keys])
@@ -115,6 +119,15 @@ ON CONFLICT (device_id, hour) DO UPDATE SET
     received = ingest_ledger.received + excluded.received, stored = ingest_ledger.stored + excluded.stored,
     late = ingest_ledger.late + excluded.late, duplicate = ingest_ledger.duplicate + excluded.duplicate,
     corrected = ingest_ledger.corrected + excluded.corrected, rejected = ingest_ledger.rejected + excluded.rejected
+"""
+
+_ADD_MINUTE = """
+INSERT INTO ingest_minute (minute, received, stored, late, duplicate, corrected, rejected)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (minute) DO UPDATE SET
+    received = ingest_minute.received + excluded.received, stored = ingest_minute.stored + excluded.stored,
+    late = ingest_minute.late + excluded.late, duplicate = ingest_minute.duplicate + excluded.duplicate,
+    corrected = ingest_minute.corrected + excluded.corrected, rejected = ingest_minute.rejected + excluded.rejected
 """
 
 _LIST = """

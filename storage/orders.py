@@ -39,7 +39,7 @@ def set_state(
         (order_id, valid_from, recorded_at, state.value, detail),
     )
     if state not in OPEN_ORDER_STATES:
-        conn.execute("UPDATE dispatch_order SET is_open = false WHERE order_id = %s", (order_id,))
+        conn.execute("UPDATE dispatch_order SET is_open = false, closed_at = %s WHERE order_id = %s", (recorded_at, order_id))
 
 
 def has_open(conn: Connection, incident_id: str) -> bool:
@@ -61,6 +61,7 @@ class OpenOrder:
     ack_result: str | None
     ack_time: datetime | None
     has_started: bool
+    was_there: bool
     free_again_at: datetime | None
     exercise_id: str | None
 
@@ -104,6 +105,8 @@ SELECT o.order_id, o.unit_id, o.incident_id, state.state, o.issued_at, o.expires
        ack.result, ack.phenomenon_time,
        EXISTS (SELECT FROM unit_status s WHERE s.unit_id = o.unit_id AND s.order_id = o.order_id AND s.source = 'unit'
                AND s.status NOT IN ('available', 'returning')),
+       EXISTS (SELECT FROM unit_status s WHERE s.unit_id = o.unit_id AND s.order_id = o.order_id AND s.source = 'unit'
+               AND s.status IN ('on_scene', 'working', 'staging')),
        (SELECT min(s.valid_from) FROM unit_status s WHERE s.unit_id = o.unit_id AND s.source = 'unit'
         AND ((s.order_id = o.order_id AND s.status IN ('available', 'returning') AND s.valid_from >= o.issued_at)
              OR (s.order_id IS NULL AND s.status = 'available' AND ack.result = 'accepted'
@@ -140,6 +143,7 @@ _LAST = f"{_SELECT} WHERE o.order_id = %(order)s"
 
 _LIST = f"""{_SELECT}
 WHERE o.issued_at <= %(at)s AND o.exercise_id IS NOT DISTINCT FROM %(exercise)s
+  AND (o.closed_at IS NULL OR o.closed_at > %(at)s - interval '1 hour')
   AND (state.state IN ('issued', 'sent', 'accepted') OR state.valid_from > %(at)s - interval '1 hour')
 ORDER BY o.issued_at DESC, o.order_id LIMIT %(limit)s
 """

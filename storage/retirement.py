@@ -13,6 +13,7 @@ ROWS_A_ROUND = 5_000
 
 _BY_RETENTION = {
     "ingest_ledger": "hour",
+    "ingest_minute": "minute",
     "device_state": "received_time",
     "command_ack": "received_time",
     "observation_superseded": "superseded_at",

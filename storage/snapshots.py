@@ -98,7 +98,7 @@ class ChartSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class SystemSnapshot:
-    """What the system page shows. From: process_heartbeat, ingest_ledger, dead_letter, audit_*, schema_version."""
+    """What the system page shows. From: process_heartbeat, ingest_minute, dead_letter, audit_*, schema_version."""
 
     moment: Moment
     processes: tuple[Heartbeat, ...]
@@ -199,8 +199,8 @@ def system_snapshot(conn: Connection, moment: Moment) -> SystemSnapshot:
             conn,
             "SELECT coalesce(sum(received), 0)::bigint, coalesce(sum(stored), 0)::bigint, coalesce(sum(late), 0)::bigint, "
             "coalesce(sum(duplicate), 0)::bigint, coalesce(sum(corrected), 0)::bigint, coalesce(sum(rejected), 0)::bigint "
-            "FROM ingest_ledger WHERE hour >= date_trunc('hour', %s::timestamptz)",
-            (since,),
+            "FROM ingest_minute WHERE minute > %s AND minute <= %s",
+            (since, moment.at),
         )
         by_code = conn.execute(
             "SELECT code, count(*) FROM dead_letter WHERE received_time >= %s AND replayed_at IS NULL "

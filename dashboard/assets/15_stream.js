@@ -1,6 +1,7 @@
 /* The stream: one connection to the hub. A gap in the numbering, a new server or a new connection means: ask for the whole. */
 (() => {
   const stream = { state: "connecting", since: null, hub: null, seq: null, system: null };
+  const RETRY_MS = 3000;
   const SILENCE_MS = 6000; // the hub speaks at least once a second, also to say that the database is away
   const WHOLE_EVERY_MS = 300000; // what frames do not carry (a moved device) is caught up with
   let source = null;
@@ -12,14 +13,23 @@
   stream.open = (channel) => {
     stream.channel = channel;
     connect();
-    document.addEventListener("visibilitychange", () => (document.hidden ? close() : connect()));
+    document.addEventListener("visibilitychange", () => {
+      heardAt = performance.now(); // a page in the background asks for nothing; its silence is not the server's
+      if (document.hidden) close();
+      else connect();
+    });
   };
 
   const connect = () => {
-    if (source) return;
+    if (source || document.hidden) return;
     source = new EventSource(`/api/stream?channel=${stream.channel}`);
     source.onmessage = (event) => hear(JSON.parse(event.data));
     source.onopen = () => stream.channel === "map" && askWhole();
+    source.onerror = () => {
+      if (source?.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+      close(); // a proxy answered in the server's place: after that the browser gives up, we do not
+      setTimeout(connect, RETRY_MS);
+    };
   };
   const close = () => {
     source?.close();
@@ -84,7 +94,7 @@
 
   /** The state of the stream, in the header; called every second. */
   stream.show = () => {
-    if (performance.now() - heardAt > SILENCE_MS && stream.state !== "server_away") set("server_away", cityhelm.page.now() - SILENCE_MS);
+    if (!document.hidden && performance.now() - heardAt > SILENCE_MS && stream.state !== "server_away") set("server_away", cityhelm.page.now() - (performance.now() - heardAt));
     const element = document.getElementById("live");
     const look = { live: "live live-on", connecting: "live" }[stream.state] ?? "live live-away";
     const text = cityhelm.page.words(`live.${stream.state}`, { time: stream.since === null ? "" : cityhelm.page.clock(stream.since) });

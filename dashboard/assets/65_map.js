@@ -139,18 +139,19 @@
   };
 
   /** Units, those that stand at the same place (a station) drawn around it so that each can be seen and chosen. */
+  const spotOf = (unit) => `${unit.lon.toFixed(3)},${unit.lat.toFixed(3)}`; // about a hundred metres
   const listUnits = (now) => {
     const placed = [...city.units.values()].filter((unit) => typeof unit.lon === "number");
     const spots = new Map();
     for (const unit of placed) {
-      const spot = `${unit.lon.toFixed(4)},${unit.lat.toFixed(4)}`;
+      const spot = spotOf(unit);
       spots.set(spot, [...(spots.get(spot) ?? []), unit.id]);
     }
     const radius = 17 * page.scale();
     return placed.map((unit) => {
       const kind = page.facts.words[`mark.${unit.kind}`] ? unit.kind : "unknown";
       const look = city.unitLook(unit);
-      const here = spots.get(`${unit.lon.toFixed(4)},${unit.lat.toFixed(4)}`);
+      const here = spots.get(spotOf(unit));
       const turn = (2 * Math.PI * here.indexOf(unit.id)) / here.length;
       const aside = here.length > 1 && look !== "moving" ? [radius * Math.sin(turn), -radius * Math.cos(turn)] : [0, 0];
       return { pick: "unit", id: unit.id, at: glide(unit, now), aside, icon: `unit/${kind}/${look}`, look, heading: unit.heading_deg, name: city.name(unit) };

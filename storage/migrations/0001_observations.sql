@@ -85,6 +85,17 @@ CREATE TABLE ingest_ledger (
 );
 CREATE INDEX ingest_ledger_by_hour ON ingest_ledger (hour);
 
+-- The same counts by the minute in which the messages came: what the ingester has done lately, however old the readings.
+CREATE TABLE ingest_minute (
+    minute     timestamptz PRIMARY KEY,
+    received   bigint NOT NULL,
+    stored     bigint NOT NULL,
+    late       bigint NOT NULL,
+    duplicate  bigint NOT NULL,
+    corrected  bigint NOT NULL,
+    rejected   bigint NOT NULL
+);
+
 CREATE TABLE dead_letter (
     dead_letter_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     received_time  timestamptz NOT NULL,

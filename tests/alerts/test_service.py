@@ -226,9 +226,10 @@ def test_an_issue_whose_judging_failed_is_judged_again(conn: Connection, watch: 
     def lost(*_: object, **__: object) -> None:
         raise ConnectionError
 
-    with monkeypatch.context() as failing, pytest.raises(ConnectionError):
+    with monkeypatch.context() as failing:
         failing.setattr(Watch, "_judge", lost)
-        watch.tick(conn, NOW + minutes(1))
+        with pytest.raises(ConnectionError):
+            watch.tick(conn, NOW + minutes(1))
     watch.tick(conn, NOW + minutes(2))
     assert len(open_now(conn, 2)) == 1
 

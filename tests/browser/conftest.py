@@ -101,14 +101,14 @@ def serve(small_city_dir: Path) -> Serve:
     """`with serve(database_url) as server:` a dashboard until the block ends."""
 
     @contextmanager
-    def serving(database_url: str, *, acts_as: Actor | None = COMMANDER, city_dir: Path = small_city_dir) -> Iterator[Server]:
-        port, stop, fault = free_port(), Event(), []
+    def serving(database_url: str, *, acts_as: Actor | None = COMMANDER, port: int | None = None) -> Iterator[Server]:
+        port, stop, fault = port or free_port(), Event(), []
         server = Server(f"http://127.0.0.1:{port}", time.monotonic())
 
         def run() -> None:
             try:
                 service.run(
-                    database_url, city_dir=city_dir, host="127.0.0.1", port=port, zone=SHANGHAI, order_expiry_s=120,
+                    database_url, city_dir=small_city_dir, host="127.0.0.1", port=port, zone=SHANGHAI, order_expiry_s=120,
                     unit_speed_kmh=40, road_detour=1.3, acts_as=acts_as, stop=stop, now=server.now,
                 )  # fmt: skip
             except BaseException as raised:

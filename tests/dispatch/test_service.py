@@ -23,8 +23,8 @@ from iot import mqtt
 from iot.mqtt import BrokerAddress, parse_address
 from runtime.embedded_broker import throwaway_broker
 from runtime.quarters import free_port
-from storage import orders as stored_orders
 from storage import incidents, outbox, units
+from storage import orders as stored_orders
 from storage.connection import Connection
 from tests.iot.test_mqtt import refusing_broker
 from tests.support.scenes import AMBULANCE, COMMANDER, NOW, a_status, a_unit, an_ack, an_incident, minutes, stored
@@ -230,6 +230,7 @@ def test_a_unit_that_declines_and_is_free_at_once_has_not_done_the_order(
 def test_a_command_that_the_broker_refuses_is_not_sent_and_holds_nothing_up(
     scene: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "dispatch")
     open_topic = f"city/v1/{AMBULANCE}/cmd".replace("440106", "440104")
     send(scene)
     outbox.put_command(scene, open_topic, {"id": "o-other"}, now=NOW, exercise_id=None)

@@ -30,6 +30,7 @@ class Known:
     ack_result: str | None = None
     ack_time: datetime | None = None
     has_started: bool = False
+    was_there: bool = False
     free_again_at: datetime | None = None
 
 
@@ -53,12 +54,13 @@ ACCEPTED = Known(OrderState.ACCEPTED, is_published=True, ack_result="accepted", 
         (ISSUED, 120, Step(OrderState.EXPIRED, after(120), "not_sent", True)),
         (replace(SENT, ack_result="accepted", ack_time=after(119)), 130, Step(OrderState.ACCEPTED, after(119))),
         (ACCEPTED, 7200, None),
-        (replace(ACCEPTED, free_again_at=after(900)), 901, Step(OrderState.DONE, after(900))),
-        (replace(SENT, free_again_at=after(90)), 91, Step(OrderState.DONE, after(90))),
+        (replace(ACCEPTED, was_there=True, free_again_at=after(900)), 901, Step(OrderState.DONE, after(900))),
+        (replace(SENT, was_there=True, free_again_at=after(90)), 91, Step(OrderState.DONE, after(90))),
+        (replace(ACCEPTED, has_started=True, free_again_at=after(90)), 91, Step(OrderState.CANCELLED, after(90), "gave_up")),
         (replace(SENT, ack_result="declined", ack_time=after(9), free_again_at=after(9.02)), 10,
          Step(OrderState.DECLINED, after(9), "declined", True)),
-        (replace(SENT, ack_result="declined", ack_time=after(9), has_started=True, free_again_at=after(900)), 901,
-         Step(OrderState.DONE, after(900))),
+        (replace(SENT, ack_result="declined", ack_time=after(9), has_started=True, was_there=True, free_again_at=after(900)),
+         901, Step(OrderState.DONE, after(900))),
     ],
 )  # fmt: skip
 def test_what_follows_from_what_is_known(order: Known, at: float, step: Step | None) -> None:
@@ -78,6 +80,7 @@ facts = st.builds(
     ack_result=st.sampled_from([None, "accepted", "declined", "no fuel"]),
     ack_time=st.integers(-600, 600).map(after),
     has_started=st.booleans(),
+    was_there=st.booleans(),
     free_again_at=st.none() | st.integers(-600, 600).map(after),
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Barrier
 
 import pytest
@@ -128,5 +128,5 @@ def test_a_reading_of_a_day_that_was_dropped_is_stored_again(conn: Connection, d
 def test_an_import_of_old_data_is_kept_as_long_as_any_other(conn: Connection) -> None:
     """Retention counts from receipt: what was measured years ago and received today is not dropped tonight."""
     stored(conn, a_device(), a_reading(1, minutes_ago=800 * DAY, delay_minutes=800 * DAY))
-    assert drop_before(conn, "observation", NOW - minutes(400 * DAY)) == []
-    assert len(drop_before(conn, "observation", NOW + minutes(DAY))) == 1
+    assert drop_before(conn, "observation", NOW - timedelta(minutes=400 * DAY)) == []
+    assert len(drop_before(conn, "observation", NOW + timedelta(minutes=DAY))) == 1

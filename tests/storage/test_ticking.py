@@ -138,7 +138,7 @@ class Waits(Event):
 
 def test_a_clock_set_back_costs_one_period_at_most_and_the_heart_goes_on(database_url: str) -> None:
     stop = Waits(3)
-    times = iter([NOW, NOW, NOW, *[NOW - timedelta(minutes=10) + timedelta(seconds=k) for k in range(9)]])
+    times = iter([NOW, NOW, *[NOW - timedelta(minutes=10) + timedelta(seconds=k) for k in range(9)]])
     ticking.run_ticks(database_url, "alerts", lambda conn, now: None, period_s=1.0, stop=stop, clock=lambda: next(times))
     assert len(stop.seconds) == 3
     assert max(stop.seconds) <= 1.0
