@@ -42,7 +42,9 @@ class Facts(Protocol):
 @dataclass(frozen=True, slots=True)
 class Step:
     """The next state of an order, since when, and in a word why: the unit's own for a refusal, otherwise "unanswered" (it set out
-    without an answer), "no_answer", "not_sent", or "gave_up" (it is free again without having been there)." `frees_unit` when the unit has to be made available by us."""
+    without an answer), "no_answer", "not_sent", or "gave_up" (it is free again without having been there). `frees_unit` when the
+    unit has to be made available by us.
+    """
 
     state: OrderState
     since: datetime

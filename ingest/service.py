@@ -167,6 +167,7 @@ class Ingester:
                 return
             if now - beaten_at >= BEAT_EVERY:
                 metrics = self._figures.as_metrics(now, waiting=self._queue.qsize(), broker=self._broker)
+                metrics["subscribed"] = self.is_subscribed.is_set()
                 heartbeats.beat(conn, "ingest", instance_name(), started_at=started_at, now=now, metrics=metrics)
                 beaten_at = now
 

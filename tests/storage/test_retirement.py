@@ -21,5 +21,7 @@ def test_old_dead_letters_go_and_new_ones_stay(conn: Connection) -> None:
 def test_the_ledger_is_kept_for_the_retention(conn: Connection) -> None:
     stored(conn, Rejection("city/v1/x", b"{", NOW - timedelta(days=401), "broken_json", "not JSON"))
     assert retirement.delete_before(conn, NOW - timedelta(days=402), dead_letters_before=NOW - timedelta(days=402)) == 0
-    assert retirement.delete_before(conn, NOW - timedelta(days=400), dead_letters_before=NOW - timedelta(days=402)) == 2, "its row and its minute"
+    assert retirement.delete_before(conn, NOW - timedelta(days=400), dead_letters_before=NOW - timedelta(days=402)) == 2, (
+        "its row and its minute"
+    )
     assert conn.execute("SELECT FROM ingest_ledger").fetchall() == []
