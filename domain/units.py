@@ -25,6 +25,10 @@ SENDABLE = (UnitStatus.AVAILABLE, UnitStatus.RETURNING)
 """Statuses in which a unit may take a new order."""
 
 
+ATTENDING = (UnitStatus.ON_SCENE, UnitStatus.WORKING, UnitStatus.STAGING)
+"""Statuses that say a unit has reached its incident."""
+
+
 class UnitKind(Labelled):
     """What a unit is for."""
 

@@ -11,7 +11,7 @@ from domain.labels import Labelled
 from domain.observations import USABLE_QUALITY_CODES
 from domain.orders import OPEN_ORDER_STATES, OrderState
 from domain.sensors import DeviceMode, DeviceState, SensorKind
-from domain.units import SENDABLE, UnitStatus
+from domain.units import ATTENDING, SENDABLE, UnitStatus
 from tests.support.source import ROOT
 
 SQL = {
@@ -35,10 +35,10 @@ def test_usable_qualities_in_sql_are_those_of_domain() -> None:
     assert {words for _, words in found} == {tuple(str(code) for code in USABLE_QUALITY_CODES)}
 
 
-def test_statuses_in_sql_that_mean_free_are_those_of_domain() -> None:
+def test_statuses_in_sql_that_mean_free_or_there_are_those_of_domain() -> None:
     found = [words for path, words in _lists(r"s\.status") if path == "storage/orders.py"]
     assert found
-    assert {frozenset(words) for words in found} == {frozenset(status.value for status in SENDABLE)}
+    assert {frozenset(words) for words in found} == {frozenset(s.value for s in group) for group in (SENDABLE, ATTENDING)}
 
 
 def test_order_states_in_sql_are_those_of_domain() -> None:

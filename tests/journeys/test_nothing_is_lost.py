@@ -54,11 +54,8 @@ def test_an_ingester_that_is_killed_five_times_loses_nothing(database_url: str, 
             return subprocess.Popen([sys.executable, "-m", "runtime.cli", "ingest"], cwd=CHECKOUT, env=environ)
 
         process = ingester()
-        wait_for(
-            "the first heartbeat",
-            lambda: count(conn, "SELECT count(*) FROM process_heartbeat WHERE process = 'ingest'"),
-            within_s=30,
-        )
+        subscribed = "SELECT count(*) FROM process_heartbeat WHERE process = 'ingest' AND (metrics ->> 'subscribed')::boolean"
+        wait_for("a subscription", lambda: count(conn, subscribed), within_s=30)
         done = threading.Event()
         thread = threading.Thread(target=publish, args=(parse_address(handle.url), done))
         thread.start()
