@@ -92,6 +92,24 @@ class Reading:
     message_id: str = ""
 
 
+class RejectionCode(Labelled):
+    """Why a message, or a part of one, could not be stored."""
+
+    UNKNOWN_TOPIC = "unknown_topic", "主题不符", "unknown topic"
+    UNKNOWN_KIND = "unknown_kind", "种类未知", "unknown kind"
+    TOO_LARGE = "too_large", "报文过大", "too large"
+    NUL_CHARACTER = "nul_character", "含空字符", "NUL character"
+    BROKEN_JSON = "broken_json", "JSON 损坏", "broken JSON"
+    MALFORMED = "malformed", "内容不合规", "malformed"
+    NOT_A_NUMBER = "not_a_number", "数值无效", "not a number"
+    FUTURE = "future", "时间超前", "ahead of time"
+    CLOCK_NOT_SET = "clock_not_set", "时钟未校", "clock not set"
+    IMPOSSIBLE_POSITION = "impossible_position", "位置无效", "impossible position"
+    UNKNOWN_CRS = "unknown_crs", "坐标系未知", "unknown coordinate system"
+    UNKNOWN_EVENT = "unknown_event", "事件未知", "unknown event"
+    UNSTORABLE = "unstorable", "无法入库", "cannot be stored"
+
+
 @dataclass(frozen=True, slots=True)
 class Rejection:
     """A message, or a part of one, that cannot be stored: kept as a dead letter with the reason."""

@@ -12,7 +12,7 @@ from typing import Literal
 
 from domain.incidents import HAZARD_CLASSES, Grade, IncidentState, ResponseLevel
 from domain.labels import Labelled
-from domain.observations import Freshness, Quality
+from domain.observations import Freshness, Quality, RejectionCode
 from domain.orders import OrderState
 from domain.rights import Role
 from domain.sensors import PROPERTIES, DeviceMode, DeviceState, SensorKind
@@ -336,6 +336,7 @@ class Words:
         """The words of stored values, by enumeration and value, for the browser."""
         enumerations: dict[str, Iterable[Labelled]] = {
             "freshness": Freshness, "quality": Quality, "device_state": DeviceState, "device_mode": DeviceMode,
+            "rejection": RejectionCode,
             "unit_kind": UnitKind, "unit_status": UnitStatus, "grade": Grade, "response": ResponseLevel,
             "incident_state": IncidentState, "level": WarningLevel, "warning_state": WarningState,
             "warning_source": WarningSource, "warning_mode": WarningMode, "order_state": OrderState, "role": Role,

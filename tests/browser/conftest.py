@@ -93,41 +93,6 @@ class Server:
         return (time.monotonic() - self.started) / 60
 
 
-Serve = Callable[..., Any]
-
-
-@pytest.fixture
-def serve(small_city_dir: Path) -> Serve:
-    """`with serve(database_url) as server:` a dashboard until the block ends."""
-
-    @contextmanager
-    def serving(database_url: str, *, acts_as: Actor | None = COMMANDER, port: int | None = None) -> Iterator[Server]:
-        port, stop, fault = port or free_port(), Event(), []
-        server = Server(f"http://127.0.0.1:{port}", time.monotonic())
-
-        def run() -> None:
-            try:
-                service.run(
-                    database_url, city_dir=small_city_dir, host="127.0.0.1", port=port, zone=SHANGHAI, order_expiry_s=120,
-                    unit_speed_kmh=40, road_detour=1.3, acts_as=acts_as, stop=stop, now=server.now,
-                )  # fmt: skip
-            except BaseException as raised:
-                fault.append(raised)
-
-        thread = Thread(target=run, name="dashboard")
-        thread.start()
-        try:
-            _wait_until_ready(server.url, fault)
-            yield server
-        finally:
-            stop.set()
-            thread.join(15)
-        assert not thread.is_alive(), "the dashboard did not stop"
-        assert not fault, fault
-
-    return serving
-
-
 def _wait_until_ready(url: str, fault: list[BaseException]) -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and not fault:
@@ -178,6 +143,46 @@ def visit(chromium: Browser) -> Iterator[Visit]:
     context.close()
     assert outside == [], "expected no request to anyone but the server"
     assert complaints == [], "expected nothing in the console"
+
+
+Serve = Callable[..., Any]
+
+
+@pytest.fixture
+def serve(small_city_dir: Path, visit: Visit) -> Serve:
+    """`with serve(database_url) as server:` a dashboard until the block ends; the visitor leaves before it stops, unless
+    `is_missed`: then the page is there when its server is not."""
+
+    @contextmanager
+    def serving(
+        database_url: str, *, acts_as: Actor | None = COMMANDER, port: int | None = None, is_missed: bool = False
+    ) -> Iterator[Server]:
+        port, stop, fault = port or free_port(), Event(), []
+        server = Server(f"http://127.0.0.1:{port}", time.monotonic())
+
+        def run() -> None:
+            try:
+                service.run(
+                    database_url, city_dir=small_city_dir, host="127.0.0.1", port=port, zone=SHANGHAI, order_expiry_s=120,
+                    unit_speed_kmh=40, road_detour=1.3, acts_as=acts_as, stop=stop, now=server.now,
+                )  # fmt: skip
+            except BaseException as raised:
+                fault.append(raised)
+
+        thread = Thread(target=run, name="dashboard")
+        thread.start()
+        try:
+            _wait_until_ready(server.url, fault)
+            yield server
+            if not is_missed:
+                visit.page.goto("about:blank")
+        finally:
+            stop.set()
+            thread.join(15)
+        assert not thread.is_alive(), "the dashboard did not stop"
+        assert not fault, fault
+
+    return serving
 
 
 def soon(condition: Callable[[], Any], what: str, within_s: float = 20) -> Any:

@@ -274,7 +274,7 @@ def test_a_database_that_goes_away_is_said_and_comes_back(
 
 
 def test_a_server_that_goes_away_is_said_and_found_again(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
-    with serve(database_url) as server:
+    with serve(database_url, is_missed=True) as server:
         page = visit.open(server.url, with_map=True)
         expect(page.locator("#live")).to_have_text("实时")
     expect(page.locator("#live")).to_contain_text("与服务器的连接中断", timeout=15_000)

@@ -76,6 +76,8 @@ STORED = {
     "IncidentState": "reported verified responding controlled recovering closed merged false_alarm",
     "OrderState": "issued sent accepted declined expired done cancelled",
     "Quality": "good uncertain bad simulated backfilled",
+    "RejectionCode": "unknown_topic unknown_kind too_large nul_character broken_json malformed not_a_number future clock_not_set "
+    "impossible_position unknown_crs unknown_event unstorable",
     "ResponseLevel": "I II III IV none",
     "Role": "leader duty_officer commander dispatcher hall_manager operator auditor administrator wall system",
     "UnitKind": "ambulance engine police flood_rescue engineering",

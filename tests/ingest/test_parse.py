@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.halls import HallEvent, HallEventKind
 from domain.incidents import Grade, IncidentReport, RequestReport
-from domain.observations import DeviceBirth, DeviceStateReport, Quality, RawFields, Reading, Rejection
+from domain.observations import DeviceBirth, DeviceStateReport, Quality, RawFields, Reading, Rejection, RejectionCode
 from domain.units import CommandAck, UnitPosition, UnitStatusReport
 from ingest.parse import MAX_PAYLOAD_BYTES, parse
 
@@ -157,6 +157,7 @@ def test_an_incident_a_request_and_a_state() -> None:
 def test_what_cannot_be_read_is_refused_with_its_reason(topic: str, payload: bytes, code: str) -> None:
     rejection = only_rejection(parse(topic, payload, NOW))
     assert rejection.code == code
+    assert RejectionCode.known(code) is not None, "every code has words on the screen"
     assert "expected" in rejection.reason or code == "malformed"
 
 
