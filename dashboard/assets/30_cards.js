@@ -40,7 +40,7 @@
         hasCity && of("kpi.incidents_responding", city.incidents.filter((i) => i.state === "responding").length, from(sources.incidents))),
       kpi("kpi.units_out", hasUnits ? page.figure(out.length) : null, page.words("unit.devices"), from(sources.units),
         hasUnits ? of("kpi.units_available", units.filter((unit) => unit.status === "available").length, from(sources.units)) : null),
-      kpi("kpi.messages", figures ? page.figure(figures.messages_per_s, 1) : null, page.words("unit.per_second"), { source: sources.ingest, asOf: city.ingest?.beat },
+      kpi("kpi.messages", figures ? page.figure(figures.messages_per_s, figures.messages_per_s < 100 ? 1 : 0) : null, page.words("unit.per_second"), { source: sources.ingest, asOf: city.ingest?.beat },
         figures ? of("kpi.readings", figures.readings_per_s, { source: sources.ingest, asOf: city.ingest?.beat }) : null),
     ];
   };
