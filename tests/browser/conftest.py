@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 import shapely
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from dashboard import service, vendor
 from domain.rights import Actor
@@ -31,6 +31,7 @@ from runtime.quarters import free_port
 from tests.support.scenes import COMMANDER, NOW
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+expect.set_options(timeout=30_000)  # the map is drawn by the processor here, and others need it too
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
     "--headless=new", "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-quic",
