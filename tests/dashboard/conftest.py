@@ -17,6 +17,7 @@ from dashboard.database import Database
 from dashboard.deployment import Deployment
 from dashboard.hub import Hub
 from domain.rights import Actor
+from tests.support import loops
 from tests.support.scenes import COMMANDER, NOW
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -63,12 +64,12 @@ async def call(app: Any, method: str, path: str, *, headers: dict[str, str] | No
 
 
 def ask(app: Any, path: str, **more: Any) -> Reply:
-    return asyncio.run(call(app, "GET", path, **more))
+    return loops.run(call(app, "GET", path, **more))
 
 
 def post(app: Any, path: str, payload: Any, **headers: str) -> Reply:
     said = {"content-type": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}}
-    return asyncio.run(call(app, "POST", path, headers=said, body=orjson.dumps(payload)))
+    return loops.run(call(app, "POST", path, headers=said, body=orjson.dumps(payload)))
 
 
 House = Callable[..., Deployment]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from dashboard.database import Database, OutcomeUnknown
 from storage.connection import Connection, DatabaseUnreachable
+from tests.support import loops
 
 
 def one(conn: Connection) -> int:
@@ -27,7 +26,7 @@ def test_a_connection_is_kept_between_questions_and_closed_at_the_end(database_u
         assert len(pids) == 1
         database.close()
 
-    asyncio.run(scene())
+    loops.run(scene())
 
 
 def test_a_connection_that_died_while_idle_is_replaced(database_url: str, conn: Connection) -> None:
@@ -42,12 +41,12 @@ def test_a_connection_that_died_while_idle_is_replaced(database_url: str, conn: 
         database.close()
         return answer
 
-    assert asyncio.run(scene()) == 1
+    assert loops.run(scene()) == 1
 
 
 def test_a_question_whose_connection_dies_twice_is_unreachable(database_url: str) -> None:
     with pytest.raises(DatabaseUnreachable):
-        asyncio.run(Database(database_url).ask(killed))
+        loops.run(Database(database_url).ask(killed))
 
 
 def test_an_act_cut_off_is_not_repeated(database_url: str) -> None:
@@ -58,13 +57,13 @@ def test_an_act_cut_off_is_not_repeated(database_url: str) -> None:
         killed(conn)
 
     with pytest.raises(OutcomeUnknown):
-        asyncio.run(Database(database_url).act(deed))
+        loops.run(Database(database_url).act(deed))
     assert done == [1]
 
 
 def test_an_act_without_a_database_was_not_done() -> None:
     with pytest.raises(DatabaseUnreachable):
-        asyncio.run(Database("postgresql://127.0.0.1:1/nowhere").act(one))
+        loops.run(Database("postgresql://127.0.0.1:1/nowhere").act(one))
 
 
 def test_a_fault_of_ours_is_not_taken_for_the_database_s(database_url: str) -> None:
@@ -72,4 +71,4 @@ def test_a_fault_of_ours_is_not_taken_for_the_database_s(database_url: str) -> N
         raise KeyError("x")
 
     with pytest.raises(KeyError):
-        asyncio.run(Database(database_url).ask(broken))
+        loops.run(Database(database_url).ask(broken))

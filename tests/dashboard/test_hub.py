@@ -12,6 +12,7 @@ import pytest
 
 from dashboard.hub import MAP, QUEUE_LENGTH, SYSTEM, Channel, Hub, MapTaker, Viewer
 from storage.connection import Connection
+from tests.support import loops
 from tests.support.scenes import NOW, a_device, a_position, a_reading, a_status, a_unit, an_incident, stored, the_stream
 
 
@@ -58,7 +59,7 @@ def test_a_viewer_that_cannot_keep_up_loses_its_oldest_frames() -> None:
         assert viewer.dropped == 3
         return [await viewer.next(1) for _ in range(QUEUE_LENGTH)]
 
-    assert asyncio.run(scene()) == [b"%d" % n for n in range(3, QUEUE_LENGTH + 3)]
+    assert loops.run(scene()) == [b"%d" % n for n in range(3, QUEUE_LENGTH + 3)]
 
 
 def test_everyone_gets_the_same_bytes_numbered_without_gaps(clock: Clock) -> None:
@@ -72,7 +73,7 @@ def test_everyone_gets_the_same_bytes_numbered_without_gaps(clock: Clock) -> Non
         assert [frame(event)["seq"] for event in heard] == [1, 2, 3]
         assert {frame(event)["state"] for event in heard} == {"live"}
 
-    asyncio.run(scene())
+    loops.run(scene())
 
 
 def test_a_viewer_who_leaves_is_forgotten(clock: Clock) -> None:
@@ -84,7 +85,7 @@ def test_a_viewer_who_leaves_is_forgotten(clock: Clock) -> None:
         await events.aclose()  # type: ignore[attr-defined]
         assert channel.n_viewers == 0
 
-    asyncio.run(scene())
+    loops.run(scene())
 
 
 def test_a_stream_with_nothing_to_say_says_that_it_is_still_there(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +96,7 @@ def test_a_stream_with_nothing_to_say_says_that_it_is_still_there(clock: Clock, 
         said: bytes = await next_event()
         return said
 
-    assert asyncio.run(scene()).startswith(b": ")
+    assert loops.run(scene()).startswith(b": ")
 
 
 def test_a_closed_channel_ends_its_streams(clock: Clock) -> None:
@@ -106,7 +107,7 @@ def test_a_closed_channel_ends_its_streams(clock: Clock) -> None:
         with pytest.raises(StopAsyncIteration):
             await next_event()
 
-    asyncio.run(scene())
+    loops.run(scene())
 
 
 def test_when_no_frame_comes_the_database_is_said_to_be_away_since_the_last_one(clock: Clock) -> None:
@@ -125,7 +126,7 @@ def test_when_no_frame_comes_the_database_is_said_to_be_away_since_the_last_one(
         assert frame(await next_event())["seq"] == 2
         assert channel.away_since is None
 
-    asyncio.run(scene())
+    loops.run(scene())
 
 
 def test_a_channel_that_nobody_watches_is_not_away(clock: Clock) -> None:
@@ -138,7 +139,7 @@ def test_a_channel_that_nobody_watches_is_not_away(clock: Clock) -> None:
         channel.publish(clock(), {"n": 1})
         assert frame(await next_event())["n"] == 1
 
-    asyncio.run(scene())
+    loops.run(scene())
 
 
 def test_a_frame_holds_what_changed_and_nothing_else(conn: Connection) -> None:
@@ -195,7 +196,7 @@ def test_a_running_hub_reads_the_database_and_stops(database_url: str, conn: Con
             await hub.close()
         assert hub.fault is None
 
-    asyncio.run(scene())
+    loops.run(scene())
 
 
 def test_a_hub_without_a_database_says_so_and_goes_on_trying() -> None:
@@ -213,4 +214,4 @@ def test_a_hub_without_a_database_says_so_and_goes_on_trying() -> None:
             await hub.close()
         assert hub.fault is None
 
-    asyncio.run(scene())
+    loops.run(scene())

@@ -6,6 +6,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -24,10 +25,12 @@ from tests.support.scenes import COMMANDER
 
 
 def run(database_url: str, port: int, stop: Event, *, host: str = "127.0.0.1", acts_as: Actor | None = None) -> None:
-    service.run(
-        database_url, city_dir=Path("nowhere"), host=host, port=port, zone=ZoneInfo("Asia/Shanghai"), order_expiry_s=120,
-        unit_speed_kmh=40, road_detour=1.3, acts_as=acts_as, stop=stop,
-    )  # fmt: skip
+    """In a thread of its own: a browser test of the same worker keeps an event loop in the main one."""
+    with ThreadPoolExecutor(1) as beside:
+        beside.submit(
+            service.run, database_url, city_dir=Path("nowhere"), host=host, port=port, zone=ZoneInfo("Asia/Shanghai"),
+            order_expiry_s=120, unit_speed_kmh=40, road_detour=1.3, acts_as=acts_as, stop=stop,
+        ).result()  # fmt: skip
 
 
 def test_a_busy_port_is_one_sentence_with_the_cure(database_url: str) -> None:
