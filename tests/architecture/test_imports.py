@@ -25,7 +25,7 @@ PUBLISHERS = {"iot", "ingest", "runtime"}
 
 @cache
 def _graph() -> grimp.ImportGraph:
-    return grimp.build_graph(*PACKAGES, include_external_packages=True)
+    return grimp.build_graph(*PACKAGES, include_external_packages=True, cache_dir=None)
 
 
 def _deciders() -> list[str]:
