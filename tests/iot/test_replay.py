@@ -235,7 +235,7 @@ def test_a_replay_that_is_told_to_stop_says_that_it_is_not_complete(tmp_path: Pa
 def test_the_real_files_become_messages_that_are_all_understood(name: str) -> None:
     file, n_devices, n_readings = REAL[name]
     if not (DATA / file).exists():
-        pytest.skip(f"the public data set {file} is not beside this checkout (../shared/data): nothing to read")
+        pytest.skip(f"the public data set {file} is not beside this checkout: nothing to read")
     mapping = load_mapping(REPLAYS / f"{name}.toml")
     recording = read_recording(mapping, DATA / file)
     assert len(recording.device_ids) == n_devices
