@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
+from operator import attrgetter
 
 from domain.halls import HallEvent
 from domain.incidents import DetectionReport, IncidentReport, RequestReport
@@ -47,9 +50,18 @@ class Batch:
     def add(self, report: Report) -> None:
         getattr(self, _LIST_OF[type(report)]).append(report)
 
+    def extend(self, reports: Sequence[Report]) -> None:
+        """Adds what one message said."""
+        for report in reports:
+            if type(report) is Reading:  # nearly always
+                self.readings.append(report)
+            else:
+                self.add(report)
+
     def newest_received_time(self) -> datetime | None:
         """When the newest of the reports came; None for an empty batch."""
-        return max((report.received_time for name in _LIST_OF.values() for report in getattr(self, name)), default=None)
+        reports = chain.from_iterable(getattr(self, name) for name in _LIST_OF.values())
+        return max(map(attrgetter("received_time"), reports), default=None)
 
     def __len__(self) -> int:
         return sum(len(getattr(self, name)) for name in _LIST_OF.values())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from domain.datastreams import Datastream
 from domain.observations import Quality, Reading
 
@@ -16,7 +14,7 @@ def judge(reading: Reading, stream: Datastream) -> Reading:
     if reading.quality in (Quality.BAD, Quality.UNCERTAIN):
         return reading
     if (stream.low is not None and reading.value < stream.low) or (stream.high is not None and reading.value > stream.high):
-        return replace(reading, quality=Quality.BAD)
+        return reading._replace(quality=Quality.BAD)
     if reading.unit is not None and stream.unit is not None and reading.unit != stream.unit:
-        return replace(reading, quality=Quality.UNCERTAIN)
+        return reading._replace(quality=Quality.UNCERTAIN)
     return reading

@@ -61,8 +61,7 @@ def to_batch(messages: Sequence[Message]) -> Batch:
     """What a stretch of messages says, sorted by noun."""
     batch = Batch()
     for message in messages:
-        for report in parse(message.topic, message.payload, message.received_time):
-            batch.add(report)
+        batch.extend(parse(message.topic, message.payload, message.received_time))
     return batch
 
 
@@ -85,12 +84,10 @@ def store(ingestion: Ingestion, messages: Sequence[Message], now: datetime) -> B
 def store_batch(ingestion: Ingestion, batch: Batch, now: datetime) -> BatchCounts:
     """Registers, judges and writes a batch."""
     ingestion.register(batch, now)
-    find = ingestion.registry.find
-    judged = []
-    for reading in batch.readings:
-        stream = find((reading.device_id, reading.property, reading.item))
-        judged.append(judge(reading, stream) if stream is not None else reading)
-    batch.readings[:] = judged
+    streams = ingestion.registry.streams
+    batch.readings[:] = [
+        judge(reading, streams[reading.device_id, reading.property, reading.item]) for reading in batch.readings
+    ]
     return ingestion.write(batch)
 
 

@@ -19,12 +19,33 @@ Number64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Number32 = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 
+LARGEST_VALUE = 3.4e38
+"""The range of a 4-byte float: its square, which averages need, still fits 8 bytes. No sensor measures more."""
+LONGEST_PROPERTY = 120
+PropertyName = Annotated[str, Meta(max_length=LONGEST_PROPERTY)]
+Measure = Annotated[float, Meta(ge=-LARGEST_VALUE, le=LARGEST_VALUE)]
+
+
 class Telemetry(Struct, omit_defaults=True, kw_only=True):
     """Measured values of one moment. `values` are checked one by one, so that one bad value does not cost the others."""
 
     id: Word
     ts: Instant
     values: dict[str, Any]
+    seq: Number64 | None = None
+    unit: dict[str, Word] = {}
+    q: Word | None = None
+    corr: bool = False
+    item: Word = ""
+
+
+class PlainTelemetry(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Telemetry that is all as it should be, which nearly every message is: what does not fit here is looked at as
+    `Telemetry`, part by part."""
+
+    id: Word
+    ts: Instant
+    values: dict[PropertyName, Measure]
     seq: Number64 | None = None
     unit: dict[str, Word] = {}
     q: Word | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 PREFIX = "city/v1"
 SUBSCRIPTION = f"{PREFIX}/#"
@@ -36,6 +37,7 @@ def topic_of(device_id: str, kind: str) -> str:
     return f"{PREFIX}/{device_id}/{kind}"
 
 
+@lru_cache(maxsize=65_536)  # a city has some thousand topics and speaks on them all day
 def parse_topic(topic: str) -> Topic | None:
     """The topic taken apart, or None when it does not have the seven levels of ours."""
     parts = topic.split("/")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from psycopg.types.json import Jsonb
 
 from domain.datastreams import Datastream
 from domain.observations import DeviceBirth, DeviceStateReport
-from domain.sensors import PROPERTIES, SensorKind, find_kind
+from domain.sensors import PROPERTIES, SensorKind
 from storage.connection import Connection
 
 DatastreamKey = tuple[str, str, str]
@@ -34,6 +34,11 @@ class Registry:
         self._devices = {row[0] for row in conn.execute("SELECT device_id FROM device")}
         self._remember(conn, "", ())
         self._loaded = True
+
+    @property
+    def streams(self) -> Mapping[DatastreamKey, Datastream]:
+        """The datastreams known."""
+        return self._streams
 
     def find(self, key: DatastreamKey) -> Datastream | None:
         return self._streams.get(key)
@@ -157,12 +162,6 @@ def _unit_row(birth: DeviceBirth) -> tuple[object, ...]:
         unit_id, birth.device_id, said.get("kind", "unknown"), said.get("name_zh", birth.name or unit_id),
         said.get("name_en", birth.name or unit_id), capabilities, said.get("department"), birth.lon, birth.lat,
     )  # fmt: skip
-
-
-def known_interval_s(type_name: str) -> float:
-    """The usual interval of a type, for births that give none; 60 s for a type without one."""
-    kind = find_kind(type_name)
-    return float(kind.interval_s) if kind else 60.0
 
 
 _SELECT_DATASTREAMS = (

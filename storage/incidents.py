@@ -93,17 +93,24 @@ def list_open_incidents(conn: Connection, moment: Moment, exercise_id: str | Non
 
 
 def write_requests(conn: Connection, requests: Sequence[RequestReport], ledger: LedgerCounts) -> None:
-    stored = []
-    for r in requests:
-        row = conn.execute(
-            "INSERT INTO request (request_id, device_id, phenomenon_time, received_time, source, request_class, lon, lat, "
-            "crs_origin, due) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING 1",
-            (r.request_id, r.device_id, r.phenomenon_time, r.received_time, r.source, r.request_class, r.lon, r.lat,
-             r.crs_origin, r.due),
-        ).fetchone()  # fmt: skip
-        if row is not None:
-            stored.append((r.device_id, r.phenomenon_time))
+    """Stores requests inside the caller's transaction; one seen before is a duplicate and changes nothing."""
+    if not requests:
+        return
+    rows = [
+        (r.request_id, r.device_id, r.phenomenon_time, r.received_time, r.source, r.request_class, r.lon, r.lat, r.crs_origin,
+         r.due)
+        for r in requests
+    ]  # fmt: skip
+    stored = conn.execute(_STORE_REQUESTS, [list(column) for column in zip(*rows, strict=True)]).fetchall()
     ledger.count_events([(r.device_id, r.phenomenon_time) for r in requests], stored)
+
+
+_STORE_REQUESTS = """
+INSERT INTO request (request_id, device_id, phenomenon_time, received_time, source, request_class, lon, lat, crs_origin, due)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[], %s::float8[],
+                     %s::float8[], %s::text[], %s::timestamptz[])
+ON CONFLICT DO NOTHING RETURNING device_id, phenomenon_time
+"""
 
 
 def write_detections(conn: Connection, detections: Sequence[DetectionReport], ledger: LedgerCounts) -> None:

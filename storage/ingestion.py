@@ -17,7 +17,7 @@ from domain.observations import Reading
 from domain.units import UnitPosition, UnitStatusReport
 from storage import devices, halls, incidents, ledger, observations, units
 from storage.connection import Connection
-from storage.devices import DatastreamKey, Registry
+from storage.devices import Registry
 from storage.ledger import LedgerCounts
 from storage.partitions import DayPartitions
 
@@ -31,16 +31,19 @@ class Ingestion:
         self.registry.load(conn)
         self._partitions = DayPartitions(conn)
         observations.prepare(conn)
+        halls.prepare(conn)
 
     def register(self, batch: Batch, now: datetime) -> None:
         """Makes the devices, units and datastreams a batch speaks of known, so that its values can be judged."""
         try:
             with self.conn.transaction():
                 self.registry.apply_births(self.conn, batch.births)
-                self.registry.ensure_devices(self.conn, _speakers(batch), now)
+                streams = self.registry.streams
+                new = [r for r in batch.readings if (r.device_id, r.property, r.item) not in streams]
+                self.registry.ensure_devices(self.conn, _speakers(batch, new), now)
                 unit_reports: chain[UnitPosition | UnitStatusReport] = chain(batch.positions, batch.statuses)
                 self.registry.ensure_units(self.conn, {(r.unit_id, r.device_id) for r in unit_reports})
-                self.registry.ensure_datastreams(self.conn, _wanted(batch.readings))
+                self.registry.ensure_datastreams(self.conn, {(r.device_id, r.property, r.item): r.unit for r in new})
         except BaseException:
             self.registry.forget()
             raise
@@ -97,13 +100,11 @@ class _Speaks(Protocol):
     def device_id(self) -> str: ...
 
 
-def _speakers(batch: Batch) -> set[str]:
+def _speakers(batch: Batch, new: list[Reading]) -> set[str]:
+    """Who speaks in a batch, except by readings of datastreams that are known and so are their devices."""
     said: chain[_Speaks] = chain(
-        batch.readings, batch.states, batch.raw_fields, batch.hall_events, batch.positions, batch.statuses, batch.acks,
+        new, batch.states, batch.raw_fields, batch.hall_events, batch.positions, batch.statuses, batch.acks,
         batch.incidents, batch.requests, batch.detections,
     )  # fmt: skip
     return {report.device_id for report in said}
 
-
-def _wanted(readings: list[Reading]) -> dict[DatastreamKey, str | None]:
-    return {(reading.device_id, reading.property, reading.item): reading.unit for reading in readings}

@@ -7,15 +7,17 @@ transaction that stores the rows.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from domain.batches import BatchCounts
 from domain.observations import Rejection
 from storage.connection import Connection
 
 LedgerKey = tuple[str, datetime]
+_Key = TypeVar("_Key", LedgerKey, datetime)
 _COLUMNS = ("received", "stored", "late", "duplicate", "corrected", "rejected")
 
 
@@ -28,9 +30,18 @@ class LedgerCounts:
 
     def __init__(self) -> None:
         self._counts: dict[str, Counter[LedgerKey]] = {column: Counter() for column in _COLUMNS}
+        self._minutes: dict[str, Counter[datetime]] = {column: Counter() for column in _COLUMNS}
 
     def count(self, column: str, device_id: str, time: datetime, n: int = 1) -> None:
         self._counts[column][(device_id, hour_of(time))] += n
+
+    def count_readings(self, key: LedgerKey, received: int, stored: int, late: int, corrected: int) -> None:
+        """Counts readings of a device and hour; those neither stored nor corrected are duplicates."""
+        self._add(self._counts, key, received, stored, late, corrected)
+
+    def count_minute(self, minute: datetime, received: int, stored: int, late: int, corrected: int) -> None:
+        """Says in which minute of receipt readings came that `count_readings` counts."""
+        self._add(self._minutes, minute, received, stored, late, corrected)
 
     def count_events(self, received: Iterable[LedgerKey], stored: Iterable[LedgerKey]) -> None:
         """Counts reports of which each is either stored or a duplicate, given as (device_id, time)."""
@@ -45,13 +56,30 @@ class LedgerCounts:
         return BatchCounts(**{column: counter.total() for column, counter in self._counts.items()})
 
     def write(self, conn: Connection, received_time: datetime) -> None:
-        """Writes the counts; `received_time` is when the newest message of the batch came."""
-        totals = self.totals()
-        minute = received_time.astimezone(UTC).replace(second=0, microsecond=0)
-        conn.execute(_ADD_MINUTE, (minute, *(getattr(totals, column) for column in _COLUMNS)))
-        keys = sorted(set().union(*self._counts.values()))
-        with conn.cursor() as cur:
-            cur.executemany(_ADD, [(*key, *(self._counts[column][key] for column in _COLUMNS)) for key in keys])
+        """Writes the counts; what was not told apart by minute is counted at `received_time`, when the newest message came."""
+        newest = received_time.astimezone(UTC).replace(second=0, microsecond=0)
+        for column, counter in self._minutes.items():
+            counter[newest] += self._counts[column].total() - counter.total()
+        _upsert(conn, _ADD_MINUTE, [(minute,) for minute in _keys(self._minutes)], self._minutes)
+        _upsert(conn, _ADD, _keys(self._counts), self._counts)
+
+    @staticmethod
+    def _add(counts: dict[str, Counter[_Key]], key: _Key, received: int, stored: int, late: int, corrected: int) -> None:
+        duplicate = received - stored - corrected
+        for column, n in zip(_COLUMNS, (received, stored, late, duplicate, corrected), strict=False):
+            if n:
+                counts[column][key] += n
+
+
+def _keys(counts: dict[str, Counter[_Key]]) -> list[_Key]:
+    return sorted(set().union(*counts.values()))
+
+
+def _upsert(conn: Connection, statement: str, keys: Sequence[tuple[object, ...]], counts: dict[str, Counter[Any]]) -> None:
+    """Adds the counts of `keys` (tuples; a counter knows one of a single member by that member), as arrays in one statement."""
+    columns = [list(column) for column in zip(*keys, strict=True)]
+    n = [[counter[key if len(key) > 1 else key[0]] for key in keys] for counter in counts.values()]
+    conn.execute(statement, (*columns, *n))
 
 
 def write_dead_letters(conn: Connection, rejections: list[Rejection]) -> None:
@@ -114,7 +142,8 @@ def list_ledger(conn: Connection, *, since: datetime, until: datetime) -> list[L
 
 _ADD = """
 INSERT INTO ingest_ledger (device_id, hour, received, stored, late, duplicate, corrected, rejected)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+SELECT * FROM unnest(%s::text[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+                     %s::bigint[])
 ON CONFLICT (device_id, hour) DO UPDATE SET
     received = ingest_ledger.received + excluded.received, stored = ingest_ledger.stored + excluded.stored,
     late = ingest_ledger.late + excluded.late, duplicate = ingest_ledger.duplicate + excluded.duplicate,
@@ -123,7 +152,7 @@ ON CONFLICT (device_id, hour) DO UPDATE SET
 
 _ADD_MINUTE = """
 INSERT INTO ingest_minute (minute, received, stored, late, duplicate, corrected, rejected)
-VALUES (%s, %s, %s, %s, %s, %s, %s)
+SELECT * FROM unnest(%s::timestamptz[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
 ON CONFLICT (minute) DO UPDATE SET
     received = ingest_minute.received + excluded.received, stored = ingest_minute.stored + excluded.stored,
     late = ingest_minute.late + excluded.late, duplicate = ingest_minute.duplicate + excluded.duplicate,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -33,43 +33,104 @@ def write_readings(conn: Connection, registry: Registry, readings: Sequence[Read
     """Stores readings inside the caller's transaction and counts them in `ledger`.
 
     Every reading's datastream must be in `registry`. Partitions of the days concerned must exist (`partitions.ensure`).
+    Raises OverflowError for a sequence number that does not fit 8 bytes.
     """
     if not readings:
         return
-    rows: list[_Row] = []
-    corrections: list[_Row] = []
-    received: Counter[LedgerKey] = Counter()
-    for reading in readings:
-        stream = registry.find((reading.device_id, reading.property, reading.item))
-        if stream is None:
-            raise LookupError(f"{reading.device_id} {reading.property}: expected its datastream to be registered first")
-        row = (
-            stream.datastream_id, reading.phenomenon_time, reading.received_time, reading.value,
-            reading.quality.code, reading.seq,
-        )  # fmt: skip
-        (corrections if reading.is_correction else rows).append(row)
-        received[(reading.device_id, hour_of(reading.phenomenon_time))] += 1
+    ids = np.array([_number(registry, reading) for reading in readings], dtype=np.int64)
+    measured_us = _since_2000_us([reading.phenomenon_time for reading in readings])
+    received_us = _since_2000_us([reading.received_time for reading in readings])
+    corrections = [k for k, reading in enumerate(readings) if reading.is_correction]
     with conn.cursor() as cur:
         if corrections:
             # Locking the row itself is what one would do; TimescaleDB cannot lock rows of the columnstore.
             cur.execute("SELECT pg_advisory_xact_lock(%s)", (_CORRECTIONS_LOCK,))
+        plain = np.ones(len(readings), dtype=bool)
+        plain[corrections] = False
         with cur.copy(_COPY_INCOMING) as copy:
-            copy.set_types(["int4", "timestamptz", "timestamptz", "float8", "int2", "int8"])
-            for row in rows:
-                copy.write_row(row)
+            copy.write(_binary_rows(readings, ids, measured_us, received_us, plain))
         cur.execute(_STORE_INCOMING)
-        for step, row in enumerate(corrections, start=1):
+        for step, k in enumerate(corrections, start=1):
+            r = readings[k]
+            row = (int(ids[k]), r.phenomenon_time, r.received_time, r.value, r.quality.code, r.seq)
             _correct(conn, row, step)
         cur.execute(_UPDATE_LATEST)
         cur.execute(_MARK_HOURS)
         kept = {(row[0], row[1]): row[2:] for row in cur.execute(_COUNT_STORED, (LATE_FLOOR_S,)).fetchall()}
-    for key, n in received.items():
-        stored, late, corrected = kept.get(key, (0, 0, 0))
-        ledger.count("received", *key, n=n)
-        ledger.count("stored", *key, n=stored)
-        ledger.count("late", *key, n=late)
-        ledger.count("corrected", *key, n=corrected)
-        ledger.count("duplicate", *key, n=n - stored - corrected)
+        minutes = {row[0]: row[1:] for row in cur.execute(_COUNT_MINUTES, (LATE_FLOOR_S,)).fetchall()}
+    for key, n in _by_device_and_hour(readings, ids, measured_us).items():
+        ledger.count_readings(key, n, *kept.get(key, (0, 0, 0)))
+    for minute, n in _by_minute(received_us).items():
+        ledger.count_minute(minute, n, *minutes.get(minute, (0, 0, 0)))
+
+
+_EPOCH_US = 946_684_800_000_000
+"""PostgreSQL counts microseconds since 2000-01-01 UTC."""
+_HOUR_US, _MINUTE_US = 3_600_000_000, 60_000_000
+Numbers = npt.NDArray[np.int64]
+
+
+def _number(registry: Registry, reading: Reading) -> int:
+    stream = registry.streams.get((reading.device_id, reading.property, reading.item))
+    if stream is None:
+        raise LookupError(f"{reading.device_id} {reading.property}: expected its datastream to be registered first")
+    return stream.datastream_id
+
+
+def _since_2000_us(times: Sequence[datetime]) -> Numbers:
+    """Microseconds since 2000. A double holds today's seconds to a quarter of a microsecond."""
+    seconds = np.fromiter((time.timestamp() for time in times), dtype=np.float64, count=len(times))
+    return np.rint(seconds * 1e6).astype(np.int64) - _EPOCH_US
+
+
+def _binary_rows(
+    readings: Sequence[Reading], ids: Numbers, measured_us: Numbers, received_us: Numbers, chosen: npt.NDArray[np.bool_]
+) -> bytes:
+    """Rows of `incoming` in PostgreSQL's binary COPY format (big-endian, each field after its length; manual, "COPY", Binary
+    Format): made as one array, which takes a twentieth of the time of writing row by row."""
+    has_seq = np.fromiter((reading.seq is not None for reading in readings), dtype=bool, count=len(readings))
+    parts = [b"PGCOPY\n\xff\r\n\0" + bytes(8)]
+    for with_seq in (True, False):
+        where = np.flatnonzero(chosen & (has_seq == with_seq))
+        rows = np.zeros(len(where), dtype=_ROW_WITH_SEQ if with_seq else _ROW)
+        rows["fields"] = 6
+        for name, length, values in (
+            ("id", 4, ids[where]), ("measured", 8, measured_us[where]), ("received", 8, received_us[where]),
+            ("value", 8, [readings[k].value for k in where.tolist()]),
+            ("quality", 2, [readings[k].quality.code for k in where.tolist()]),
+        ):  # fmt: skip
+            rows[f"{name}_length"], rows[name] = length, values
+        if with_seq:
+            rows["seq_length"] = 8
+            rows["seq"] = [readings[k].seq for k in where.tolist()]
+        else:
+            rows["seq_length"] = -1
+        parts.append(rows.tobytes())
+    return b"".join([*parts, b"\xff\xff"])
+
+
+_ROW = np.dtype(
+    [("fields", ">i2"), ("id_length", ">i4"), ("id", ">i4"), ("measured_length", ">i4"), ("measured", ">i8"),
+     ("received_length", ">i4"), ("received", ">i8"), ("value_length", ">i4"), ("value", ">f8"),
+     ("quality_length", ">i4"), ("quality", ">i2"), ("seq_length", ">i4")]
+)  # fmt: skip
+_ROW_WITH_SEQ = np.dtype([*_ROW.descr, ("seq", ">i8")])
+
+
+def _by_device_and_hour(readings: Sequence[Reading], ids: Numbers, measured_us: Numbers) -> Counter[LedgerKey]:
+    """How many readings came of each device for each hour."""
+    keys = ids << 32 | (measured_us // _HOUR_US)
+    _, first, counts = np.unique(keys, return_index=True, return_counts=True)
+    counted: Counter[LedgerKey] = Counter()
+    for k, n in zip(first.tolist(), counts.tolist(), strict=True):
+        counted[(readings[k].device_id, hour_of(readings[k].phenomenon_time))] += n
+    return counted
+
+
+def _by_minute(received_us: Numbers) -> dict[datetime, int]:
+    minutes, counts = np.unique(received_us // _MINUTE_US, return_counts=True)
+    starts = (minutes * _MINUTE_US + _EPOCH_US) // 1_000_000
+    return {datetime.fromtimestamp(s, UTC): n for s, n in zip(starts.tolist(), counts.tolist(), strict=True)}
 
 
 def _correct(conn: Connection, row: _Row, step: int) -> None:
@@ -198,13 +259,25 @@ WHERE latest.phenomenon_time <= excluded.phenomenon_time
 _MARK_HOURS = "INSERT INTO rollup_mark (hour) SELECT DISTINCT date_trunc('hour', phenomenon_time) FROM stored"
 
 _COUNT_STORED = """
-SELECT device_id, date_trunc('hour', phenomenon_time) AS hour,
-       count(*) FILTER (WHERE NOT is_correction),
+SELECT device_id, hour, sum(n)::bigint, sum(late)::bigint, sum(corrected)::bigint
+FROM (
+    SELECT datastream_id, date_trunc('hour', phenomenon_time) AS hour, count(*) FILTER (WHERE NOT is_correction) AS n,
+           count(*) FILTER (WHERE NOT is_correction
+                            AND received_time - phenomenon_time > greatest(%s, interval_s) * interval '1 second') AS late,
+           count(*) FILTER (WHERE is_correction) AS corrected
+    FROM stored JOIN datastream USING (datastream_id) JOIN device USING (device_id)
+    GROUP BY 1, 2
+) counted JOIN datastream USING (datastream_id)
+GROUP BY 1, 2
+"""
+
+_COUNT_MINUTES = """
+SELECT date_trunc('minute', received_time), count(*) FILTER (WHERE NOT is_correction),
        count(*) FILTER (WHERE NOT is_correction
-                        AND extract(epoch FROM received_time - phenomenon_time) > greatest(%s, interval_s)),
+                        AND received_time - phenomenon_time > greatest(%s, interval_s) * interval '1 second'),
        count(*) FILTER (WHERE is_correction)
 FROM stored JOIN datastream USING (datastream_id) JOIN device USING (device_id)
-GROUP BY 1, 2
+GROUP BY 1
 """
 
 _SERIES_LIVE = """

@@ -13,7 +13,7 @@ from domain.halls import HallEvent, HallEventKind
 from domain.incidents import Grade, IncidentReport, RequestReport
 from domain.observations import DeviceBirth, DeviceStateReport, Quality, RawFields, Reading, Rejection, RejectionCode
 from domain.units import CommandAck, UnitPosition, UnitStatusReport
-from ingest.parse import MAX_PAYLOAD_BYTES, parse
+from ingest.parse import MAX_PAYLOAD_BYTES, parse, parse_carefully
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 TS = "2026-03-02T09:00:00+08:00"  # the same moment
@@ -35,8 +35,8 @@ def test_each_value_of_a_telemetry_object_becomes_a_reading() -> None:
         "telemetry", {"id": "m1", "ts": TS, "seq": 17, "values": {"pm25": 41.0, "temperature": 8}, "unit": {"pm25": "ug/m3"}}
     )
     assert reports == [
-        Reading("990101/air/s1/a1", "pm25", NOW, NOW, 41.0, seq=17, unit="ug/m3", message_id="m1"),
-        Reading("990101/air/s1/a1", "temperature", NOW, NOW, 8.0, seq=17, message_id="m1"),
+        Reading("990101/air/s1/a1", "pm25", NOW, NOW, 41.0, seq=17, unit="ug/m3"),
+        Reading("990101/air/s1/a1", "temperature", NOW, NOW, 8.0, seq=17),
     ]
 
 
@@ -207,3 +207,30 @@ def test_whatever_json_arrives_is_answered_with_reports(kind: str, payload: obje
 def test_whatever_bytes_arrive_are_answered_with_reports(payload: bytes, kind: str) -> None:
     for report in parse(f"{AIR}/{kind}", payload, NOW):
         assert type(report).__module__.startswith("domain.")
+
+
+_telemetry = st.fixed_dictionaries(
+    {
+        "id": st.text(max_size=5),
+        "ts": st.sampled_from([TS, "2026-03-02T01:00:00Z", "2026-03-02T01:06:00Z", "1989-12-31T00:00:00Z", "2026-03-02T09:00:00", 7]),
+        "values": st.dictionaries(
+            st.sampled_from(["pm25", "x" * 120, "x" * 121, ""]),
+            st.sampled_from([1, -2.5, 2**63, 3.4e38, 3.5e38, True, None, "1", [1]]),
+            max_size=3,
+        ),
+    },
+    optional={
+        "seq": st.sampled_from([0, -1, 2**63 - 1, 2**63, 1.0, 1.5, None, "1"]),
+        "unit": st.sampled_from([{}, {"pm25": "ug/m3"}, {"pm25": 3}, None]),
+        "q": st.sampled_from(["good", "bad", "simulated", "strange", None, 1]),
+        "corr": st.sampled_from([True, False, 1, None]),
+        "item": st.sampled_from(["tax", "", None, "i" * 201]),
+        "firmware": st.just("2.1"),
+    },
+)
+
+
+@given(st.one_of(_telemetry, st.lists(_telemetry, max_size=3)))
+def test_the_fast_way_through_telemetry_says_what_the_careful_way_says(payload: object) -> None:
+    message = f"{AIR}/telemetry", json.dumps(payload).encode(), NOW
+    assert parse(*message) == parse_carefully(*message)

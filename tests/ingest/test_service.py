@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -74,10 +73,10 @@ def test_one_message_the_database_cannot_hold_does_not_stop_the_others(conn: Con
     def overlooked(topic: str, payload: bytes, received_time: datetime) -> list[Report]:
         """Parsing that lets a number pass which no column holds."""
         reports = parse(topic, payload, received_time)
-        return [replace(r, seq=2**70) if isinstance(r, Reading) and r.message_id == "m1" else r for r in reports]
+        return [r._replace(seq=2**70) if isinstance(r, Reading) and r.value == 1 else r for r in reports]
 
     monkeypatch.setattr("ingest.service.parse", overlooked)
-    counts = store(Ingestion(conn), [reading(0), reading(1), reading(2), reading(3)], NOW)
+    counts = store(Ingestion(conn), [reading(0), reading(1, value=1), reading(2), reading(3)], NOW)
     assert (counts.stored, counts.rejected) == (3, 1)
     (letter,) = list_dead_letters(conn)
     assert letter.code == "unstorable"

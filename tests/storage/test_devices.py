@@ -9,7 +9,7 @@ from domain.batches import BatchCounts
 from domain.datastreams import Datastream
 from domain.observations import PropertySpec
 from storage.connection import Connection
-from storage.devices import Registry, find_name, known_interval_s, list_datastreams
+from storage.devices import Registry, find_name, list_datastreams
 from storage.ingestion import Ingestion
 from tests.support.scenes import NOW, STATION, a_device, a_reading, a_state, a_unit, minutes, stored, stored_by
 
@@ -131,8 +131,3 @@ def test_a_device_is_called_what_it_calls_itself(conn: Connection) -> None:
     assert find_name(conn, STATION) == "北站"
     assert find_name(conn, "440106/emergency/station-1/a-1") is None
     assert find_name(conn, "440106/environment/north/air-9") is None
-
-
-def test_the_usual_interval_follows_from_the_type() -> None:
-    assert known_interval_s("WasteContainer") == 300
-    assert known_interval_s("SomethingNew") == 60

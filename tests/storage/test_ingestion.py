@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.batches import Batch, BatchCounts, Report
-from domain.observations import RawFields
+from domain.observations import RawFields, Reading
 from domain.units import UnitStatus
 from storage import ledger
 from storage.connection import Connection, connect
@@ -80,7 +80,11 @@ def test_messages_that_come_again_later_are_still_known(conn: Connection) -> Non
     """After a crash between commit and acknowledgement the broker sends again: only the time of receipt differs."""
     stored(conn, *BIRTHS, *ONE_OF_EACH)
     before = _rows(conn)
-    again = [replace(report, received_time=NOW + minutes(3)) for report in ONE_OF_EACH]
+    again = [
+        report._replace(received_time=later) if isinstance(report, Reading) else replace(report, received_time=later)
+        for later in [NOW + minutes(3)]
+        for report in ONE_OF_EACH
+    ]
     assert stored(conn, *again) == BatchCounts(received=9, duplicate=9)
     assert _rows(conn) == before
 
@@ -110,7 +114,7 @@ def test_the_ledger_adds_up_to_the_last_message(conn: Connection) -> None:
 def test_a_batch_that_fails_leaves_nothing_and_can_be_tried_again(conn: Connection) -> None:
     ingestion = Ingestion(conn)
     impossible = a_reading(40, minutes_ago=1, device_id=STATION.replace("air-1", "air-2"))
-    impossible = replace(impossible, seq=2**70)  # no bigint
+    impossible = impossible._replace(seq=2**70)  # no bigint
     with pytest.raises((psycopg.Error, OverflowError)):
         stored_by(ingestion, a_device(), a_reading(40), a_state("online"), impossible)
     assert set(_rows(conn).values()) == {0}

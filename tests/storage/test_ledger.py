@@ -56,6 +56,12 @@ def test_what_is_expected_follows_from_interval_and_number_of_series(conn: Conne
     assert row == LedgerRow(STATION, EIGHT, 24, 3, 3, 0, 0, 0, 0)  # 12 an hour of each of two series; one of the 3 is the birth
 
 
+def test_readings_of_one_batch_are_counted_in_the_minutes_in_which_they_came(conn: Connection) -> None:
+    stored(conn, a_device(minutes_ago=9), a_reading(1, minutes_ago=9), a_reading(2, minutes_ago=8), a_reading(2, minutes_ago=8))
+    counted = conn.execute("SELECT minute, received, stored, duplicate FROM ingest_minute ORDER BY minute").fetchall()
+    assert counted == [(NOW - minutes(9), 1, 1, 0), (NOW - minutes(8), 3, 2, 1)]  # the birth counts with the newest
+
+
 def test_a_device_that_speaks_on_change_owes_one_heartbeat_an_hour(conn: Connection) -> None:
     stored(conn, a_device(mode="on_change", minutes_ago=30), a_state("online", minutes_ago=10))
     (row,) = _rows(conn)
