@@ -1,7 +1,8 @@
 """The forecaster: keeps a current forecast of every datastream, a little at a time so that it can stop at once.
 
-A series is looked at again when its next slot is complete; one whose history lacks something earlier than that, with growing
-pauses, because back-fill may be on its way. What was issued is asked of the database at start, so that a restart repeats
+A series that a rule judges by its forecast is looked at again when its next slot is complete, any other once in `issue_s`,
+spread over that time; one whose history lacks something earlier than that, with growing pauses, because back-fill may be on
+its way. What was issued is asked of the database at start, so that a restart repeats
 nothing.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event
@@ -21,6 +22,7 @@ import numpy as np
 from domain.datastreams import Datastream
 from domain.forecasts import Forecast
 from domain.moments import Moment
+from domain.warnings import WarningSource
 from forecasting.gaps import trailing_gap
 from forecasting.models.shape import Floats
 from forecasting.reasons import Reason
@@ -31,6 +33,7 @@ from storage.devices import list_datastreams
 from storage.forecasts import newest_issues, write_forecasts
 from storage.observations import load_series
 from storage.partitions import DayPartitions
+from storage.rules import list_rules
 from storage.ticking import run_ticks
 
 log = logging.getLogger(__name__)
@@ -48,9 +51,9 @@ LACKING = ("never", "too_few", "untried", "short_history", "sparse", "interrupte
 """Reasons that back-fill may take away at any time."""
 
 
-def run(database_url: str, *, horizon_s: int, step_s: int, history_days: int, stop: Event) -> None:
+def run(database_url: str, *, horizon_s: int, step_s: int, issue_s: int, history_days: int, stop: Event) -> None:
     """Forecasts `horizon_s` ahead in slots of `step_s` seconds, from `history_days` days, until `stop` is set."""
-    forecaster = Forecaster(horizon_s=horizon_s, step_s=step_s, history_days=history_days, stop=stop)
+    forecaster = Forecaster(horizon_s=horizon_s, step_s=step_s, issue_s=issue_s, history_days=history_days, stop=stop)
     run_ticks(database_url, "forecaster", forecaster.tick, period_s=TICK_S, stop=stop, clock=lambda: datetime.now(UTC))
 
 
@@ -72,8 +75,10 @@ class _Standing:
 class Forecaster:
     """What the process remembers between ticks: the datastreams and where each stands."""
 
-    def __init__(self, *, horizon_s: int, step_s: int, history_days: int, stop: Event) -> None:
+    def __init__(self, *, horizon_s: int, step_s: int, issue_s: int, history_days: int, stop: Event) -> None:
         self._horizon_s, self._step_s, self._history = horizon_s, step_s, timedelta(days=history_days)
+        self._issue_s = issue_s
+        self._watched: frozenset[str] = frozenset()
         self._stop = stop
         self._streams: list[Datastream] = []
         self._streams_read: datetime | None = None
@@ -100,6 +105,7 @@ class Forecaster:
         if self._streams_read is not None and abs(now - self._streams_read) < STREAMS_EVERY:
             return
         self._streams = list_datastreams(conn)
+        self._watched = frozenset(rule.property for rule in list_rules(conn) if rule.source is WarningSource.FORECAST)
         if self._streams_read is None:
             self._partitions = DayPartitions(conn)
             issues = newest_issues(conn, since=now - timedelta(days=1))
@@ -109,7 +115,7 @@ class Forecaster:
                     slot = self._slot_s(stream)
                     code = issue.fallback_reason.split(" ")[0]
                     self._standings[stream.datastream_id] = _Standing(
-                        due=_next_slot(issue.issued_at, slot),
+                        due=self._next_issue(stream, issue.issued_at, slot),
                         slot=boundary(issue.issued_at, slot),
                         model=issue.model,
                         reason=code,
@@ -122,6 +128,13 @@ class Forecaster:
 
     def _slot_s(self, stream: Datastream) -> int:
         return slot_s(stream.interval_s, self._step_s)
+
+    def _next_issue(self, stream: Datastream, time: datetime, slot: int) -> datetime:
+        """When a series looked at at `time` is due: the readings of its slot are in, and it is its turn."""
+        every = 1 if stream.property in self._watched else max(self._issue_s // slot, 1)
+        under_way = int(boundary(time, slot).timestamp()) // slot
+        turns = (stream.datastream_id - under_way - 1) % every
+        return datetime.fromtimestamp((under_way + 1 + turns) * slot, UTC) + SETTLE
 
     def _forecast(self, conn: Connection, batch: list[Datastream], slot: int, now: datetime) -> None:
         """Looks at series of one slot length. When the database cannot reckon with one of them, or hold what it gave, each is
@@ -136,7 +149,7 @@ class Forecaster:
                     self._forecast(conn, [stream], slot, now)
                 return
             (stream,) = batch
-            self._standings[stream.datastream_id] = _Standing(_next_slot(now, slot), boundary(now, slot))
+            self._standings[stream.datastream_id] = _Standing(self._next_issue(stream, now, slot), boundary(now, slot))
             self._say_refused(stream, fault)
         else:
             self._refused -= {stream.datastream_id for stream in batch}
@@ -154,20 +167,46 @@ class Forecaster:
     def _forecast_together(self, conn: Connection, batch: list[Datastream], slot: int, now: datetime) -> None:
         """Looks at series of one slot length, and stores what they gave that is new: all of it or nothing."""
         assert self._partitions is not None
-        end = boundary(now, slot)
-        numbers = [stream.datastream_id for stream in batch]
-        series = load_series(conn, numbers, start=end - self._history, end=end, step_s=slot, moment=Moment.live(now))
         forecasts = []
         standings = {}
-        for stream, history in zip(batch, series.values, strict=True):
-            outlook = self._foresee(stream, history, slot)
+        for stream, outlook, forecast in self._look(conn, batch, slot, Moment.live(now)):
             before = self._standings.get(stream.datastream_id)
-            standing = _stand(before, outlook, now, slot)
-            if isinstance(outlook, Outlook) and (before is None or not standing.repeats(before)):
-                forecasts.append(_forecast(stream.datastream_id, outlook, history, end, slot, now))
+            standing = _stand(before, outlook, now, slot, self._next_issue(stream, now, slot))
+            if forecast is not None and (before is None or not standing.repeats(before)):
+                forecasts.append(forecast)
             standings[stream.datastream_id] = standing
         write_forecasts(conn, self._partitions, forecasts)
         self._standings |= standings
+
+    def issue_as_of(self, conn: Connection, streams: Sequence[Datastream], then: datetime) -> int:
+        """Forecasts `streams` as they would have been forecast at a past moment, from what was known then; returns how many
+        were stored. For a history that is written afterwards."""
+        partitions = DayPartitions(conn)
+        n_stored = 0
+        for slot in sorted({self._slot_s(stream) for stream in streams}):
+            of_slot = [stream for stream in streams if self._slot_s(stream) == slot]
+            for first in range(0, len(of_slot), BATCH):
+                if self._stop.is_set():
+                    return n_stored
+                looked = self._look(conn, of_slot[first : first + BATCH], slot, Moment.past(then))
+                n_stored += write_forecasts(conn, partitions, [forecast for *_, forecast in looked if forecast is not None])
+        return n_stored
+
+    def _look(
+        self, conn: Connection, batch: Sequence[Datastream], slot: int, moment: Moment
+    ) -> list[tuple[Datastream, Outlook | Reason, Forecast | None]]:
+        """What the series of one slot length give at a moment."""
+        end = boundary(moment.at, slot)
+        numbers = [stream.datastream_id for stream in batch]
+        series = load_series(conn, numbers, start=end - self._history, end=end, step_s=slot, moment=moment)
+        looked: list[tuple[Datastream, Outlook | Reason, Forecast | None]] = []
+        for stream, history in zip(batch, series.values, strict=True):
+            outlook = self._foresee(stream, history, slot)
+            made = None
+            if isinstance(outlook, Outlook):
+                made = _forecast(stream.datastream_id, outlook, history, end, slot, moment.at)
+            looked.append((stream, outlook, made))
+        return looked
 
     def _foresee(self, stream: Datastream, history: Floats, slot: int) -> Outlook | Reason:
         history[~np.isfinite(history)] = np.nan
@@ -186,15 +225,9 @@ class Forecaster:
         }
 
 
-def _next_slot(time: datetime, slot: int) -> datetime:
-    """When the slot under way at `time` is complete and its readings are in."""
-    return boundary(time, slot) + timedelta(seconds=slot) + SETTLE
-
-
-def _stand(before: _Standing | None, outlook: Outlook | Reason, now: datetime, slot: int) -> _Standing:
-    """Where a series stands after it was looked at. One that lacks history is looked at again within the slot."""
+def _stand(before: _Standing | None, outlook: Outlook | Reason, now: datetime, slot: int, due: datetime) -> _Standing:
+    """Where a series stands after it was looked at. One that lacks history is looked at again before it is `due`."""
     pause = before.pause if before is not None else FIRST_RETRY
-    due = _next_slot(now, slot)
     reason = outlook.fallback if isinstance(outlook, Outlook) else outlook
     if reason is not None and reason.code in LACKING:
         due, pause = min(due, now + pause), min(2 * pause, timedelta(seconds=slot))

@@ -26,6 +26,7 @@ class Policy:
     retention_days: int
     forecast_horizon_s: int
     forecast_step_s: int
+    forecast_issue_s: int
     forecast_history_days: int
     order_expiry_s: float
     unit_speed_kmh: float
@@ -61,6 +62,7 @@ _KEYS = (
     _Key("ingest", "retention_days", _whole(7, 36_500), "a whole number of days from 7 to 36500", "400"),
     _Key("forecast", "horizon_h", _whole(1, 168), "a whole number of hours from 1 to 168", "24"),
     _Key("forecast", "step_min", lambda v: v in (5, 10, 15, 20, 30, 60), "5, 10, 15, 20, 30 or 60 minutes", "15"),
+    _Key("forecast", "issue_min", _whole(5, 1440), "a whole number of minutes from 5 to 1440", "60"),
     _Key("forecast", "history_days", _whole(2, 400), "a whole number of days from 2 to 400", "28"),
     _Key("dispatch", "order_expiry_s", _number(10, 3600), "a number of seconds from 10 to 3600", "120"),
     _Key("dispatch", "speed_kmh", _number(5, 150), "a speed from 5 to 150 km/h", "40"),
@@ -119,6 +121,7 @@ def load_policy(path: Path) -> Policy:
         retention_days=values["ingest", "retention_days"],
         forecast_horizon_s=values["forecast", "horizon_h"] * 3600,
         forecast_step_s=values["forecast", "step_min"] * 60,
+        forecast_issue_s=values["forecast", "issue_min"] * 60,
         forecast_history_days=values["forecast", "history_days"],
         order_expiry_s=float(values["dispatch", "order_expiry_s"]),
         unit_speed_kmh=float(values["dispatch", "speed_kmh"]),

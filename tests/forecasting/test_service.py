@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from threading import Event, Thread
 from time import monotonic
 
@@ -11,16 +13,19 @@ import pytest
 from domain.forecasts import Forecast
 from domain.moments import Moment
 from domain.observations import PropertySpec, Reading
+from domain.warnings import WarningSource
 from forecasting.service import BATCH, Forecaster, run
 from storage.connection import Connection
+from storage.devices import list_datastreams
 from storage.forecasts import find_forecast
-from tests.support.scenes import NOW, STATION, a_device, a_reading, minutes, stored, the_stream
+from storage.rules import seed_rules
+from tests.support.scenes import NOW, STATION, a_device, a_reading, a_rule, minutes, stored, the_stream
 
 STEP_S = 900
 
 
-def a_forecaster(stop: Event | None = None) -> Forecaster:
-    return Forecaster(horizon_s=6 * 3600, step_s=STEP_S, history_days=28, stop=stop or Event())
+def a_forecaster(stop: Event | None = None, issue_s: int = STEP_S) -> Forecaster:
+    return Forecaster(horizon_s=6 * 3600, step_s=STEP_S, issue_s=issue_s, history_days=28, stop=stop or Event())
 
 
 def quarter_hours(n_hours: float, device_id: str = STATION) -> list[Reading]:
@@ -69,6 +74,37 @@ def test_a_slot_is_forecast_once_and_the_next_when_its_readings_are_in(conn: Con
     assert n_forecasts(conn) == 1
     forecaster.tick(conn, NOW + minutes(15.1))
     assert n_forecasts(conn) == 2
+
+
+def test_series_that_no_rule_watches_take_turns(conn: Connection) -> None:
+    devices = [f"440106/environment/north/air-{k}" for k in range(4)]
+    stored(conn, *chain.from_iterable((a_device(d, interval_s=900), *quarter_hours(72, d)) for d in devices))
+    forecaster = a_forecaster(issue_s=3600)
+    forecaster.tick(conn, NOW + minutes(1))
+    done = [n_forecasts(conn)]
+    for quarter in range(1, 6):
+        forecaster.tick(conn, NOW + minutes(15 * quarter + 0.1))
+        done.append(n_forecasts(conn))
+    assert done == [4, 5, 6, 7, 8, 9]
+
+
+def test_a_series_that_a_rule_judges_by_its_forecast_is_forecast_every_slot(conn: Connection) -> None:
+    seed_rules(conn, [replace(a_rule(), source=WarningSource.FORECAST, horizon_s=3600.0)], now=NOW)
+    stored(conn, a_device(interval_s=900), *quarter_hours(72))
+    forecaster = a_forecaster(issue_s=3600)
+    for quarter in range(4):
+        forecaster.tick(conn, NOW + minutes(15 * quarter + 0.1))
+    assert n_forecasts(conn) == 4
+
+
+def test_a_forecast_of_the_past_knows_what_was_known_then(conn: Connection) -> None:
+    late = [a_reading(500, minutes_ago=24 * 60 + 15 * k, delay_minutes=48 * 60) for k in range(1, 49)]
+    stored(conn, a_device(interval_s=900), *late, *[r for r in quarter_hours(96) if r.phenomenon_time < late[-1].phenomenon_time])
+    then = NOW - minutes(24 * 60)
+    assert a_forecaster().issue_as_of(conn, list_datastreams(conn), then) == 1
+    made = the_forecast(conn, then)
+    assert made.issued_at == then
+    assert max(made.q50) < 50, "the half day of 500 had not been received"
 
 
 def test_a_restart_repeats_nothing(conn: Connection) -> None:
@@ -137,7 +173,11 @@ def test_told_to_stop_it_leaves_the_rest_for_the_next_start(conn: Connection) ->
 
 def test_the_process_stops_when_told(database_url: str, conn: Connection) -> None:
     stop = Event()
-    process = Thread(target=run, args=(database_url,), kwargs={"horizon_s": 3600, "step_s": 900, "history_days": 2, "stop": stop})
+    process = Thread(
+        target=run,
+        args=(database_url,),
+        kwargs={"horizon_s": 3600, "step_s": 900, "issue_s": 900, "history_days": 2, "stop": stop},
+    )
     process.start()
     deadline = monotonic() + 10
     while conn.execute("SELECT FROM process_heartbeat WHERE process = 'forecaster'").fetchone() is None:
