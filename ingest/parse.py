@@ -53,22 +53,23 @@ class _Bad(Exception):  # noqa: N818 - carried from a check to the rejection, ne
 def parse(topic_name: str, payload: bytes, received_time: datetime) -> list[Report]:
     """What a message says. `received_time` is when it reached us (aware). Commands of our own say nothing new: []."""
     topic = parse_topic(topic_name)
-    if topic is not None and topic.kind == "telemetry":
-        readings = _plain_readings(topic.device_id, payload, received_time)
-        if readings is not None:
-            return readings
+    if topic is not None and len(payload) <= MAX_PAYLOAD_BYTES and b"\\u0000" not in payload:
+        read_plainly = _PLAIN_READERS.get(topic.kind)
+        try:
+            if read_plainly is not None and (reports := read_plainly(topic, payload, received_time)) is not None:
+                return reports
+        except (msgspec.DecodeError, _Bad, ValueError, OverflowError, RecursionError):
+            pass  # whatever is amiss, the careful way says it in words
     return parse_carefully(topic_name, payload, received_time)
 
 
-def _plain_readings(device_id: str, payload: bytes, received_time: datetime) -> list[Report] | None:
-    """The readings of a telemetry message in which nothing is amiss, None for any other; a third of the time that the careful
-    way takes (measured: 1.9 against 8.5 µs a reading)."""
-    if len(payload) > MAX_PAYLOAD_BYTES or b"\\u0000" in payload:
+def _plain_readings(topic: Topic, payload: bytes, received_time: datetime) -> list[Report] | None:
+    """The readings of a telemetry message in which nothing is amiss; a quarter of the time that the careful way takes (measured:
+    1.9 against 8.5 µs a reading)."""
+    if b'"values"' not in payload:  # a position of a unit
         return None
-    try:
-        said = _PLAIN_TELEMETRY.decode(payload)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return None
+    said = _PLAIN_TELEMETRY.decode(payload)
+    device_id = topic.device_id
     readings: list[Report] = []
     latest = received_time + FUTURE_TOLERANCE
     for t in said if isinstance(said, list) else (said,):
@@ -84,6 +85,16 @@ def _plain_readings(device_id: str, payload: bytes, received_time: datetime) -> 
     return readings
 
 
+def _plain_event(topic: Topic, payload: bytes, received_time: datetime) -> list[Report]:
+    e = _PLAIN_EVENT.decode(payload)
+    return [_event_report(topic, e, _measured_time(e.ts, received_time), received_time)]
+
+
+_PLAIN_READERS: dict[str, Callable[[Topic, bytes, datetime], list[Report] | None]] = {
+    "telemetry": _plain_readings,
+    "event": _plain_event,
+}
+_PLAIN_EVENT = msgspec.json.Decoder(payloads.PlainEvent)
 _PLAIN_TELEMETRY = msgspec.json.Decoder(payloads.PlainTelemetry | list[payloads.PlainTelemetry])
 _QUALITIES: dict[str | None, Quality] = {None: Quality.GOOD, **{quality.value: quality for quality in Quality}}
 

@@ -120,6 +120,10 @@ class Event(Struct, omit_defaults=True, kw_only=True):
     snapshot: Annotated[str, Meta(max_length=2_000)] | None = None
 
 
+class PlainEvent(Event, kw_only=True, forbid_unknown_fields=True):
+    """An event without fields that are not listed here, which nearly every one is."""
+
+
 class Ack(Struct, kw_only=True):
     id: Word
     ts: Instant

@@ -79,6 +79,19 @@ def get_incident_for_update(conn: Connection, incident_id: str, now: datetime) -
     return _incident(rows.fetchone())
 
 
+def find_last_change(conn: Connection, incident_id: str) -> datetime | None:
+    """Since when the incident is in its state, whatever the clock of who recorded it; None for one that is not known."""
+    row = conn.execute("SELECT max(valid_from) FROM incident_history WHERE incident_id = %s", (incident_id,)).fetchone()
+    return row[0] if row is not None else None
+
+
+def list_unattended(conn: Connection, *, reported_before: datetime, grades: Sequence[Grade], limit: int) -> list[str]:
+    """The ids of incidents of these grades that were reported before a time and that nobody has acted on since, oldest first. Not
+    those of exercises."""
+    rows = conn.execute(_UNATTENDED, (reported_before, IncidentState.REPORTED.value, [grade.value for grade in grades], limit))
+    return [row[0] for row in rows]
+
+
 def list_open_incidents(conn: Connection, moment: Moment, exercise_id: str | None = None) -> list[Incident]:
     """Incidents not ended at the moment, gravest first, then newest."""
     query = (
@@ -107,8 +120,8 @@ def write_requests(conn: Connection, requests: Sequence[RequestReport], ledger: 
 
 _STORE_REQUESTS = """
 INSERT INTO request (request_id, device_id, phenomenon_time, received_time, source, request_class, lon, lat, crs_origin, due)
-SELECT * FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[], %s::float8[],
-                     %s::float8[], %s::text[], %s::timestamptz[])
+SELECT * FROM unnest(%b::text[], %b::text[], %b::timestamptz[], %b::timestamptz[], %b::text[], %b::text[], %b::float8[],
+                     %b::float8[], %b::text[], %b::timestamptz[])
 ON CONFLICT DO NOTHING RETURNING device_id, phenomenon_time
 """
 
@@ -143,4 +156,14 @@ JOIN LATERAL (
     WHERE incident_history.incident_id = incident.incident_id AND valid_from <= %(at)s AND recorded_at <= %(known_at)s
     ORDER BY valid_from DESC, recorded_at DESC LIMIT 1
 ) status ON true
+"""
+
+_UNATTENDED = """
+SELECT incident.incident_id FROM incident
+JOIN LATERAL (
+    SELECT state, grade FROM incident_history WHERE incident_history.incident_id = incident.incident_id
+    ORDER BY valid_from DESC, recorded_at DESC LIMIT 1
+) status ON true
+WHERE closed_at IS NULL AND exercise_id IS NULL AND reported_at <= %s AND status.state = %s AND status.grade = ANY(%s)
+ORDER BY reported_at, incident.incident_id LIMIT %s
 """

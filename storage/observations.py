@@ -64,6 +64,17 @@ def write_readings(conn: Connection, registry: Registry, readings: Sequence[Read
         ledger.count_minute(minute, n, *minutes.get(minute, (0, 0, 0)))
 
 
+def copy_plainly(conn: Connection, rows: int, now: datetime) -> None:
+    """Copies so many rows into a table like `observation` without keys and undoes it: what no way of storing can exceed. For
+    benchmarks. Call `prepare` first."""
+    reading = Reading("", "", now, now, 1.0)
+    ids, times = np.arange(rows), np.full(rows, 0)
+    with conn.transaction(force_rollback=True), conn.cursor() as cur:
+        cur.execute("CREATE TABLE plainly (LIKE incoming)")
+        with cur.copy(_COPY_INCOMING.replace("incoming", "plainly", 1)) as copy:
+            copy.write(_binary_rows([reading] * rows, ids, times, times, np.ones(rows, dtype=bool)))
+
+
 _EPOCH_US = 946_684_800_000_000
 """PostgreSQL counts microseconds since 2000-01-01 UTC."""
 _HOUR_US, _MINUTE_US = 3_600_000_000, 60_000_000

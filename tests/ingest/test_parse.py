@@ -212,7 +212,9 @@ def test_whatever_bytes_arrive_are_answered_with_reports(payload: bytes, kind: s
 _telemetry = st.fixed_dictionaries(
     {
         "id": st.text(max_size=5),
-        "ts": st.sampled_from([TS, "2026-03-02T01:00:00Z", "2026-03-02T01:06:00Z", "1989-12-31T00:00:00Z", "2026-03-02T09:00:00", 7]),
+        "ts": st.sampled_from(
+            [TS, "2026-03-02T01:00:00Z", "2026-03-02T01:06:00Z", "1989-12-31T00:00:00Z", "2026-03-02T09:00:00", 7]
+        ),
         "values": st.dictionaries(
             st.sampled_from(["pm25", "x" * 120, "x" * 121, ""]),
             st.sampled_from([1, -2.5, 2**63, 3.4e38, 3.5e38, True, None, "1", [1]]),
@@ -233,4 +235,36 @@ _telemetry = st.fixed_dictionaries(
 @given(st.one_of(_telemetry, st.lists(_telemetry, max_size=3)))
 def test_the_fast_way_through_telemetry_says_what_the_careful_way_says(payload: object) -> None:
     message = f"{AIR}/telemetry", json.dumps(payload).encode(), NOW
+    assert parse(*message) == parse_carefully(*message)
+
+
+_event = st.fixed_dictionaries(
+    {
+        "id": st.text(max_size=5),
+        "ts": st.sampled_from([TS, "2026-03-02T01:06:00Z", "2026-03-02T09:00:00"]),
+        "event": st.sampled_from(
+            ["arrive", "window.open", "rating", "status", "incident.reported", "request.opened", "detection", "dance"]
+        ),
+    },
+    optional={
+        "ticket": st.sampled_from(["A017", None]),
+        "window": st.sampled_from([7, -1, "7"]),
+        "grade": st.sampled_from([1, 6]),
+        "items": st.sampled_from([["tax"], None]),
+        "status": st.sampled_from(["enroute", "asleep"]),
+        "class": st.just("fire"),
+        "severity": st.sampled_from([2, 9, None]),
+        "position": st.sampled_from([[113.2, 23.1], [500, 0], [1]]),
+        "crs": st.sampled_from(["EPSG:4326", "GCJ-02", "flat"]),
+        "source": st.just("12345"),
+        "due": st.sampled_from([TS, "soon"]),
+        "confidence": st.sampled_from([0.5, 2]),
+        "mood": st.just("calm"),
+    },
+)
+
+
+@given(st.one_of(_event, st.lists(_event, max_size=2)))
+def test_the_fast_way_through_events_says_what_the_careful_way_says(payload: object) -> None:
+    message = f"{AIR}/event", json.dumps(payload).encode(), NOW
     assert parse(*message) == parse_carefully(*message)

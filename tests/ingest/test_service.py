@@ -19,8 +19,9 @@ from ingest.service import Ingester, Message, store
 from iot.mqtt import BrokerAddress, Publisher, parse_address
 from runtime.embedded_broker import throwaway_broker
 from storage.connection import Connection, connect
+from storage.deadletters import list_dead_letters
 from storage.ingestion import Ingestion
-from storage.ledger import list_dead_letters, list_ledger
+from storage.ledger import list_ledger
 from storage.observations import list_values
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
