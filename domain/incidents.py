@@ -60,6 +60,8 @@ HAZARD_CLASSES: dict[str, tuple[str, str]] = {
     "waterlogging": ("城市内涝", "Waterlogging"),
     "flood": ("洪水", "Flood"),
     "gas_leak": ("燃气泄漏", "Gas leak"),
+    "hazmat": ("危化品泄漏", "Hazardous material release"),
+    "water_supply": ("供水异常", "Water supply"),
     "crowd": ("人群聚集", "Crowding"),
     "power_failure": ("停电", "Power failure"),
     "traffic_hazard": ("交通隐患", "Traffic hazard"),

@@ -47,8 +47,25 @@ def drift(keys: ArrayLike, time_s: ArrayLike, span_s: float) -> Floats:
     knot = np.floor(place)
     w = place - knot
     w = w * w * (3 - 2 * w)
-    before, after = normal(keys, knot), normal(keys, knot + 1)
+    before, after = _knots(np.asarray(keys, dtype=np.uint64), knot)
     return np.asarray((before * (1 - w) + after * w) / np.sqrt((1 - w) ** 2 + w**2))
+
+
+def _knots(keys: NDArray[np.uint64], knot: Floats) -> tuple[Floats, Floats]:
+    """Normal numbers at knots and at those after them; each drawn once where moments lie closer than knots."""
+    if knot.size and knot.ndim and (keys.ndim == 0 or (keys.ndim == 2 and keys.shape[1] == 1)):
+        first = knot.min()
+        n = int(knot.max() - first) + 2
+        if n <= knot.shape[-1]:
+            drawn = normal(keys, first + np.arange(n))
+            at = (knot - first).astype(np.intp)
+            if keys.ndim == 0:
+                return drawn[at], drawn[at + 1]
+            if knot.ndim == 1:
+                return drawn[:, at], drawn[:, at + 1]
+            rows = np.arange(len(keys))[:, None]
+            return drawn[rows, at], drawn[rows, at + 1]
+    return normal(keys, knot), normal(keys, knot + 1)
 
 
 def _as_counter(counters: ArrayLike) -> NDArray[np.uint64]:

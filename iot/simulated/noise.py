@@ -11,18 +11,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from iot.plane import Floats
-from iot.simulated.chance import drift, uniform
+from iot.simulated.chance import normal, uniform
 from iot.simulated.rhythm import LocalTime
+from iot.simulated.sites import Sites
 from iot.simulated.traffic import demand_ratio
 
 FLOOR_DB = 41.0
 
 
-def meter_values(keys: ArrayLike, time_s: Floats, *, local: LocalTime) -> dict[str, Floats]:
-    """What noise meters (n × 1) read at moments (t): arrays n × t. Each stands by a street of 200–1,200 vehicles an hour."""
-    keys = np.asarray(keys, dtype=np.uint64)
-    per_hour = (200 + 1_000 * uniform(keys, 3)) * demand_ratio(keys, time_s, local)
-    street_db = traffic_noise_db(per_hour, 42.0) - 3 + 1.4 * drift(keys + np.uint64(5), time_s, 25.0)
+def meter_values(sites: Sites, time_s: Floats, *, local: LocalTime) -> dict[str, Floats]:
+    """What noise meters (n) read at moments (t or n × t): arrays n × t. Each stands by a street of 200–1,200 vehicles an hour."""
+    per_hour = (200 + 1_000 * uniform(sites.keys, 3)) * demand_ratio(sites.keys, time_s, local)
+    street_db = traffic_noise_db(per_hour, 42.0) - 3 + 1.4 * normal(sites.keys + np.uint64(5), time_s).clip(-3, 3)
     return {"noiseLevel": 10 * np.log10(10 ** (street_db / 10) + 10 ** (FLOOR_DB / 10))}
 
 

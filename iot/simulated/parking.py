@@ -1,21 +1,33 @@
-"""Car parks: free places from the hour and what the park serves."""
+"""Car parks: free places from the hour and what the park serves. Leisure waits for dry weather: heavy rain keeps a third at
+home."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-from numpy.typing import ArrayLike
 
 from iot.plane import Floats
+from iot.scenarios import Scene
 from iot.simulated.chance import drift, uniform
-from iot.simulated.rhythm import OFFICE_PARKING, TRANSIT_PARKING, LocalTime
+from iot.simulated.rhythm import LEISURE_PARKING, OFFICE_PARKING, TRANSIT_PARKING, LocalTime
+from iot.simulated.sites import Sites
+from iot.simulated.weather import Weather
+
+PROFILES = (OFFICE_PARKING, TRANSIT_PARKING, LEISURE_PARKING)
+"""By the trait `serves`."""
+
+STAY_AT_HOME = (0.0, 0.0, 0.35)
 
 
 def park_values(
-    keys: ArrayLike, time_s: Floats, *, local: LocalTime, capacity: ArrayLike, is_transit: ArrayLike
+    weather: Weather, sites: Sites, time_s: Floats, scenes: Sequence[Scene], *, local: LocalTime
 ) -> dict[str, Floats]:
-    """Free places of car parks (n × 1) at moments (t): arrays n × t."""
-    keys = np.asarray(keys, dtype=np.uint64)
-    profile = np.where(np.asarray(is_transit), TRANSIT_PARKING.at(local), OFFICE_PARKING.at(local))
-    popular = 0.82 + 0.17 * uniform(keys, 1)
-    share = np.clip(popular * profile * (1 + 0.04 * drift(keys + np.uint64(2), time_s, 1_200.0)), 0, 0.98)
-    return {"availableSpotNumber": np.round(np.asarray(capacity) * (1 - share))}
+    """Free places of car parks (n) at moments (t or n × t): arrays n × t."""
+    serves = sites.traits["serves"].astype(np.int64)
+    profile = np.choose(serves, [of.at(local) for of in PROFILES])
+    rain = weather.rain_mm_h(sites.lon, sites.lat, time_s, scenes)
+    dry = 1 - np.array(STAY_AT_HOME)[serves] * (1 - np.exp(-rain / 15))
+    popular = 0.82 + 0.17 * uniform(sites.keys, 1)
+    share = np.clip(popular * profile * dry * (1 + 0.04 * drift(sites.keys + np.uint64(2), time_s, 1_800.0)), 0, 0.98)
+    return {"availableSpotNumber": np.round(sites.traits["capacity"] * (1 - share))}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import paho.mqtt.client as paho
 import pytest
 import shapely
 
-from gis_data.city import City, write_city
+from gis_data.city import City, Place, write_city
 from gis_data.layers import Layer
 from iot.mqtt import BrokerAddress, connect, new_client, parse_address
 from runtime.embedded_broker import throwaway_broker
@@ -88,6 +88,26 @@ def paper_city(tmp_path_factory: pytest.TempPathFactory) -> City:
         {"nodes.csv": f"node,lat,lon\n{nodes}", "arcs.csv": "from,to,travel_s,length_m,class,road\n" + "\n".join(arcs) + "\n"},
         max_zoom=8,
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def equipped_city(paper_city: City) -> City:
+    """The same with what has devices of its own: an underpass of the arterial, works with ammonia, a substation, a pumping station,
+    a shopping centre, a square, a shelter."""
+    kinds: tuple[tuple[str, float, float, Mapping[str, object]], ...] = (
+        ("underpass", 4.5, 4, {"catchment_ha": 2.0, "pump_m3_s": 0.3, "area_m2": 1_500.0}),
+        ("factory", 12, 6, {"ammonia_t": 20}),
+        ("substation", 5, 3, {"capacity_mva": 100, "voltage_kv": 110}),
+        ("pumping_station", 5.5, 3, {"head_m": 40, "supply_m3_h": 4_000}),
+        ("mall", 10, 5, {"area_m2": 50_000}),
+        ("square", 6, 5, {"area_m2": 15_000}),
+        ("shelter", 7, 2, {"capacity": 1_000}),
+    )
+    more = [
+        Place(f"{kind}-1", kind, f"纸{kind}", f"paper {kind}", *place_of(x, y), f"99010{1 + (x > 8)}", attributes)
+        for kind, x, y, attributes in kinds
+    ]
+    return replace(paper_city, places=(*paper_city.places, *more))
 
 
 def _layer(name: str, rows: Sequence[tuple[shapely.Geometry, Row]]) -> Layer:

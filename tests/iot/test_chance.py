@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iot.simulated.chance import drift, key, normal, uniform
-from iot.simulated.rhythm import TRAFFIC, local_time
+from iot.simulated.rhythm import LITTER, TRAFFIC, Profile, local_time
 
 
 def test_the_generator_is_splitmix64() -> None:
@@ -67,3 +67,41 @@ def test_a_profile_is_its_table_at_full_hours_and_straight_between() -> None:
     assert TRAFFIC.at(local_time(monday, ZoneInfo("Asia/Shanghai"))).tolist() == pytest.approx([0.98, 0.89])  # 8:00 and 8:30
     saturday = datetime(2026, 3, 7, 0, tzinfo=UTC).timestamp()
     assert TRAFFIC.at(local_time(saturday, ZoneInfo("Asia/Shanghai"))) == pytest.approx(0.46)
+
+
+def test_a_course_is_the_same_alone_and_in_a_long_series_for_one_key_or_many() -> None:
+    keys = np.array([[key("a")], [key("b")]], dtype=np.uint64)
+    times = np.arange(1_000_000, 1_010_000, 7.0)
+    series = drift(keys, times, 600.0)
+    own = np.stack([times, times + 3])
+    assert (drift(key("a"), times, 600.0) == series[0]).all()
+    assert drift(key("b"), times[800], 600.0) == series[1, 800]
+    assert (drift(keys, own, 600.0)[0] == series[0]).all()
+    assert drift(keys, own, 600.0)[1, 5] == drift(key("b"), times[5] + 3, 600.0)
+
+
+def test_a_weekend_day_that_is_worked_has_the_profile_of_a_working_day_and_a_holiday_its_own() -> None:
+    zone = ZoneInfo("Asia/Shanghai")
+    # A Saturday that is worked, a Friday, a Saturday, new year's day, each at eight.
+    eight = [datetime(2026, 2, day, 0, tzinfo=UTC).timestamp() for day in (14, 13, 7, 17)]
+    worked, friday, saturday, new_year = TRAFFIC.at(local_time(eight, zone)).tolist()
+    assert worked == friday == pytest.approx(0.98)
+    assert saturday == pytest.approx(0.46)
+    assert new_year == pytest.approx(0.38)
+
+
+def test_a_profile_runs_straight_over_midnight_into_the_next_kind_of_day() -> None:
+    flat = Profile((10,) * 24, (30,) * 24)
+    friday_2330 = datetime(2026, 3, 6, 15, 30, tzinfo=UTC).timestamp()
+    assert float(flat.at(local_time(friday_2330, ZoneInfo("Asia/Shanghai")))) == pytest.approx(0.20)
+
+
+def test_what_a_profile_gathers_is_the_area_below_it() -> None:
+    zone = ZoneInfo("Asia/Shanghai")
+    flat = Profile((50,) * 24, (50,) * 24)
+    now = local_time([datetime(2026, 3, 4, 4, 0, tzinfo=UTC).timestamp()], zone)  # noon of Wednesday
+    assert float(flat.gathered_h(now.day - 2, np.array([6.0]), now, zone)[0]) == pytest.approx((18 + 24 + 12) / 2)
+    # The same by small steps.
+    steps = local_time(now.day[0] * 86_400 - 8 * 3600 + np.arange(6 * 3600, 12 * 3600, 60) + 30, zone)
+    gathered = float(LITTER.gathered_h(now.day, np.array([6.0]), now, zone)[0])
+    assert gathered == pytest.approx(LITTER.at(steps).sum() / 60, rel=1e-4)
