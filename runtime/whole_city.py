@@ -4,42 +4,29 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import TextIO
 
-from domain.batches import Batch
-from gis_data.city import City, ensure_demo_city, load_city
-from ingest.parse import parse
-from ingest.service import store_batch
-from iot.simulated.history import messages as history_messages
-from runtime import supervisor
+from gis_data.city import ensure_demo_city
+from runtime import deathbound, supervisor
 from runtime.backing import backing, settings_on
 from runtime.policy import Policy, load_policy
 from runtime.processes import list_processes
-from runtime.progress import Progress
 from runtime.quarters import Announce, CannotStart
 from runtime.settings import Settings
-from runtime.workers import DEMONSTRATION_SEED
-from storage import backfills
 from storage.connection import Connection, connect
-from storage.ingestion import Ingestion
 from storage.migrate import migrate
 from storage.rules import seed_rules
 
 DEMO_VARIABLE = "CITYHELM_DEMONSTRATION"
 """Set by `cityhelm demo` for its own children: the dashboard then acts without sign-in, and only on loopback."""
 
-HISTORY_NAME = "demonstration history"
-HISTORY_DAYS = 7
-HISTORY_BATCH = 20_000
 
-
-def run_city(settings: Settings, *, demo: bool, out: TextIO = sys.stdout) -> int:
+def run_city(settings: Settings, *, demo: bool, history_days: int = 0, out: TextIO = sys.stdout) -> int:
     """`cityhelm demo` and `cityhelm up`: returns the exit code when everything has stopped. Raises CannotStart."""
     policy = load_policy(settings.config)
     if demo and settings.host not in ("127.0.0.1", "localhost", "::1"):
@@ -63,10 +50,10 @@ def run_city(settings: Settings, *, demo: bool, out: TextIO = sys.stdout) -> int
         whole = settings_on(settings, standing)
         with connect(standing.database_url) as conn:
             prepare(conn, policy, announce=announce)
-        if demo:
-            stack.enter_context(seeding(standing.database_url, settings.city, out))
         url = f"http://{'[' + settings.host + ']' if ':' in settings.host else settings.host}:{settings.port}"
         environ = {**os.environ, **whole.as_environ(), **({DEMO_VARIABLE: "1"} if demo else {})}
+        if demo:
+            stack.enter_context(_history(environ, history_days))
         return supervisor.supervise(
             list_processes(demo=demo),
             environ,
@@ -90,58 +77,18 @@ def prepare(conn: Connection, policy: Policy, *, announce: Announce) -> list[str
 
 
 @contextmanager
-def seeding(database_url: str, city_dir: Path, out: TextIO) -> Iterator[None]:
-    """A history written beside the live city, so that nobody waits for it; given up on leaving."""
-    stop = threading.Event()
-
-    def seed() -> None:
-        try:
-            seed_history(database_url, city_dir, out, stop)
-        except Exception as fault:  # the live city goes on without; the next start finishes the history
-            print(f"The history was not finished ({fault}); the next start goes on with it.", file=out, flush=True)
-
-    thread = threading.Thread(target=seed, name="history")
-    thread.start()
+def _history(environ: Mapping[str, str], days: int) -> Iterator[None]:
+    """The past, written by a process of its own beside the live city, so that nobody waits for it; told to stop on leaving,
+    and finished by the next start."""
+    argv = [sys.executable, "-m", "runtime.cli", "history", "--days", str(days)]
+    writer = subprocess.Popen(
+        deathbound.command(argv, at_parents_death=signal.SIGTERM), env=environ, stdin=subprocess.DEVNULL, process_group=0
+    )
     try:
         yield
     finally:
-        stop.set()
-        thread.join()
-
-
-def seed_history(database_url: str, city_dir: Path, out: TextIO, stop: threading.Event) -> int:
-    """A week of the simulated city through the same parsing and storing as live messages; returns the readings stored.
-
-    The newest days come first, because forecasts and charts want them first. One history a database: what an earlier start did
-    not finish is finished, what is there is left alone.
-    """
-    with connect(database_url, application="cityhelm-history") as conn:
-        end, done = backfills.begin(conn, HISTORY_NAME, datetime.now(UTC))
-        if done >= HISTORY_DAYS:
-            return 0
-        return _seed_days(conn, load_city(city_dir), end, done, out, stop)
-
-
-def _seed_days(conn: Connection, city: City, end: datetime, done: int, out: TextIO, stop: threading.Event) -> int:
-    """Stores the days of the history from number `done` on, counted back from `end`."""
-    stored = 0
-    with Progress("History of the last week", out) as progress:
-        ingestion = Ingestion(conn)
-        for day in range(done, HISTORY_DAYS):
-            until = end - timedelta(days=day)
-            batch = Batch()
-            for received_time, topic, payload in history_messages(city, DEMONSTRATION_SEED, until - timedelta(days=1), until):
-                for report in parse(topic, payload, received_time):
-                    batch.add(report)
-                if len(batch) >= HISTORY_BATCH:
-                    stored += store_batch(ingestion, batch, end).stored
-                    batch = Batch()
-                    if stop.is_set():
-                        return stored
-            stored += store_batch(ingestion, batch, end).stored
-            backfills.note_rows(conn, HISTORY_NAME, day + 1)
-            progress.reach((day + 1) / HISTORY_DAYS)
-    return stored
+        writer.terminate()
+        writer.wait()
 
 
 def _leave(*_: object) -> None:

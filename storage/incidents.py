@@ -25,28 +25,39 @@ def write_incidents(conn: Connection, reports: Sequence[IncidentReport], ledger:
 
     What has reached us has happened: a reporter's clock that runs ahead does not put an incident into the future.
     """
-    stored = []
-    for r in reports:
-        reported_at = min(r.phenomenon_time, r.received_time)
-        row = conn.execute(
-            "INSERT INTO incident (incident_id, device_id, hazard_class, lon, lat, crs_origin, channel, reported_at, "
-            "received_time) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING 1",
-            (r.incident_id, r.device_id, r.hazard_class, r.lon, r.lat, r.crs_origin, r.channel, reported_at,
-             r.received_time),
-        ).fetchone()  # fmt: skip
-        if row is None:
-            continue
-        stored.append((r.device_id, r.phenomenon_time))
-        set_state(
-            conn, r.incident_id, IncidentState.REPORTED, r.grade, ResponseLevel.NONE,
-            valid_from=reported_at, recorded_at=r.received_time, actor=None,
-        )  # fmt: skip
-        if r.text:
-            conn.execute(
-                "INSERT INTO incident_text (incident_id, recorded_at, text) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-                (r.incident_id, r.received_time, r.text),
-            )
-    ledger.count_events([(r.device_id, r.phenomenon_time) for r in reports], stored)
+    if not reports:
+        return
+    first = {report.incident_id: report for report in reversed(reports)}
+    rows = [
+        (r.incident_id, r.device_id, r.hazard_class, r.lon, r.lat, r.crs_origin, r.channel,
+         min(r.phenomenon_time, r.received_time), r.received_time, r.grade.value, r.text)
+        for r in first.values()
+    ]  # fmt: skip
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    new = [first[row[0]] for row in conn.execute(_STORE_INCIDENTS, columns)]
+    ledger.count_events([(r.device_id, r.phenomenon_time) for r in reports], [(r.device_id, r.phenomenon_time) for r in new])
+
+
+_STORE_INCIDENTS = f"""
+WITH said AS (
+    SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::float8[], %b::float8[], %b::text[], %b::text[],
+                         %b::timestamptz[], %b::timestamptz[], %b::text[], %b::text[])
+    AS report (incident_id, device_id, hazard_class, lon, lat, crs_origin, channel, reported_at, received_time, grade, text)
+), new AS (
+    INSERT INTO incident (incident_id, device_id, hazard_class, lon, lat, crs_origin, channel, reported_at, received_time)
+    SELECT incident_id, device_id, hazard_class, lon, lat, crs_origin, channel, reported_at, received_time FROM said
+    ORDER BY incident_id  -- one order for all writers: no deadlock
+    ON CONFLICT DO NOTHING RETURNING incident_id
+), states AS (
+    INSERT INTO incident_history (incident_id, valid_from, recorded_at, state, grade, response_level)
+    SELECT incident_id, reported_at, received_time, '{IncidentState.REPORTED.value}', grade, '{ResponseLevel.NONE.value}'
+    FROM said JOIN new USING (incident_id)
+), texts AS (
+    INSERT INTO incident_text (incident_id, recorded_at, text)
+    SELECT incident_id, received_time, text FROM said JOIN new USING (incident_id) WHERE text <> ''
+)
+SELECT incident_id FROM new
+"""
 
 
 def set_state(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from psycopg.rows import TupleRow
 
+from domain.incidents import IncidentState
 from domain.moments import Moment
 from domain.orders import OPEN_ORDER_STATES, Order, OrderState
+from domain.units import UnitStatus
 from storage.connection import Connection
 
 
@@ -27,6 +30,34 @@ def create_order(
          order.override_reason),
     )  # fmt: skip
     set_state(conn, order.order_id, OrderState.ISSUED, valid_from=now, recorded_at=now)
+
+
+@dataclass(frozen=True, slots=True)
+class PastOrder:
+    """An order that was given, obeyed and done before this database knew of it. Published at `issued_at`."""
+
+    order_id: str
+    incident_id: str
+    unit_id: str
+    actor: str
+    issued_at: datetime
+    expires_at: datetime
+    accepted_at: datetime
+    done_at: datetime
+
+
+def write_past(conn: Connection, past: Sequence[PastOrder]) -> int:
+    """Writes orders of the past with every step as of then, and what followed from them: the units' dispatch, the incidents'
+    response and, with the last order of each, their end. Incidents and units must be known; an order that is known stays as it
+    is. Returns how many were new."""
+    if not past:
+        return 0
+    rows = [
+        (o.order_id, o.incident_id, o.unit_id, o.actor, o.issued_at, o.expires_at, o.accepted_at, o.done_at) for o in past
+    ]
+    row = conn.execute(_WRITE_PAST, [list(column) for column in zip(*rows, strict=True)]).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def set_state(
@@ -98,6 +129,45 @@ def _order(row: TupleRow) -> Order:
         sent_at=row[6], acknowledged_at=row[7], override_reason=row[8], exercise_id=row[9],
     )  # fmt: skip
 
+
+_WRITE_PAST = f"""
+WITH past AS (
+    SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::timestamptz[], %b::timestamptz[],
+                         %b::timestamptz[], %b::timestamptz[])
+    AS o (order_id, incident_id, unit_id, actor, issued_at, expires_at, accepted_at, done_at)
+), new AS (
+    INSERT INTO dispatch_order (order_id, incident_id, unit_id, actor, issued_at, expires_at, is_open, closed_at)
+    SELECT order_id, incident_id, unit_id, actor, issued_at, expires_at, false, done_at FROM past
+    ON CONFLICT DO NOTHING RETURNING order_id
+), fresh AS (
+    SELECT past.* FROM past JOIN new USING (order_id)
+), steps AS (
+    INSERT INTO order_history (order_id, valid_from, recorded_at, state)
+    SELECT order_id, at, at, state FROM fresh CROSS JOIN LATERAL (VALUES
+        (issued_at, '{OrderState.ISSUED.value}'), (issued_at + interval '1 millisecond', '{OrderState.SENT.value}'),
+        (accepted_at, '{OrderState.ACCEPTED.value}'), (done_at, '{OrderState.DONE.value}')) AS step (at, state)
+), dispatched AS (
+    INSERT INTO unit_status (unit_id, valid_from, recorded_at, status, order_id, source)
+    SELECT unit_id, issued_at, issued_at, '{UnitStatus.DISPATCHED.value}', order_id, 'order' FROM fresh
+    ON CONFLICT DO NOTHING
+), spans AS (
+    SELECT incident_id, min(issued_at) AS began, max(done_at) AS ended, min(actor) AS actor FROM fresh GROUP BY incident_id
+), ends AS (
+    UPDATE incident SET closed_at = ended FROM spans WHERE spans.incident_id = incident.incident_id
+), states AS (
+    INSERT INTO incident_history (incident_id, valid_from, recorded_at, state, grade, response_level, actor)
+    SELECT incident_id, at, at, step.state, first.grade, first.response_level, actor
+    FROM spans
+    CROSS JOIN LATERAL (VALUES (began, '{IncidentState.RESPONDING.value}'), (ended, '{IncidentState.CLOSED.value}'))
+        AS step (at, state)
+    CROSS JOIN LATERAL (
+        SELECT grade, response_level FROM incident_history WHERE incident_history.incident_id = spans.incident_id
+        ORDER BY recorded_at LIMIT 1
+    ) first
+    ON CONFLICT DO NOTHING
+)
+SELECT count(*) FROM new
+"""
 
 _OPEN = """
 SELECT o.order_id, o.unit_id, o.incident_id, state.state, o.issued_at, o.expires_at,

@@ -34,28 +34,21 @@ def write_positions(conn: Connection, positions: Sequence[UnitPosition], ledger:
 
 def write_statuses(conn: Connection, reports: Sequence[UnitStatusReport], ledger: LedgerCounts) -> None:
     """Stores what units say of their status."""
-    stored = []
-    for r in reports:
-        row = conn.execute(
-            _STORE_STATUS,
-            {"unit": r.unit_id, "at": r.phenomenon_time, "recorded": r.received_time, "status": r.status, "order": r.order_id},
-        ).fetchone()
-        if row is not None:
-            stored.append((r.device_id, r.phenomenon_time))
-    ledger.count_events([(r.device_id, r.phenomenon_time) for r in reports], stored)
+    if not reports:
+        return
+    rows = [(r.unit_id, r.phenomenon_time, r.received_time, r.status, r.order_id) for r in reports]
+    stored = [reports[n - 1] for (n,) in conn.execute(_STORE_STATUSES, [list(column) for column in zip(*rows, strict=True)])]
+    ledger.count_events(
+        [(r.device_id, r.phenomenon_time) for r in reports], [(r.device_id, r.phenomenon_time) for r in stored]
+    )
 
 
 def write_acks(conn: Connection, acks: Sequence[CommandAck], ledger: LedgerCounts) -> None:
     """Stores the answers of devices to our commands; what follows from them is decided by whoever sent the command."""
-    stored = []
-    for ack in acks:
-        row = conn.execute(
-            "INSERT INTO command_ack (device_id, command_id, phenomenon_time, received_time, result) VALUES (%s, %s, %s, %s, %s) "
-            "ON CONFLICT DO NOTHING RETURNING 1",
-            (ack.device_id, ack.command_id, ack.phenomenon_time, ack.received_time, ack.result),
-        ).fetchone()
-        if row is not None:
-            stored.append((ack.device_id, ack.phenomenon_time))
+    if not acks:
+        return
+    rows = [(ack.device_id, ack.command_id, ack.phenomenon_time, ack.received_time, ack.result) for ack in acks]
+    stored = conn.execute(_STORE_ACKS, [list(column) for column in zip(*rows, strict=True)]).fetchall()
     ledger.count_events([(ack.device_id, ack.phenomenon_time) for ack in acks], stored)
 
 
@@ -101,15 +94,30 @@ def _select(
 
 # A report is never younger than its receipt, however fast the unit's clock is, and one about an order never older than the
 # order, however slow. The same report delivered twice has another time of receipt: it is known by what it says.
-_STORE_STATUS = """
+_STORE_STATUSES = """
 WITH said AS (
-    SELECT greatest(least(%(at)s, %(recorded)s), (SELECT issued_at FROM dispatch_order WHERE order_id = %(order)s)) AS valid_from
+    SELECT DISTINCT ON (unit_id, valid_from, status) n, unit_id, valid_from, recorded_at, status, order_id
+    FROM (
+        SELECT report.*, greatest(least(at, recorded_at), issued_at) AS valid_from
+        FROM unnest(%b::text[], %b::timestamptz[], %b::timestamptz[], %b::text[], %b::text[])
+             WITH ORDINALITY AS report (unit_id, at, recorded_at, status, order_id, n)
+        LEFT JOIN dispatch_order USING (unit_id, order_id)
+    ) dated
+    ORDER BY unit_id, valid_from, status, n
+), stored AS (
+    INSERT INTO unit_status (unit_id, valid_from, recorded_at, status, order_id, source)
+    SELECT unit_id, valid_from, recorded_at, status, order_id, 'unit' FROM said
+    WHERE NOT EXISTS (SELECT FROM unit_status old WHERE old.unit_id = said.unit_id AND old.exercise_id IS NULL
+                      AND old.valid_from = said.valid_from AND old.status = said.status AND old.source = 'unit')
+    ON CONFLICT DO NOTHING RETURNING unit_id, valid_from, status
 )
-INSERT INTO unit_status (unit_id, valid_from, recorded_at, status, order_id, source)
-SELECT %(unit)s, said.valid_from, %(recorded)s, %(status)s, %(order)s, 'unit' FROM said
-WHERE NOT EXISTS (SELECT FROM unit_status old WHERE old.unit_id = %(unit)s AND old.exercise_id IS NULL
-                  AND old.valid_from = said.valid_from AND old.status = %(status)s AND old.source = 'unit')
-ON CONFLICT DO NOTHING RETURNING 1
+SELECT n FROM said JOIN stored USING (unit_id, valid_from, status)
+"""
+
+_STORE_ACKS = """
+INSERT INTO command_ack (device_id, command_id, phenomenon_time, received_time, result)
+SELECT * FROM unnest(%b::text[], %b::text[], %b::timestamptz[], %b::timestamptz[], %b::text[])
+ON CONFLICT DO NOTHING RETURNING device_id, phenomenon_time
 """
 
 _STORE_POSITIONS = """

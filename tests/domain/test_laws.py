@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta, timezone
 from typing import get_args
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ from domain.observations import Freshness, freshness
 from domain.orders import check_order
 from domain.refusals import Refused
 from domain.rights import Action, Actor, Role, may, require
+from domain.sensors import DeviceMode, DeviceState
 from domain.units import SENDABLE, Unit, UnitStatus
 from tests.support.scenes import (
     NOW,
@@ -95,6 +96,17 @@ def test_freshness_at_its_boundaries(age_s: float | None, interval_s: float, exp
     assert freshness(age_s, interval_s) is expected
 
 
+@pytest.mark.parametrize("mode", [*DeviceMode, "odd"])
+@pytest.mark.parametrize("state", [*DeviceState, "odd"])
+def test_a_device_that_speaks_on_change_is_judged_by_whether_it_is_there(mode: str, state: str) -> None:
+    an_hour_of_silence = freshness(3600, 60, mode, state)
+    expected = {("on_change", "online"): Freshness.FRESH}.get((mode, state), Freshness.SILENT)
+    assert an_hour_of_silence is expected
+    just_spoken = freshness(1, 60, mode, state)
+    assert just_spoken is (Freshness.SILENT if (mode, state) == ("on_change", "offline") else Freshness.FRESH)
+    assert freshness(None, 60, mode, state) is Freshness.NEVER
+
+
 @given(st.floats(0, 1e6), st.floats(0, 1e6), st.floats(0.1, 1e4))
 def test_nothing_becomes_fresher_by_waiting(age_s: float, more_s: float, interval_s: float) -> None:
     order = list(Freshness)
@@ -147,6 +159,7 @@ RIGHTS = {
     Action.ISSUE_ORDER: {Role.COMMANDER, Role.DISPATCHER},
     Action.CANCEL_ORDER: {Role.COMMANDER, Role.DISPATCHER},
     Action.ACKNOWLEDGE_WARNING: {Role.DUTY_OFFICER, Role.COMMANDER},
+    Action.CLOSE_INCIDENT: {Role.DUTY_OFFICER, Role.COMMANDER, Role.DISPATCHER, Role.SYSTEM},
 }
 
 
@@ -155,9 +168,13 @@ def test_a_right_is_there_because_it_was_given(action: Action) -> None:
     assert {role for role in Role if may(role, action)} == RIGHTS[action]
 
 
-@pytest.mark.parametrize("role", [Role.WALL, Role.AUDITOR, Role.ADMINISTRATOR, Role.LEADER, Role.SYSTEM])
+@pytest.mark.parametrize("role", [Role.WALL, Role.AUDITOR, Role.ADMINISTRATOR, Role.LEADER])
 def test_who_only_watches_or_administers_does_not_command(role: Role) -> None:
     assert not any(may(role, action) for action in Action)
+
+
+def test_the_system_by_itself_only_closes_what_nobody_acted_on() -> None:
+    assert [action for action in Action if may(Role.SYSTEM, action)] == [Action.CLOSE_INCIDENT]
 
 
 def test_without_the_right_an_act_is_refused_in_both_languages() -> None:
@@ -207,5 +224,5 @@ def test_counts_add_up_field_by_field(one: BatchCounts, other: BatchCounts) -> N
 
 
 def test_records_cannot_be_changed() -> None:
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):  # a named tuple's; a frozen dataclass raises a kind of it
         a_reading(1).value = 2  # type: ignore[misc]

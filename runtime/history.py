@@ -1,0 +1,207 @@
+"""The history of the simulated city: weeks of it, written beside the live city through the same parsing and storing.
+
+First the readings, events of halls and requests, the newest day first, because charts and forecasts want that; then the incidents
+of those weeks with the units that were sent; then the forecasts that would have been issued. One history a database: what an
+earlier start did not finish is finished, what is there is left alone.
+"""
+
+from __future__ import annotations
+
+import gc
+import queue
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
+from operator import itemgetter
+from pathlib import Path
+from typing import TextIO, TypeVar
+
+from domain.batches import Batch
+from domain.units import UnitStatus
+from domain.warnings import WarningSource
+from forecasting.service import Forecaster
+from gis_data.city import City, load_city
+from ingest.parse import parse
+from ingest.service import store_batch
+from iot.payloads import encode
+from iot.simulated.history import History
+from iot.simulated.operations import ANSWERS_AFTER_S, EXPIRES_AFTER_S, Operation, Sortie, messages_of, operations
+from iot.topics import topic_of
+from runtime.policy import Policy
+from runtime.progress import Progress
+from runtime.workers import DEMONSTRATION_SEED
+from storage import backfills
+from storage.connection import Connection, connect
+from storage.devices import list_datastreams
+from storage.ingestion import Ingestion
+from storage.orders import PastOrder, write_past
+from storage.rules import list_rules
+
+DAYS = 35
+READINGS, OPERATIONS, FORECASTS = "demonstration history", "demonstration operations", "demonstration forecasts"
+BATCH_MESSAGES = 15_000
+"""Some 30,000 readings: larger batches gain nothing, and this many are held three times at most."""
+SEAM = timedelta(seconds=30)
+"""The live city begins to speak some seconds after its history was begun. Up to so long after it the history says what the live
+city would have said; what that says itself comes twice and is stored once."""
+OPERATIONS_AT_ONCE = 200
+DISPATCHED_BY = "history"
+"""Who gave the orders of the past, as the screens show it."""
+FORECAST_EVERY = timedelta(hours=6)
+
+
+def write_history(database_url: str, city_dir: Path, policy: Policy, *, days: int, out: TextIO, stop: threading.Event) -> int:
+    """Writes the `days` before the first start that are not there yet; returns the readings and events stored."""
+    with connect(database_url, application="cityhelm-history") as conn:
+        end, done = backfills.begin(conn, READINGS, datetime.now(UTC))
+        _, operations_done = backfills.begin(conn, OPERATIONS, end)
+        _, forecasts_done = backfills.begin(conn, FORECASTS, end)
+        stored = 0
+        if done < days or not operations_done:
+            city = load_city(city_dir)
+            gc.freeze()  # what is loaded stays; what follows has no cycles worth looking for often
+            gc.set_threshold(100_000, 50, 100)
+            stored = _write_days(conn, city, end + SEAM, range(done, days), out, stop)
+            if not operations_done and not stop.is_set():
+                stored += _write_operations(conn, city, end, days, out, stop)
+        if not stop.is_set():
+            _write_forecasts(conn, policy, end, range(forecasts_done, _forecasts_in(days)), out, stop)
+        return stored
+
+
+def _write_days(conn: Connection, city: City, end: datetime, days: range, out: TextIO, stop: threading.Event) -> int:
+    """Stores the days of those numbers, counted back from `end`. While a batch is stored the next one is being parsed."""
+    stored = 0
+    with Progress(f"History of {days.stop} days", out) as progress, _made_ahead(_batches(city, end, days), stop) as batches:
+        ingestion = Ingestion(conn)
+        progress.reach(days.start / days.stop)
+        for day, share, batch in batches:
+            stored += store_batch(ingestion, batch, end).stored
+            if share == 1.0:
+                backfills.note_rows(conn, READINGS, day + 1)
+            progress.reach((day + share) / days.stop)
+            if stop.is_set():
+                break
+    return stored
+
+
+_T = TypeVar("_T")
+_Part = tuple[int, float, Batch]
+"""Number of the day, the share of it that is done with this batch, and the batch."""
+
+
+def _batches(city: City, end: datetime, days: range) -> Iterator[_Part]:
+    past = History(city, DEMONSTRATION_SEED)
+    for day in days:
+        until = end - timedelta(days=day)
+        began = until - timedelta(days=1)
+        batch, n = Batch(), 0
+        for received_time, topic, payload in chain(past.births(began), past.messages(began, until)):
+            batch.extend(parse(topic, payload, received_time))
+            n += 1
+            if n == BATCH_MESSAGES:
+                yield day, min(0.99, (received_time - began) / timedelta(days=1)), batch
+                batch, n = Batch(), 0
+        yield day, 1.0, batch
+
+
+class _made_ahead:  # noqa: N801 - a with-statement, read as words
+    """The parts, made in a thread of their own, two of them ahead. A fault there rises here."""
+
+    def __init__(self, parts: Iterator[_Part], stop: threading.Event) -> None:
+        self._parts, self._stop, self._is_over = parts, stop, threading.Event()
+        self._ready: queue.Queue[_Part | BaseException | None] = queue.Queue(2)
+        self._thread = threading.Thread(target=self._make, name="history")
+
+    def __enter__(self) -> Iterator[_Part]:
+        self._thread.start()
+        return self._iterate()
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    def _iterate(self) -> Iterator[_Part]:
+        while (part := self._ready.get()) is not None:
+            if isinstance(part, BaseException):
+                raise part
+            yield part
+
+    def _make(self) -> None:
+        try:
+            for part in self._parts:
+                if not self._put(part):
+                    return
+            self._put(None)
+        except BaseException as fault:
+            self._put(fault)
+
+    def _put(self, part: _Part | BaseException | None) -> bool:
+        while not self._is_over.is_set():
+            try:
+                self._ready.put(part, timeout=0.2)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+
+def _write_operations(conn: Connection, city: City, end: datetime, days: int, out: TextIO, stop: threading.Event) -> int:
+    """Stores the incidents of those days, who was sent and what they said. What they said goes the way of every message; the
+    orders are ours and are written as of then, in the same transaction, so that nobody sees an incident that nobody answered."""
+    stored = 0
+    start = end - timedelta(days=days)
+    with Progress("Operations of those days", out) as progress:
+        ingestion = Ingestion(conn)
+        for some in _stretches(operations(city, DEMONSTRATION_SEED, start, end), OPERATIONS_AT_ONCE):
+            batch = Batch()
+            for received_s, device_id, kind, said in sorted(chain.from_iterable(map(messages_of, some)), key=itemgetter(0)):
+                batch.extend(parse(topic_of(device_id, kind), encode(said), datetime.fromtimestamp(received_s, UTC)))
+            with conn.transaction():
+                stored += store_batch(ingestion, batch, end).stored
+                write_past(conn, [_past_order(operation, sortie) for operation in some for sortie in operation.sorties])
+            progress.reach((some[-1].call.event.ts - start) / (end - start))
+            if stop.is_set():
+                return stored
+        backfills.note_rows(conn, OPERATIONS, 1)
+        progress.reach(1.0)
+    return stored
+
+
+def _past_order(operation: Operation, sortie: Sortie) -> PastOrder:
+    issued_at = datetime.fromtimestamp(sortie.issued_s, UTC)
+    return PastOrder(
+        sortie.order_id, operation.incident_id, sortie.vehicle.unit_id, DISPATCHED_BY, issued_at,
+        expires_at=issued_at + timedelta(seconds=EXPIRES_AFTER_S), accepted_at=issued_at + timedelta(seconds=ANSWERS_AFTER_S),
+        done_at=datetime.fromtimestamp(sortie.since_s[UnitStatus.RETURNING], UTC),
+    )  # fmt: skip
+
+
+def _stretches(each: Iterator[_T], n: int) -> Iterator[list[_T]]:
+    while stretch := list(islice(each, n)):
+        yield stretch
+
+
+def _forecasts_in(days: int) -> int:
+    """How many times forecasts are issued in a history: the first of its days has too little before it."""
+    return max(0, (days - 1) * (timedelta(days=1) // FORECAST_EVERY))
+
+
+def _write_forecasts(conn: Connection, policy: Policy, end: datetime, issues: range, out: TextIO, stop: threading.Event) -> None:
+    """Forecasts of the series that rules judge by their forecast, as they would have been issued, the newest first."""
+    watched = {rule.property for rule in list_rules(conn) if rule.source is WarningSource.FORECAST}
+    streams = list_datastreams(conn, properties=sorted(watched))
+    if not issues or not streams:
+        return
+    forecaster = Forecaster(
+        horizon_s=policy.forecast_horizon_s, step_s=policy.forecast_step_s, issue_s=policy.forecast_issue_s,
+        history_days=policy.forecast_history_days, stop=stop,
+    )  # fmt: skip
+    with Progress("Forecasts of those days", out) as progress:
+        for k in issues:
+            forecaster.issue_as_of(conn, streams, end - FORECAST_EVERY * (k + 1))
+            if stop.is_set():
+                return
+            backfills.note_rows(conn, FORECASTS, k + 1)
+            progress.reach((k + 1) / issues.stop)
