@@ -15,6 +15,11 @@ DEBIAN := Debian and Ubuntu: apt-get install
 # Only wheels: nothing is compiled here. The build tool is pinned like the rest, hence no isolation.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: -c constraints.txt
 PYTEST := $(BIN)/python -m pytest
+# Node brings a list of authorities of its own: it is to trust those of this machine as well, such as a proxy's.
+AUTHORITIES := $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt))
+ifneq ($(AUTHORITIES),)
+export NODE_EXTRA_CA_CERTS ?= $(AUTHORITIES)
+endif
 FITS := import sys; sys.exit(sys.version_info < (3, 11))
 OURS = if [ -e $(VENV) ] && [ ! -w $(VENV) ]; then \
   echo "$(VENV) belongs to $$(stat -c %U $(VENV)): expected one that $$(id -un) may write; remove it, or work in a" \
@@ -78,7 +83,8 @@ $(VENV)/.place:
 	    "write" >&2; exit 1; }
 	@printf '%s\n' '$(CURDIR)' > $@
 
-FETCHED_NOT := "pip could not install what constraints.txt pins (see above): expected a package index within reach, or" \
+FETCHED_NOT := "pip could not install what constraints.txt pins (see above): expected a package index within reach (PIP_INDEX_URL" \
+  "names another, PIP_CERT the certificates of a proxy), or" \
   "PIP_NO_INDEX=1 PIP_FIND_LINKS=/path/to/wheels with the wheels of all of it; docs/operations.md says how to fetch them" \
   "on another machine"
 

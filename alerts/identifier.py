@@ -12,7 +12,6 @@ from datetime import datetime, timedelta, timezone
 BEIJING = timezone(timedelta(hours=8), "Beijing")
 PER_SECOND = 10
 _AGENCY = re.compile(r"\d{14}", re.ASCII)
-_IDENTIFIER = re.compile(r"\d{14}_(\d{14})_\d", re.ASCII)
 
 
 def require_agency(agency: str) -> str:
@@ -30,18 +29,6 @@ def compose(agency: str, at: datetime, number: int) -> str:
     if not 0 <= number < PER_SECOND:
         raise ValueError(f"the running number of an identifier is {number}: expected one digit")
     return f"{require_agency(agency)}_{at.astimezone(BEIJING):%Y%m%d%H%M%S}_{number}"
-
-
-def is_identifier(text: str) -> bool:
-    """Whether `text` has the form of an identifier, with a time that exists."""
-    found = _IDENTIFIER.fullmatch(text)
-    if found is None:
-        return False
-    try:
-        datetime.strptime(found[1], "%Y%m%d%H%M%S").replace(tzinfo=BEIJING)
-    except ValueError:
-        return False
-    return True
 
 
 class Allotter:

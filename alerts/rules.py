@@ -1,25 +1,22 @@
 """Rules: from a value to a level, and from levels to the steps of a warning.
 
 A threshold is passed when the value reaches it. With direction "above" a level stands from `raise_at` upwards until the value
-falls below `clear_at`; with "below" the other way round. Time is the time of measurement: a condition has held when readings
-that far apart said so, whenever they arrived, so that a replay decides as the day itself did.
+falls below `clear_at`; with "below" the other way round. Every level holds by itself: a value that goes straight to the gravest
+raises it after one hold time, not after one for each level on the way. Time is the time of measurement: a condition has held
+when readings that far apart said so, whenever they arrived, so that a replay decides as the day itself did.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 
-from domain.warnings import ThresholdRule, WarningLevel
+from domain.warnings import ThresholdRule, Wait, WarningLevel
 
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """Since when a condition asks for `level` (None: for no warning)."""
-
-    level: WarningLevel | None
-    since: datetime
+Waiting = Mapping[WarningLevel, Wait]
+"""The levels that wait to change: those that do not stand to be raised, those that do to be cleared."""
 
 
 def gravity(level: WarningLevel | None) -> int:
@@ -32,59 +29,59 @@ def is_beyond(rule: ThresholdRule, value: float, threshold: float) -> bool:
     return value <= threshold if rule.direction == "below" else value >= threshold
 
 
-def level_asked(rule: ThresholdRule, passes: Callable[[float], bool], standing: WarningLevel | None) -> WarningLevel | None:
-    """The level that what is measured (or foreseen) asks for while `standing` stands; `passes` tells of one threshold.
-
-    A level is asked for beyond its `raise_at`; one that stands already, or stands below a graver one, as far as its `clear_at`.
-    """
-    asked = [
-        threshold.level
-        for threshold in rule.thresholds
-        if passes(threshold.clear_at if gravity(threshold.level) <= gravity(standing) else threshold.raise_at)
-    ]
-    return max(asked, key=gravity, default=None)
-
-
-def level_of_value(rule: ThresholdRule, value: float, standing: WarningLevel | None) -> WarningLevel | None:
-    """The level a measured value asks for."""
-    return level_asked(rule, lambda threshold: is_beyond(rule, value, threshold), standing)
-
-
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What stands after a reading: the level, the condition to remember, and since when readings have asked for it."""
+    """What stands after a reading: the level, since when readings have asked for it if it is new, and what still waits."""
 
     level: WarningLevel | None
-    condition: Condition
     since: datetime
+    waiting: Waiting
 
 
 def advance(
-    rule: ThresholdRule,
-    standing: WarningLevel | None,
-    condition: Condition | None,
-    asked: WarningLevel | None,
-    at: datetime,
+    rule: ThresholdRule, standing: WarningLevel | None, waiting: Waiting, passes: Callable[[float], bool], at: datetime
 ) -> Verdict:
-    """What becomes of `standing` when a reading measured at `at` asks for `asked`.
+    """What becomes of `standing` with a reading (or a forecast) of `at`; `passes` tells of one threshold whether it is passed.
 
-    A change waits until every reading for the hold time has asked for it. When they asked for different levels on the same side
-    of what stands, the one nearest to it is taken: only that far did all of them go. A reading older than the condition
-    remembered changes nothing.
+    A level stands with every milder one. One that does not stand is asked for beyond its `raise_at`, one that stands as far as
+    its `clear_at`; it changes when every reading for the hold time has asked for that. Readings are told in order of time.
     """
-    if condition is not None and at < condition.since:
-        return Verdict(standing, condition, condition.since)
-    stands, wanted = gravity(standing), gravity(asked)
-    if wanted == stands:
-        if condition is None or condition.level != standing:
-            condition = Condition(standing, at)
-        return Verdict(standing, condition, condition.since)
-    if condition is not None and (gravity(condition.level) - stands) * (wanted - stands) > 0:
-        pending = min(condition.level, asked, key=lambda level: abs(gravity(level) - stands))
-        waiting = Condition(pending, condition.since)
-    else:
-        waiting = Condition(asked, at)
-    hold_s = rule.raise_hold_s if wanted > stands else rule.clear_hold_s
-    if (at - waiting.since).total_seconds() < hold_s:
-        return Verdict(standing, waiting, waiting.since)
-    return Verdict(waiting.level, Condition(asked, at), waiting.since)
+    stands = gravity(standing)
+    asking: dict[WarningLevel, Wait] = {}
+    for level in _asking(rule, standing, passes):
+        to_raise = gravity(level) > stands
+        before = waiting.get(level)
+        # What waited to be cleared is no wait to be raised, should somebody have closed the warning meanwhile.
+        asking[level] = before if before is not None and before.to_raise == to_raise else Wait(at, to_raise)
+
+    def is_due(level: WarningLevel) -> bool:
+        wait = asking.get(level)
+        hold_s = rule.raise_hold_s if gravity(level) > stands else rule.clear_hold_s
+        return wait is not None and (at - wait.since).total_seconds() >= hold_s
+
+    raised = max((level for level in asking if gravity(level) > stands and is_due(level)), key=gravity, default=None)
+    if raised is not None:
+        return Verdict(
+            raised, asking[raised].since, {level: asking[level] for level in asking if gravity(level) > gravity(raised)}
+        )
+    up_to = {threshold.level for threshold in rule.thresholds if gravity(threshold.level) <= stands}
+    stairs = sorted(up_to | ({standing} if standing is not None else set()), key=gravity, reverse=True)
+    cleared = list(takewhile(is_due, stairs))
+    if not cleared:
+        return Verdict(standing, at, asking)
+    left = next((level for level in stairs if level not in cleared), None)
+    since = max(asking[level].since for level in cleared)
+    return Verdict(left, since, {level: asking[level] for level in asking if level not in cleared})
+
+
+def _asking(rule: ThresholdRule, standing: WarningLevel | None, passes: Callable[[float], bool]) -> set[WarningLevel]:
+    """The levels that should change: stand and do not, or do not and stand."""
+    stands = gravity(standing)
+    asking: set[WarningLevel] = set()
+    for threshold in rule.thresholds:
+        is_standing = gravity(threshold.level) <= stands
+        if passes(threshold.clear_at if is_standing else threshold.raise_at) != is_standing:
+            asking.add(threshold.level)
+    if standing is not None and all(threshold.level is not standing for threshold in rule.thresholds):
+        asking.add(standing)  # the rule was changed: nothing asks for this level any more
+    return asking

@@ -1,15 +1,17 @@
-"""The watch: judges every rule against the newest readings each second, and against forecasts when there are new ones.
+"""The watch: judges every rule against the readings that came since the last tick, in the order in which they were measured, and
+against forecasts when there are new ones.
 
-Readings count while their quality is usable and they are not stale; a condition whose sensor has fallen silent freezes, and its
-warning stays, marked with the time of the last word. All that is remembered stands in the database, written together with the
-step it leads to, so that an evaluator that is killed, or a second one, neither loses nor repeats a step.
+Readings count while their quality is usable and their sensor is heard; a condition whose sensor has fallen silent freezes, and
+its warning stays, marked with the time of the last word. All that is remembered stands in the database, written in the one
+transaction that takes the steps and by one evaluator at a time, so that one that is killed, or a second one, neither loses nor
+repeats a step.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Event
@@ -21,24 +23,27 @@ import numpy as np
 from alerts.exceedance import Outlook, exceedance, outlook
 from alerts.identifier import Allotter
 from alerts.lifecycle import state_after_escalation
-from alerts.rules import Condition, Verdict, advance, gravity, level_asked, level_of_value
+from alerts.rules import Verdict, Waiting, advance, gravity, is_beyond
 from domain.datastreams import Datastream
 from domain.forecasts import Forecast
 from domain.moments import Moment
 from domain.observations import USABLE_QUALITY_CODES, Freshness, freshness
 from domain.warnings import OPEN_WARNING_STATES, ThresholdRule, Warning, WarningLevel, WarningSource, WarningState
-from storage import warnings
+from storage import rules, warnings
 from storage.connection import Connection
 from storage.devices import find_name, list_datastreams
 from storage.forecasts import list_forecasts, newest_issue
-from storage.observations import Value, list_values
-from storage.rules import list_rules
+from storage.observations import Value
 from storage.ticking import run_ticks
-from storage.warnings import Holding
 
 TICK_S = 1.0
 STREAMS_EVERY = timedelta(seconds=60)
 FORECASTS_EVERY = timedelta(seconds=10)
+LOOK_BACK = timedelta(minutes=15)
+"""After an absence, readings that came meanwhile are judged as far back as this: what happened before is history. 20,000 series
+that measure once a minute then take some seconds."""
+READINGS_AT_ONCE = 1_000
+"""Of one datastream in one tick."""
 ISSUE_COMPLETE = timedelta(seconds=10)
 """The forecasts of one issue are stored a few series at a time: only after this long are all of them there to be judged."""
 FORECAST_SLOTS = 4
@@ -63,29 +68,21 @@ class _Basis:
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    """What a rule has to say of one datastream: the level asked for, as of when, and how that looks against a threshold."""
+    """What there is to judge of one datastream: which thresholds it passes, as of when, and how that looks against one."""
 
     stream: Datastream
-    asked: WarningLevel | None
+    passes: Callable[[float], bool]
     at: datetime
     against: Callable[[float], _Basis]
 
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """A rule with what is remembered of it, by datastream: warnings that stand, and conditions that wait or hold."""
+    """A rule with what is remembered of it, by datastream: warnings that stand, and since when levels wait to change."""
 
     rule: ThresholdRule
-    standing: Mapping[int, Warning]
-    holdings: Mapping[int, Holding]
-
-    def level(self, number: int) -> WarningLevel | None:
-        warning = self.standing.get(number)
-        return warning.level if warning is not None else None
-
-    def is_quiet(self, number: int) -> bool:
-        """Whether nothing is remembered: then a value that asks for nothing changes nothing."""
-        return number not in self.standing and number not in self.holdings
+    standing: dict[int, Warning]
+    waiting: dict[int, Waiting]
 
 
 class Watch:
@@ -94,54 +91,70 @@ class Watch:
     def __init__(self, agency: str) -> None:
         self._identifiers = Allotter(agency)
         self._streams: dict[int, Datastream] = {}
-        self._by_property: dict[str, list[int]] = {}
         self._streams_read: datetime | None = None
         self._forecasts_asked: datetime | None = None
         self._judged_issue: datetime | None = None
         self._totals = Counter(raised=0, lifted=0)
 
     def tick(self, conn: Connection, now: datetime) -> Mapping[str, Any]:
-        """Judges everything as known at `now`; returns figures for the system page."""
+        """Judges everything as known at `now`; returns figures for the system page. While another evaluator judges, nothing."""
         began = perf_counter()
-        moment = Moment.live(now)
-        rules = list_rules(conn)
-        values = {value.datastream_id: value for value in list_values(conn, moment)}
-        self._read_streams(conn, values, now)
+        with conn.transaction():
+            if not rules.take_the_bench(conn):
+                return {"standby": True}
+            figures = self._judge_all(conn, Moment.live(now))
+        return {**figures, "standby": False, "tick_ms": round(1000 * (perf_counter() - began))}
+
+    def _judge_all(self, conn: Connection, moment: Moment) -> Mapping[str, Any]:
+        now = moment.at
+        live = rules.list_rules(conn)
         open_warnings = warnings.list_open_warnings(conn, moment)
-        issued = self._issue_to_judge(conn, rules, moment)
-        forecasts = _current_forecasts(conn, rules, moment) if issued is not None else []
-        for rule in rules:
+        waiting = rules.load_waiting(conn)
+        newest = rules.list_newest(conn, _properties(live, WarningSource.RULE))
+        self._read_streams(conn, newest, now)
+        readings = self._unjudged(conn, newest, now)
+        issued = self._issue_to_judge(conn, live, moment)
+        forecasts = _current_forecasts(conn, live, moment) if issued is not None else []
+        for rule in live:
             standing = {int(w.object_id): w for w in open_warnings if w.rule_id == rule.rule_id}
-            record = _Record(rule, standing, warnings.load_holdings(conn, rule.rule_id))
+            record = _Record(rule, standing, {**waiting.get(rule.rule_id, {})})
             if rule.source is WarningSource.FORECAST:
                 self._judge(conn, record, self._foreseen(record, forecasts, now), now)
             else:
-                self._judge(conn, record, self._measured(record, values, now), now)
-                self._note_silence(conn, record, values, now)
+                self._judge(conn, record, self._measured(record, readings), now)
+                self._note_silence(conn, record, newest, now)
+        rules.note_judged(conn, (values[-1] for values in readings.values()))
         if issued is not None and now - issued > ISSUE_COMPLETE:
             self._judged_issue = issued
         return {
-            "rules": len(rules),
-            "series": len(values),
+            "rules": len(live),
+            "series": len(newest),
             "open_warnings": len(open_warnings),
             "raised_total": self._totals["raised"],
             "lifted_total": self._totals["lifted"],
-            "tick_ms": round(1000 * (perf_counter() - began)),
         }
 
-    def _read_streams(self, conn: Connection, values: Mapping[int, Value], now: datetime) -> None:
+    def _read_streams(self, conn: Connection, numbers: Iterable[int], now: datetime) -> None:
         is_old = self._streams_read is None or abs(now - self._streams_read) >= STREAMS_EVERY
-        if not is_old and values.keys() <= self._streams.keys():
+        if not is_old and all(number in self._streams for number in numbers):
             return
         self._streams = {stream.datastream_id: stream for stream in list_datastreams(conn)}
-        self._by_property = {}
-        for number, stream in self._streams.items():
-            self._by_property.setdefault(stream.property, []).append(number)
         self._streams_read = now
 
-    def _issue_to_judge(self, conn: Connection, rules: Iterable[ThresholdRule], moment: Moment) -> datetime | None:
+    def _unjudged(
+        self, conn: Connection, newest: Mapping[int, tuple[datetime, bool]], now: datetime
+    ) -> Mapping[int, list[Value]]:
+        """The readings to be judged, by datastream: of sensors that are heard, back to LOOK_BACK or as long as one counts."""
+        heard = {}
+        for number, (measured, is_judged) in newest.items():
+            interval_s = self._streams[number].interval_s
+            if not is_judged and _freshness(measured, interval_s, now) in (Freshness.FRESH, Freshness.LATE):
+                heard[number] = min(now - LOOK_BACK, measured)
+        return rules.list_unjudged(conn, heard, limit=READINGS_AT_ONCE) if heard else {}
+
+    def _issue_to_judge(self, conn: Connection, live: Iterable[ThresholdRule], moment: Moment) -> datetime | None:
         """The newest issue, if a rule looks at forecasts and it may hold some that were not judged yet."""
-        if not _foreseen_properties(rules) or (
+        if not _properties(live, WarningSource.FORECAST) or (
             self._forecasts_asked is not None and abs(moment.at - self._forecasts_asked) < FORECASTS_EVERY
         ):
             return None
@@ -149,62 +162,48 @@ class Watch:
         issued = newest_issue(conn, moment.at)
         return issued if issued != self._judged_issue else None
 
-    def _measured(self, record: _Record, values: Mapping[int, Value], now: datetime) -> Iterator[_Finding]:
-        """What the newest readings ask for."""
-        for number in self._by_property.get(record.rule.property, ()):
-            value, stream = values.get(number), self._streams[number]
-            if value is None or not _counts(value, stream, now):
+    def _measured(self, record: _Record, readings: Mapping[int, list[Value]]) -> Iterator[_Finding]:
+        """Readings that a rule may judge by, each datastream's in the order in which they were measured."""
+        for number, values in readings.items():
+            stream = self._streams[number]
+            if stream.property != record.rule.property:
                 continue
-            asked = level_of_value(record.rule, value.value, record.level(number))
-            if asked is not None or not record.is_quiet(number):
-                yield _Finding(stream, asked, value.phenomenon_time, partial(_measured_basis, value))
+            for value in values:
+                if value.quality.code in USABLE_QUALITY_CODES:
+                    passes = partial(is_beyond, record.rule, value.value)
+                    yield _Finding(stream, passes, value.phenomenon_time, partial(_measured_basis, value))
 
     def _foreseen(self, record: _Record, forecasts: Iterable[Forecast], now: datetime) -> Iterator[_Finding]:
-        """What the forecasts ask for: a level whose threshold some slot passes with at least the rule's probability."""
+        """Forecasts: a threshold is passed when some slot does so with at least the rule's probability."""
         for forecast in forecasts:
             stream = self._streams.get(forecast.datastream_id)
             if stream is None or stream.property != record.rule.property:
                 continue
             ahead = outlook(record.rule, forecast, now)
-            if not ahead.target_times:
-                continue
-            chance = partial(exceedance, record.rule, ahead)
-            asked = level_asked(
-                record.rule,
-                lambda threshold, chance=chance: float(chance(threshold).max()) >= record.rule.min_probability,  # type: ignore[misc]
-                record.level(stream.datastream_id),
-            )
-            if asked is not None or not record.is_quiet(stream.datastream_id):
-                yield _Finding(stream, asked, forecast.issued_at, partial(_foreseen_basis, record.rule, forecast, ahead, now))
+            if ahead.target_times:
+                passes = partial(_is_foreseen, record.rule, ahead)
+                yield _Finding(stream, passes, forecast.issued_at, partial(_foreseen_basis, record.rule, forecast, ahead, now))
 
     def _judge(self, conn: Connection, record: _Record, findings: Iterable[_Finding], now: datetime) -> None:
-        """Takes the steps that the findings lead to, and remembers the conditions, in one transaction."""
-        changed: dict[int, Holding] = {}
-        steps: list[tuple[_Finding, Verdict]] = []
+        """Takes the steps that the findings lead to, and remembers what waits."""
+        changed: dict[int, Waiting] = {}
         for finding in findings:
             number = finding.stream.datastream_id
-            held = record.holdings.get(number)
-            before = record.level(number)
-            condition = Condition(held.level, held.since) if held is not None else None
-            verdict = advance(record.rule, before, condition, finding.asked, finding.at)
-            holding = Holding(verdict.condition.level, verdict.condition.since)
-            if holding != held:
-                changed[number] = holding
-            if verdict.level != before:
-                steps.append((finding, verdict))
-        if not changed and not steps:
-            return
-        with conn.transaction():
-            for finding, verdict in steps:
+            warning, waited = record.standing.get(number), record.waiting.get(number, {})
+            level = warning.level if warning is not None else None
+            verdict = advance(record.rule, level, waited, finding.passes, finding.at)
+            if verdict.waiting != waited:
+                record.waiting[number] = changed[number] = verdict.waiting
+            if verdict.level is not level:
                 self._step(conn, record, finding, verdict, now)
-            warnings.save_holdings(conn, record.rule.rule_id, changed)
+        rules.save_waiting(conn, record.rule.rule_id, changed)
 
     def _step(self, conn: Connection, record: _Record, finding: _Finding, verdict: Verdict, now: datetime) -> None:
         """Raises, escalates, downgrades or lifts the warning of one datastream."""
         rule, stream = record.rule, finding.stream
         warning = record.standing.get(stream.datastream_id)
         after = verdict.level
-        level = after or record.level(stream.datastream_id)
+        level = after if after is not None else warning.level if warning is not None else None
         assert level is not None, "a step goes to a level or from one"
         # A rule changed since the warning was raised may have lost the warning's level: the nearest one explains the step.
         threshold = min(rule.thresholds, key=lambda t: abs(gravity(t.level) - gravity(level)))
@@ -216,41 +215,50 @@ class Watch:
             **basis.evidence,
         }  # fmt: skip
         if warning is not None:
-            if _record(conn, warning, after, now, evidence, basis) and after is None:
+            if not _record(conn, warning, after, now, evidence, basis):
+                return
+            if after is None:
+                del record.standing[stream.datastream_id]
                 self._totals["lifted"] += 1
+            else:
+                record.standing[stream.datastream_id] = replace(warning, level=after, evidence=evidence)
             return
         identifier = self._identifiers.allot(now, warnings.next_number(conn))
         opened = warnings.open_warning(
             conn, rule, level, identifier=identifier, object_id=str(stream.datastream_id), device_id=stream.device_id, now=now,
             probability=basis.probability, lead_time_s=basis.lead_time_s, evidence=evidence,
         )  # fmt: skip
-        self._totals["raised"] += opened is not None
+        if opened is not None and (found := warnings.find_warning_for_update(conn, opened)) is not None:
+            record.standing[stream.datastream_id] = found
+            self._totals["raised"] += 1
 
-    def _note_silence(self, conn: Connection, record: _Record, values: Mapping[int, Value], now: datetime) -> None:
+    def _note_silence(
+        self, conn: Connection, record: _Record, newest: Mapping[int, tuple[datetime, bool]], now: datetime
+    ) -> None:
         """Marks warnings whose sensor has fallen silent with the time of its last word, and unmarks them when it speaks."""
         for number, warning in record.standing.items():
-            value, stream = values.get(number), self._streams.get(number)
-            if value is None or stream is None:
+            if number not in newest:
                 continue
-            is_silent = _freshness(value, stream, now) is Freshness.SILENT
+            measured = newest[number][0]
+            is_silent = _freshness(measured, self._streams[number].interval_s, now) is Freshness.SILENT
             if is_silent == ("silent_since" in warning.evidence):
                 continue
             evidence = {key: said for key, said in warning.evidence.items() if key != "silent_since"}
             if is_silent:
-                evidence["silent_since"] = value.phenomenon_time.isoformat()
-            with conn.transaction():
-                _record(conn, warning, warning.level, now, evidence, _Basis({}, warning.probability, warning.lead_time_s))
+                evidence["silent_since"] = measured.isoformat()
+            _record(conn, warning, warning.level, now, evidence, _Basis({}, warning.probability, warning.lead_time_s))
 
 
-def _foreseen_properties(rules: Iterable[ThresholdRule]) -> list[str]:
-    return sorted({rule.property for rule in rules if rule.source is WarningSource.FORECAST})
+def _properties(live: Iterable[ThresholdRule], source: WarningSource) -> list[str]:
+    """What rules of this source look at."""
+    return sorted({rule.property for rule in live if rule.source is source})
 
 
-def _current_forecasts(conn: Connection, rules: Iterable[ThresholdRule], moment: Moment) -> list[Forecast]:
+def _current_forecasts(conn: Connection, live: Iterable[ThresholdRule], moment: Moment) -> list[Forecast]:
     """Forecasts of what the rules look at, without those that should have been refreshed long ago."""
     return [
         forecast
-        for forecast in list_forecasts(conn, _foreseen_properties(rules), moment)
+        for forecast in list_forecasts(conn, _properties(live, WarningSource.FORECAST), moment)
         if (moment.at - forecast.issued_at).total_seconds() <= FORECAST_SLOTS * forecast.step_s
     ]
 
@@ -275,13 +283,12 @@ def _record(
     return True
 
 
-def _freshness(value: Value, stream: Datastream, now: datetime) -> Freshness:
-    return freshness((now - value.phenomenon_time).total_seconds(), stream.interval_s)
+def _freshness(measured: datetime, interval_s: float, now: datetime) -> Freshness:
+    return freshness((now - measured).total_seconds(), interval_s)
 
 
-def _counts(value: Value, stream: Datastream, now: datetime) -> bool:
-    """Whether a rule may judge by this value."""
-    return value.quality.code in USABLE_QUALITY_CODES and _freshness(value, stream, now) in (Freshness.FRESH, Freshness.LATE)
+def _is_foreseen(rule: ThresholdRule, ahead: Outlook, threshold: float) -> bool:
+    return float(exceedance(rule, ahead, threshold).max()) >= rule.min_probability
 
 
 def _measured_basis(value: Value, threshold: float) -> _Basis:

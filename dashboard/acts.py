@@ -13,7 +13,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import alerts.acts
+import dispatch.closing
 import dispatch.orders
+from dashboard.bodies import Field, Malformed, check, id_of, text
 from dashboard.database import Database, OutcomeUnknown
 from domain.refusals import Refused
 from domain.rights import Action, Actor
@@ -39,7 +41,8 @@ class Circumstances:
 class Answer:
     """What became of a request; `zh` and `en` are the sentence to show.
 
-    `outcome` is done, refused, malformed, failed (nothing was done), unknown or broken.
+    `outcome` is done, refused, unreadable (no JSON object), malformed (a field is wrong), failed (nothing was done), unknown
+    or broken.
     """
 
     outcome: str
@@ -53,7 +56,10 @@ class Answer:
 
     @property
     def http_status(self) -> int:
-        return {"done": 200, "refused": 409, "failed": 503, "unknown": 503, "malformed": 422, "broken": 500}[self.outcome]
+        return _HTTP_STATUS[self.outcome]
+
+
+_HTTP_STATUS = {"done": 200, "refused": 409, "unreadable": 400, "malformed": 422, "failed": 503, "unknown": 503, "broken": 500}
 
 
 def _issue_order(conn: Connection, request: Request, at: Circumstances) -> Answer:
@@ -64,38 +70,48 @@ def _issue_order(conn: Connection, request: Request, at: Circumstances) -> Answe
 
 
 def _cancel_order(conn: Connection, request: Request, at: Circumstances) -> Answer:
-    order = dispatch.orders.cancel(conn, request["order"], at.actor, at.now, zone=at.zone)
+    order = dispatch.orders.cancel(conn, request["order"], at.actor, at.now, zone=at.zone, reason=request.get("reason"))
     return _said("done", "answer.cancelled", order.order_id, order=order.order_id)
 
 
 def _acknowledge_warning(conn: Connection, request: Request, at: Circumstances) -> Answer:
-    alerts.acts.acknowledge(conn, request["warning"], at.actor, at.now, zone=at.zone)
+    alerts.acts.acknowledge(conn, request["warning"], at.actor, at.now, zone=at.zone, comment=request.get("comment"))
     return _said("done", "answer.acknowledged", request["warning"])
 
 
-ACTS: dict[Action, tuple[tuple[str, ...], Callable[[Connection, Request, Circumstances], Answer]]] = {
-    Action.ISSUE_ORDER: (("incident", "unit"), _issue_order),
-    Action.CANCEL_ORDER: (("order",), _cancel_order),
-    Action.ACKNOWLEDGE_WARNING: (("warning",), _acknowledge_warning),
+def _close_incident(conn: Connection, request: Request, at: Circumstances) -> Answer:
+    dispatch.closing.close(
+        conn, request["incident"], at.actor, at.now, ending=request["ending"], reason=request["reason"], zone=at.zone
+    )
+    return _said("done", "answer.closed", request["incident"], incident=request["incident"])
+
+
+ACTS: dict[Action, tuple[tuple[Field, ...], Callable[[Connection, Request, Circumstances], Answer]]] = {
+    Action.ISSUE_ORDER: ((id_of("incident"), id_of("unit")), _issue_order),
+    Action.CANCEL_ORDER: ((id_of("order"), text("reason")), _cancel_order),
+    Action.CLOSE_INCIDENT: ((id_of("incident"), id_of("ending"), text("reason", is_required=True)), _close_incident),
+    Action.ACKNOWLEDGE_WARNING: ((id_of("warning"), text("comment")), _acknowledge_warning),
 }
-"""Action → the fields its request must name, and who does it."""
+"""Action → what its request may say, and who does it."""
 
 
 async def perform(
-    database: Database, action: Action | None, request: Request, *, actor: Actor | None, now: datetime, zone: ZoneInfo,
+    database: Database, action: Action | None, request: object, *, actor: Actor | None, now: datetime, zone: ZoneInfo,
     order_expiry_s: float,
 ) -> Answer:  # fmt: skip
-    """Does what was asked and says what became of it; never raises for what an operator can cause."""
+    """Does what was asked and says what became of it; never raises for what an operator can cause. `request` is what came in:
+    anything at all."""
     if action not in ACTS:
-        return _said("malformed", "answer.unknown", reason=str(action))
+        return _said("malformed", "answer.unknown_act")
     fields, act = ACTS[action]
-    if missing := [name for name in fields if not isinstance(request.get(name), str) or not request[name]]:
-        return _said("malformed", "answer.unknown", reason=", ".join(missing))
+    checked = check(request, fields)
+    if isinstance(checked, Malformed):
+        return _malformed(checked)
     if actor is None:
         return _said("refused", "answer.no_actor")
     circumstances = Circumstances(actor, now, zone, order_expiry_s)
     try:
-        return await database.act(lambda conn: act(conn, request, circumstances))
+        return await database.act(lambda conn: act(conn, checked, circumstances))
     except Refused as refusal:
         return Answer("refused", refusal.code, refusal.zh, refusal.en)
     except DatabaseUnreachable as fault:
@@ -105,8 +121,12 @@ async def perform(
         log.warning("%s", fault)
         return _said("unknown", "answer.uncertain")
     except Exception:  # a fault of ours: the operator is told, the log says which
-        log.exception("%s of %s failed", action, dict(request))
+        log.exception("%s of %s failed", action, checked)
         return _said("broken", "answer.failed")
+
+
+def _malformed(fault: Malformed) -> Answer:
+    return Answer("unreadable" if fault.is_unreadable else "malformed", fault.code, fault.zh, fault.en)
 
 
 def _said(outcome: str, key: str, object_id: str | None = None, **fillings: object) -> Answer:

@@ -18,7 +18,7 @@ from gis_data.tiles import TileStore
 
 log = logging.getLogger(__name__)
 
-VENDOR = Path(__file__).parent / "static" / "vendor"
+VENDOR = Path(__file__).resolve().parent / "static" / "vendor"
 
 
 @dataclass(frozen=True, slots=True)

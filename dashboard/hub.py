@@ -40,6 +40,8 @@ OVERLAP = timedelta(seconds=10)
 """How far a frame looks back behind the one before: readings are stamped before they are committed."""
 CATCH_UP = timedelta(minutes=3)
 """After the database was away, ingest writes what it held back, with the old stamps: for so long frames reach back further."""
+COUNT_EVERY = timedelta(seconds=10)
+"""How often the system page counts how fresh the devices are."""
 
 Clock = Callable[[], datetime]
 
@@ -76,9 +78,20 @@ class MapTaker:
         return self._reaches_back_to
 
 
-def take_system(conn: Connection, now: datetime) -> dict[str, Any]:
-    """Frames of the system page: the whole of it, it is small."""
-    return wire.system(snapshots.system_snapshot(conn, Moment.live(now)))
+class SystemTaker:
+    """Frames of the system page: the whole of it, it is small. How fresh the devices are is counted every few seconds only,
+    because all of them have to be read for that."""
+
+    def __init__(self) -> None:
+        self._kinds: list[wire.Json] = []
+        self._counted_at: datetime | None = None
+
+    def __call__(self, conn: Connection, now: datetime) -> dict[str, Any]:
+        moment = Moment.live(now)
+        if self._counted_at is None or abs(now - self._counted_at) >= COUNT_EVERY:
+            self._kinds, self._counted_at = wire.freshness_counts(snapshots.map_snapshot(conn, moment).devices, now), now
+        counted = {"kinds": self._kinds, "counted": wire.ms(self._counted_at)}
+        return wire.system(snapshots.system_snapshot(conn, moment)) | counted
 
 
 class Viewer:
@@ -205,7 +218,7 @@ class Hub:
         self._map_taker = MapTaker()
         self.channels = {
             MAP: Channel(MAP, self._map_taker, period_s=PERIOD_S[MAP], epoch=epoch, always=True, clock=clock),
-            SYSTEM: Channel(SYSTEM, take_system, period_s=PERIOD_S[SYSTEM], epoch=epoch, always=False, clock=clock),
+            SYSTEM: Channel(SYSTEM, SystemTaker(), period_s=PERIOD_S[SYSTEM], epoch=epoch, always=False, clock=clock),
         }
 
     @property

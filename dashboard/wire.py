@@ -1,12 +1,15 @@
 """The wire: records of the memory as the compact JSON that browsers get. Pure; times are milliseconds since 1970, UTC.
 
-A value is `[datastream_id, value, quality, measured_ms, received_ms]`: the rest of a datastream is sent once, with its device.
+A frame is sent twice a second to everyone who looks, so that it counts what it spends: rows instead of objects, times as
+milliseconds before the frame's own `t`, and of everything only what changed.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -14,6 +17,7 @@ from zoneinfo import ZoneInfo
 from alerts.words import sentence
 from domain.forecasts import Forecast
 from domain.incidents import Incident
+from domain.observations import Freshness, freshness
 from domain.orders import Order
 from domain.units import Unit
 from domain.warnings import Warning
@@ -24,12 +28,15 @@ from storage.observations import Value
 from storage.snapshots import ChartSnapshot, DeviceNow, LiveFrame, MapSnapshot, SystemSnapshot
 
 Json = dict[str, Any]
+Row = list[Any]
 Subject = TypeVar("Subject")
-WireValue = tuple[int, float | None, str | None, int | None, int | None]
+
+PLACES = 5
+"""Decimals of a degree: a metre."""
 
 
 def ms(time: datetime | None) -> int | None:
-    return None if time is None else round(time.timestamp() * 1000)
+    return None if time is None else _ms(time)
 
 
 def clock_time(time_ms: int, zone: ZoneInfo) -> str:
@@ -65,16 +72,31 @@ def device(d: DeviceNow) -> Json:
     }  # fmt: skip
 
 
-def value(v: Value) -> WireValue:
-    return (v.datastream_id, _finite(v.value), v.quality.value, ms(v.phenomenon_time), ms(v.received_time))
+def value(v: Value, t: int) -> Row:
+    """`[datastream, value, code of the quality, ms from the measurement to t, ms from the measurement to the receipt]`; the
+    rest of a datastream is sent once, with its device."""
+    measured, received = _ms(v.phenomenon_time), _ms(v.received_time)
+    return [v.datastream_id, _finite(v.value), v.quality.code, t - measured, received - measured]
 
 
 def unit(u: Unit) -> Json:
     return {
         "id": u.unit_id, "kind": u.kind, "name_zh": u.name_zh, "name_en": u.name_en, "capabilities": u.capabilities,
-        "status": u.status, "since": ms(u.status_since), "order": u.order_id, "lon": u.lon, "lat": u.lat,
-        "measured": ms(u.position_time), "speed_kmh": _rounded(u.speed_kmh), "heading_deg": _rounded(u.heading_deg),
+        "status": u.status, "since": ms(u.status_since), "order": u.order_id, "lon": _rounded(u.lon, PLACES),
+        "lat": _rounded(u.lat, PLACES), "measured": ms(u.position_time), "speed_kmh": _rounded(u.speed_kmh),
+        "heading_deg": _rounded(u.heading_deg),
     }  # fmt: skip
+
+
+def move(u: Unit, t: int) -> Row:
+    """`[unit, lon, lat, ms from the measurement to t, km/h, degrees]`: what changes every second of a unit under way."""
+    place = [_rounded(u.lon, PLACES), _rounded(u.lat, PLACES), _age(u.position_time, t)]
+    return [u.unit_id, *place, _rounded(u.speed_kmh, 0), _rounded(u.heading_deg, 0)]
+
+
+def _lasting(u: Unit) -> Unit:
+    """The unit without what `move` carries."""
+    return replace(u, lon=None, lat=None, position_time=None, speed_kmh=None, heading_deg=None)
 
 
 def incident(i: Incident) -> Json:
@@ -103,41 +125,87 @@ def order(o: Order) -> Json:
 
 
 def ingest(heartbeats: Iterable[Heartbeat]) -> Json | None:
-    """What the ingest process last said of itself, or None when it never did."""
-    return next(({"beat": ms(h.beat_at), "metrics": h.metrics} for h in heartbeats if h.process == "ingest"), None)
+    """What the ingest process last said of its pace, or None when it never did."""
+    beat = next((h for h in heartbeats if h.process == "ingest"), None)
+    if beat is None:
+        return None
+    return {"beat": ms(beat.beat_at)} | {name: beat.metrics.get(name) for name in ("messages_per_s", "readings_per_s")}
 
 
 class MapChanges:
     """What changed on the map since the last frame. Bounded: remembers one line per value of the last seconds, and the few."""
 
     def __init__(self) -> None:
-        self._values: dict[int, WireValue] = {}
-        self._units: dict[str, Json] = {}
-        self._lists: dict[str, list[Json]] = {}
+        self._values: dict[int, Value] = {}
+        self._units: dict[str, Unit] = {}
+        self._rows: dict[str, dict[str, Json]] = {}
+        self._said: Json = {}
 
     def take(self, frame: LiveFrame, heartbeats: Iterable[Heartbeat]) -> Json:
-        """The frame's changes; `units` holds changed units, the other lists are whole where they changed and absent where not."""
-        values = {v.datastream_id: value(v) for v in frame.values}
-        changed = [v for number, v in values.items() if self._values.get(number) != v]
-        self._values = values
-        units = {u.unit_id: unit(u) for u in frame.units}
+        """`values` and `moved` are rows of what changed, `units` whole units of which more did than the place. Of the lists
+        (incidents, warnings, orders) `changed` holds new and changed members and `ids` all of them in order, where members or
+        order changed; a list that is absent is as it was, and so are `n_devices` and `ingest`."""
+        t = _ms(frame.moment.at)
+        values = {v.datastream_id: v for v in frame.values}
+        units = {u.unit_id: u for u in frame.units}
+        changed = [u for u in frame.units if self._units.get(u.unit_id) != u]
+        moved = {u.unit_id for u in changed if (old := self._units.get(u.unit_id)) is not None and _lasting(old) == _lasting(u)}
         out: Json = {
-            "t": ms(frame.moment.at),
-            "newest": {"measured": ms(frame.newest_phenomenon_time), "received": ms(frame.newest_received_time)},
-            "n_devices": frame.n_devices,
-            "ingest": ingest(heartbeats),
-            "values": changed,
-            "units": [u for unit_id, u in units.items() if self._units.get(unit_id) != u],
+            "t": t,
+            "newest": [_age(frame.newest_phenomenon_time, t), _age(frame.newest_received_time, t)],
+            "values": [value(v, t) for number, v in values.items() if self._values.get(number) != v],
+            "units": [unit(u) for u in changed if u.unit_id not in moved],
+            "moved": [move(u, t) for u in changed if u.unit_id in moved],
         }
-        self._units = units
-        lists = {
-            "incidents": [incident(i) for i in frame.incidents],
-            "warnings": [warning(w) for w in frame.warnings],
-            "orders": [order(o) for o in frame.orders],
-        }
-        out |= {name: rows for name, rows in lists.items() if self._lists.get(name) != rows}
-        self._lists = lists
+        self._values, self._units = values, units
+        out |= self._news({"n_devices": frame.n_devices, "ingest": ingest(heartbeats)})
+        out |= self._amended("incidents", [incident(i) for i in frame.incidents])
+        out |= self._amended("warnings", [warning(w) for w in frame.warnings])
+        out |= self._amended("orders", [order(o) for o in frame.orders])
         return out
+
+    def _news(self, said: Json) -> Json:
+        """What is not as it was said last."""
+        news = {name: what for name, what in said.items() if name not in self._said or self._said[name] != what}
+        self._said = said
+        return news
+
+    def _amended(self, name: str, rows: list[Json]) -> Json:
+        first = name not in self._rows
+        before = self._rows.get(name, {})
+        now = {row["id"]: row for row in rows}
+        self._rows[name] = now
+        change: Json = {}
+        if changed := [row for row in rows if before.get(row["id"]) != row]:
+            change["changed"] = changed
+        if first or list(before) != list(now):
+            change["ids"] = list(now)
+        return {name: change} if change else {}
+
+
+def freshness_counts(devices: Iterable[DeviceNow], at: datetime) -> list[Json]:
+    """Devices by kind: how many are how fresh, and when the newest of them spoke; most of them first."""
+    kinds: dict[str, list[DeviceNow]] = {}
+    for d in devices:
+        kinds.setdefault(d.type_name, []).append(d)
+    return [
+        {
+            "type": name,
+            "measured": ms(max((time for d in members if (time := _measured(d)) is not None), default=None)),
+            "counts": Counter(_freshness(d, at).value for d in members),
+        }
+        for name, members in sorted(kinds.items(), key=lambda kind: (-len(kind[1]), kind[0]))
+    ]
+
+
+def _measured(d: DeviceNow) -> datetime | None:
+    """When the newest value of a device was measured."""
+    return max((v.phenomenon_time for v in d.values if v.phenomenon_time is not None), default=None)
+
+
+def _freshness(d: DeviceNow, at: datetime) -> Freshness:
+    measured = _measured(d)
+    return freshness(None if measured is None else (at - measured).total_seconds(), d.interval_s, d.mode, d.state)
 
 
 def chart(snapshot: ChartSnapshot) -> Json:
@@ -203,5 +271,15 @@ def _finite(number: float | None) -> float | None:
     return number if number is not None and math.isfinite(number) else None
 
 
-def _rounded(number: float | None) -> float | None:
-    return None if number is None else round(number, 1)
+def _rounded(number: float | None, digits: int = 1) -> float | None:
+    """A number for a browser; whole ones without their ".0"."""
+    return None if number is None else round(number, digits) if digits else round(number)
+
+
+def _ms(time: datetime) -> int:
+    return round(time.timestamp() * 1000)
+
+
+def _age(time: datetime | None, t: int) -> int | None:
+    """Milliseconds from a time to the frame's own."""
+    return None if time is None else t - _ms(time)

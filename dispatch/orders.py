@@ -51,7 +51,7 @@ def issue(
         order_id = new_order_id(now, secrets.randbits(20))
         acts.begin(conn, actor, Action.ISSUE_ORDER, sent, now, detail={"order": order_id}, exercise_id=exercise_id)
         unit = _locked_unit(conn, unit_id, now, exercise_id)
-        incident = _locked_incident(conn, incident_id, now, exercise_id)
+        incident = locked_incident(conn, incident_id, now, exercise_id)
         check_order(unit, incident, zone=zone)
         _check_free(conn, unit, zone, exercise_id)
         order = Order(order_id, incident_id, unit_id, OrderState.ISSUED, actor.name, now, exercise_id=exercise_id)
@@ -133,7 +133,8 @@ def _locked_unit(conn: Connection, unit_id: str, now: datetime, exercise_id: str
         raise Refused("unit_unknown", f"没有单位 {unit_id}", f"there is no unit {unit_id}") from None
 
 
-def _locked_incident(conn: Connection, incident_id: str, now: datetime, exercise_id: str | None) -> Incident:
+def locked_incident(conn: Connection, incident_id: str, now: datetime, exercise_id: str | None) -> Incident:
+    """The incident as it is, while nobody else can change it. Raises Refused for one that is not known in this exercise."""
     try:
         incident = incidents.get_incident_for_update(conn, incident_id, now + FUTURE_TOLERANCE)
     except LookupError:

@@ -1,4 +1,4 @@
-"""The dispatcher: takes orders through their steps, sends what the outbox holds, seals the audit.
+"""The dispatcher: takes orders through their steps, sends what the outbox holds, closes what nobody acted on, seals the audit.
 
 The outbox is the only memory of what has to leave. A command is marked as sent when the broker has acknowledged it; whatever
 happens between the two sends it again, under the same id, which units know. While the broker is away nothing is handed over.
@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from dispatch.closing import Unattended, close_unattended
 from dispatch.orders import call_back, release
 from dispatch.settle import Step, next_step
 from domain.incidents import OPEN_STATES, IncidentState, ResponseLevel
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.25
 SEAL_EVERY = timedelta(seconds=1)
+CLOSE_EVERY = timedelta(minutes=1)
 RETRY_AFTER = timedelta(seconds=2)
 CONNECT_S = 2.0
 ACKNOWLEDGE_S = 5.0
@@ -40,10 +42,10 @@ WINDOW = 100
 _INSTANT = timedelta(microseconds=1)
 
 
-def run(database_url: str, broker: BrokerAddress, *, order_expiry_s: float, stop: Event) -> None:
+def run(database_url: str, broker: BrokerAddress, *, order_expiry_s: float, unattended: Unattended, stop: Event) -> None:
     """Dispatches until `stop` is set. Orders that cannot be sent for `order_expiry_s` lapse: the log says so when it matters."""
     line = Line(broker, client_id=f"cityhelm-dispatcher-{instance_name()}", order_expiry_s=order_expiry_s, stop=stop)
-    dispatcher = Dispatcher(line)
+    dispatcher = Dispatcher(line, unattended)
     try:
         run_ticks(database_url, "dispatcher", dispatcher.tick, period_s=TICK_S, stop=stop, clock=lambda: datetime.now(UTC))
     finally:
@@ -158,13 +160,14 @@ class Line:
 class Dispatcher:
     """One round of work, and what it counts."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
-        self._totals = Counter(published=0, sealed=0)
+    def __init__(self, line: Line, unattended: Unattended) -> None:
+        self._line, self._unattended = line, unattended
+        self._totals = Counter(published=0, sealed=0, unattended=0)
         self._sealed_at: datetime | None = None
+        self._closed_at: datetime | None = None
 
     def tick(self, conn: Connection, now: datetime) -> Mapping[str, Any]:
-        """Settles, publishes, seals; returns figures for the system page.
+        """Settles, publishes, closes, seals; returns figures for the system page.
 
         Settling comes first, so that after a long absence what has lapsed is taken back before it could leave.
         """
@@ -172,6 +175,9 @@ class Dispatcher:
         for order in under_way:
             settle(conn, order, now)
         self.publish(conn, now)
+        if self._closed_at is None or abs(now - self._closed_at) >= CLOSE_EVERY:
+            self.close_unattended(conn, now)
+            self._closed_at = now
         if self._sealed_at is None or abs(now - self._sealed_at) >= SEAL_EVERY:
             self._totals["sealed"] += audit.seal(conn, now)
             self._sealed_at = now
@@ -181,6 +187,7 @@ class Dispatcher:
             "published_total": self._totals["published"],
             "open_orders": len(under_way),
             "sealed_total": self._totals["sealed"],
+            "unattended_total": self._totals["unattended"],
         }
 
     def publish(self, conn: Connection, now: datetime) -> None:
@@ -195,6 +202,16 @@ class Dispatcher:
         if sent:
             outbox.mark_sent(conn, sent, now)
             self._totals["published"] += len(sent)
+
+    def close_unattended(self, conn: Connection, now: datetime) -> None:
+        """Closes, and says so, incidents on which nobody acted for as long as the policy waits."""
+        closed = close_unattended(conn, self._unattended, now)
+        if closed:
+            log.warning(
+                "%d incident(s) closed as unattended, since nobody acted on them for %g h: %s",
+                len(closed), self._unattended.after_s / 3600, ", ".join(closed[:5]) + (" …" if len(closed) > 5 else ""),
+            )  # fmt: skip
+        self._totals["unattended"] += len(closed)
 
 
 def settle(conn: Connection, order: OpenOrder, now: datetime) -> None:
@@ -219,7 +236,7 @@ def settle(conn: Connection, order: OpenOrder, now: datetime) -> None:
 
 
 def close_when_left(conn: Connection, order: OpenOrder, now: datetime) -> None:
-    """Closes an incident when the last unit that worked on it is free again. One that nobody was sent to stays open."""
+    """Closes an incident when the last unit that worked on it is free again; `dispatch.closing` ends the others."""
     incident = incidents.get_incident_for_update(conn, order.incident_id, now)
     if incident.state in OPEN_STATES and not orders.has_open(conn, order.incident_id):
         incidents.set_state(

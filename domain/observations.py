@@ -128,7 +128,11 @@ class RejectionCode(Labelled):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A message, or a part of one, that cannot be stored: kept as a dead letter with the reason."""
+    """A message, or a part of one, that cannot be stored: kept as a dead letter with the reason.
+
+    `reason` is the English sentence; `detail` holds the reason's word and what fills its sentence in any language
+    (`domain.rejections`).
+    """
 
     topic: str
     payload: bytes
@@ -136,6 +140,7 @@ class Rejection:
     code: str
     reason: str
     device_id: str | None = None
+    detail: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

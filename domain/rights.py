@@ -25,12 +25,15 @@ class Action(Labelled):
     ISSUE_ORDER = "order.issue", "派出单位", "send a unit"
     CANCEL_ORDER = "order.cancel", "撤销派单", "cancel an order"
     ACKNOWLEDGE_WARNING = "warning.acknowledge", "签收预警", "acknowledge a warning"
+    CLOSE_INCIDENT = "incident.close", "结束事件", "close an incident"
 
 
 _MAY: dict[Action, frozenset[Role]] = {
     Action.ISSUE_ORDER: frozenset({Role.COMMANDER, Role.DISPATCHER}),
     Action.CANCEL_ORDER: frozenset({Role.COMMANDER, Role.DISPATCHER}),
     Action.ACKNOWLEDGE_WARNING: frozenset({Role.DUTY_OFFICER, Role.COMMANDER}),
+    # The system closes by itself what the policy says nobody acted on.
+    Action.CLOSE_INCIDENT: frozenset({Role.DUTY_OFFICER, Role.COMMANDER, Role.DISPATCHER, Role.SYSTEM}),
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain.labels import Labelled
 
@@ -78,6 +78,13 @@ class LevelThreshold:
     level: WarningLevel
     raise_at: float
     clear_at: float
+
+
+class Wait(NamedTuple):
+    """Since when readings have asked that a level be raised, or that it be cleared."""
+
+    since: datetime
+    to_raise: bool
 
 
 @dataclass(frozen=True, slots=True)

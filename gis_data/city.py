@@ -1,8 +1,9 @@
 """A city on the map: districts, places, roads and where its tiles are; how a city directory is read and made.
 
 A city directory holds `city.json` (names, zone, bounds, what else is there), one GeoJSON file per layer, `nodes.csv` and
-`arcs.csv` when there is a road graph, and `basemap.pmtiles`. All positions are WGS-84 degrees, longitude first. The
-demonstration city is grown from a seed (`build_demo_city`); a real one is put together by `gis_data.real_city`.
+`arcs.csv` when there is a road graph, `stock.csv` when it is known what the warehouses hold, and `basemap.pmtiles`. All
+positions are WGS-84 degrees, longitude first. The demonstration city is grown from a seed (`build_demo_city`); a real one is
+put together by `gis_data.real_city`.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 import csv
 import fcntl
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -27,7 +29,13 @@ from gis_data import layers as layer_files
 from gis_data import tiles
 from gis_data.layers import Layer
 
+if TYPE_CHECKING:
+    from gis_data.demo_city import GrownCity
+
 FORMAT = 1
+#: The columns of stock.csv; `renewed_day` counts from 1970-01-01.
+STOCK_COLUMNS = ("warehouse", "item", "item_zh", "item_en", "unit_zh", "unit_en", "quantity", "shelf_life_days", "renewed_day")
+_EPOCH = date(1970, 1, 1)
 #: Road classes by the number that `arc_class` holds, widest first.
 ROAD_CLASSES = ("expressway", "arterial", "secondary", "local")
 
@@ -66,10 +74,45 @@ class Place:
         return self.name_zh if lang == "zh" else self.name_en
 
 
+@dataclass(frozen=True)
+class StockItem:
+    """What one warehouse (a place's id) holds of one article: names, unit, quantity, and for what perishes how many days it
+    keeps and a day on which it was bought new."""
+
+    warehouse_id: str
+    key: str
+    name_zh: str
+    name_en: str
+    unit_zh: str
+    unit_en: str
+    quantity: int
+    shelf_life_days: int | None
+    renewed_on: date | None
+
+    def name(self, lang: str) -> str:
+        """The name in `lang`, zh or en."""
+        return self.name_zh if lang == "zh" else self.name_en
+
+    def unit(self, lang: str) -> str:
+        """The word for the unit in `lang`, zh or en."""
+        return self.unit_zh if lang == "zh" else self.unit_en
+
+    def expires_on(self, today: date) -> date | None:
+        """The last day on which what lies there today may be used; None for what does not perish.
+
+        A lot is replaced on the day after its last.
+        """
+        if self.shelf_life_days is None or self.renewed_on is None:
+            return None
+        gone = (today - self.renewed_on).days % self.shelf_life_days
+        return today + timedelta(days=self.shelf_life_days - gone - 1)
+
+
 @dataclass(frozen=True, eq=False)
 class RoadGraph:
     """A directed road graph as arrays: positions of n nodes; for m arcs the end nodes (indices), free travel time in
-    seconds, class (index into ROAD_CLASSES), length in metres, and the row of the roads layer whose line it follows."""
+    seconds, class (index into ROAD_CLASSES), length in metres, the row of the roads layer whose line it follows, and whether
+    it is a bridge. An underpass names its row in its attribute `road` (`arcs_of`)."""
 
     node_lon: NDArray[np.float64]
     node_lat: NDArray[np.float64]
@@ -79,6 +122,16 @@ class RoadGraph:
     arc_class: NDArray[np.int8]
     arc_length_m: NDArray[np.float64]
     arc_road: NDArray[np.int32]
+    arc_bridge: NDArray[np.bool_]
+
+    @cached_property
+    def arc_speed_kmh(self) -> NDArray[np.float64]:
+        """Free speed of every arc, true to the tenth of a second to which its travel time is known."""
+        return np.asarray(self.arc_length_m / self.arc_travel_s * 3.6)
+
+    def arcs_of(self, road: int) -> NDArray[np.intp]:
+        """The arcs, usually one each way, that follow a row of the roads layer."""
+        return np.flatnonzero(self.arc_road == road)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +170,10 @@ class City:
         """The road graph, read at the first call; None for a city without one."""
         return self._roads
 
+    def stock(self) -> tuple[StockItem, ...]:
+        """What the warehouses hold, read at the first call; nothing for a city that does not say."""
+        return self._stock
+
     def layer(self, name: str) -> Layer | None:
         """A layer's features, read anew at each call; None if the city lacks it."""
         file = self.path / f"{name}.geojson"
@@ -147,7 +204,29 @@ class City:
             arcs["class"].map({name: k for k, name in enumerate(ROAD_CLASSES)}).to_numpy(np.int8),
             arcs["length_m"].to_numpy(float),
             arcs["road"].to_numpy(np.int32),
+            arcs["bridge"].to_numpy(bool) if "bridge" in arcs else np.zeros(len(arcs), dtype=bool),
         )
+
+    @cached_property
+    def _stock(self) -> tuple[StockItem, ...]:
+        file = self.path / "stock.csv"
+        if not file.exists():
+            return ()
+        with file.open(encoding="utf-8", newline="") as rows:
+            return tuple(
+                StockItem(
+                    row["warehouse"],
+                    row["item"],
+                    row["item_zh"],
+                    row["item_en"],
+                    row["unit_zh"],
+                    row["unit_en"],
+                    int(row["quantity"]),
+                    int(row["shelf_life_days"]) if row["shelf_life_days"] else None,
+                    _EPOCH + timedelta(days=int(row["renewed_day"])) if row["renewed_day"] else None,
+                )
+                for row in csv.DictReader(rows)
+            )
 
 
 def load_city(path: Path | str) -> City:
@@ -218,7 +297,8 @@ def write_city(
 ) -> City:
     """Writes a city directory, whole or not at all, and loads it.
 
-    `graph` holds the text of nodes.csv and arcs.csv; `scenery` are layers that go into the tiles and nowhere else.
+    `graph` holds the text of nodes.csv, arcs.csv and stock.csv by name; `scenery` are layers that go into the tiles and nowhere
+    else.
 
     Districts get the point for their name, and bounds, centre and population are computed where `about` does not say.
     """
@@ -269,28 +349,33 @@ def build_demo_city(out_dir: Path | str, seed: int | None = None, detail: float 
         Path(out_dir),
         demo_city.about(seed, detail),
         {layer.name: layer for layer in grown.layers},
-        _graph_files(grown),
+        _tables(grown),
         {layer.name: layer for layer in grown.scenery},
         max_zoom,
     )
 
 
-def _graph_files(grown: Any) -> dict[str, str]:
-    nodes = io.StringIO()
-    writer = csv.writer(nodes, lineterminator="\n")
-    writer.writerow(["node", "lat", "lon"])
-    writer.writerows((k, f"{lat:.6f}", f"{lon:.6f}") for k, (lon, lat) in enumerate(grown.nodes.tolist()))
-    arcs = io.StringIO()
-    writer = csv.writer(arcs, lineterminator="\n")
-    writer.writerow(["from", "to", "travel_s", "length_m", "class", "road"])
-    columns = grown.arcs
-    writer.writerows(
-        (u, v, f"{seconds:.1f}", f"{metres:.1f}", ROAD_CLASSES[rank], road)
-        for u, v, seconds, metres, rank, road in zip(
-            *(columns[key].tolist() for key in ("from", "to", "travel_s", "length_m", "class", "road")), strict=True
-        )
+def _tables(grown: GrownCity) -> dict[str, str]:
+    """The text of each CSV file by its name."""
+    nodes = ((k, f"{lat:.6f}", f"{lon:.6f}") for k, (lon, lat) in enumerate(grown.nodes.tolist()))
+    columns = ("from", "to", "travel_s", "length_m", "class", "road", "bridge")
+    arcs = (
+        (u, v, f"{seconds:.1f}", f"{metres:.1f}", ROAD_CLASSES[rank], road, bridge)
+        for u, v, seconds, metres, rank, road, bridge in zip(*(grown.arcs[key].tolist() for key in columns), strict=True)
     )
-    return {"nodes.csv": nodes.getvalue(), "arcs.csv": arcs.getvalue()}
+    return {
+        "nodes.csv": _csv(("node", "lat", "lon"), nodes),
+        "arcs.csv": _csv(columns, arcs),
+        "stock.csv": _csv(STOCK_COLUMNS, grown.stock),
+    }
+
+
+def _csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def ensure_demo_city(out_dir: Path | str, seed: int | None = None) -> City:

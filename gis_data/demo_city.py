@@ -9,15 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
 import shapely
 
-from gis_data.demo import names, network, places, plan, quarters, streets, terrain
+from gis_data.demo import (
+    buildings,
+    names,
+    network,
+    places,
+    plan,
+    quarters,
+    scenery,
+    stock,
+    streets,
+    terrain,
+    transit,
+    underpasses,
+)
 from gis_data.layers import Layer
 
-VERSION = 2
+VERSION = 3
 DEFAULT_SEED = 8
 
 _PHI = np.radians(plan.CENTRE_LAT)
@@ -33,19 +47,33 @@ def to_degrees(metres: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class GrownCity:
-    """What the generator gives: layers in WGS-84, layers that are only ever seen in tiles, the road graph as two tables."""
+    """What the generator gives: layers in WGS-84, layers that are only ever seen in tiles, the road graph as two tables, the
+    stock of the warehouses as rows."""
 
     layers: tuple[Layer, ...]
     scenery: tuple[Layer, ...]
     nodes: np.ndarray
     arcs: Mapping[str, np.ndarray]
+    stock: tuple[tuple[str | int, ...], ...]
 
 
 def grow(seed: int, detail: float = 1.0) -> GrownCity:
     """The city of a seed. `detail` below 1 draws fewer streets on coarser ground, which suits tests."""
-    ground_rng, park_rng, fabric_rng, street_rng, border_rng, block_rng, name_rng, place_rng, lot_rng = np.random.default_rng(
-        seed
-    ).spawn(9)
+    (
+        ground_rng,
+        park_rng,
+        fabric_rng,
+        street_rng,
+        border_rng,
+        block_rng,
+        name_rng,
+        place_rng,
+        lot_rng,
+        dip_rng,
+        stock_rng,
+        town_rng,
+        path_rng,
+    ) = np.random.default_rng(seed).spawn(13)
     coarse = 2.0 if detail < 0.6 else 1.0
     ground = terrain.grow(ground_rng, terrain.CELL_M * coarse)
     lawns = quarters.parks(park_rng)
@@ -54,27 +82,30 @@ def grow(seed: int, detail: float = 1.0) -> GrownCity:
     half_x, half_y = (1000 * side for side in plan.EXTENT_KM)
     web = network.cut(roads, (half_x, half_y))
     area = quarters.border(border_rng, ground)
-    parts = quarters.districts(border_rng, ground, area)
+    parts = quarters.along_streets(quarters.districts(border_rng, ground, area), area, ground, web)
+    harbour = scenery.port(ground)
     uses = quarters.blocks(block_rng, ground, fabric, web, lawns)
+    uses += tuple(scenery.quay_grounds(harbour, ground, web, uses))
     people = quarters.population(fabric, uses, parts)
     road_names = names.name_roads(name_rng, roads, web)
+    dips = underpasses.dig(dip_rng, ground, fabric, web, road_names, parts)
     sites = places.choose(place_rng, ground, fabric, web, road_names, parts, uses)
+    sites += places.low_points(parts, road_names, web, dips)
+    districts = _districts(parts, people)
+    residents = {row["code"]: row["population"] for row in districts.properties}
+    roads_layer = _roads(web, road_names, ground, {dip.edge: f"underpass-{n:03d}" for n, dip in enumerate(dips, 1)})
     layers = (
-        _districts(parts, people),
+        districts,
         _layer("relief", [(shape, {"height_m": level}) for level, shape in ground.relief]),
         _layer(
             "water",
-            [
-                (w.area, {"kind": w.kind, "name_zh": w.name_zh, "name_en": w.name_en})
-                for w in ground.waters
-                if not w.area.is_empty
-            ],
+            [(w.area, {"kind": w.kind, "name_zh": w.name_zh, "name_en": w.name_en}) for w in ground.waters],
         ),
         _layer("waterways", _waterways(ground)),
-        _layer("urban", _urban(fabric)),
+        _layer("urban", [*_urban(fabric), *scenery.far_towns(town_rng)]),
         _layer("green", _green(ground, fabric, uses)),
-        _layer("landuse", [(b.area, {"use": b.use}) for b in uses if not b.name_zh]),
-        _roads(web, road_names, ground),
+        _layer("landuse", [(b.area, {"use": b.use}) for b in uses if b.use == "square" or not b.name_zh]),
+        roads_layer,
         _layer("rails", _rails()),
         _layer("population", _squares(people)),
         _layer(
@@ -95,9 +126,23 @@ def grow(seed: int, detail: float = 1.0) -> GrownCity:
             ],
         ),
     )
-    footprints, floors = quarters.buildings(lot_rng, uses)
-    scenery = (_layer("buildings", zip(footprints, ({"floors": n} for n in floors.tolist()), strict=True)),)
-    return GrownCity(layers, scenery, np.round(to_degrees(web.nodes), 6), _arcs(web))
+    footprints, floors = buildings.build(lot_rng, uses)
+    seen = (
+        _layer("buildings", zip(footprints, ({"floors": n} for n in floors.tolist()), strict=True)),
+        _layer("piers", scenery.piers(harbour, ground)),
+        _layer("lanes", scenery.sea_lanes(harbour, ground)),
+        _layer("paths", [*scenery.paths(path_rng, uses, ground), *scenery.ramps(web)]),
+        _layer("beyond", scenery.beyond(ground)),
+        _layer("labels", scenery.names()),
+    )
+    bridge = np.array([row["bridge"] for row in roads_layer.properties])
+    return GrownCity(
+        layers,
+        seen,
+        np.round(to_degrees(web.nodes), 6),
+        _arcs(web, bridge),
+        tuple(stock.store(stock_rng, sites, residents)),
+    )
 
 
 def about(seed: int, detail: float) -> dict[str, Any]:
@@ -114,7 +159,7 @@ def about(seed: int, detail: float) -> dict[str, Any]:
 
 
 def _layer(name: str, rows: Iterable[tuple[Any, Mapping[str, Any]]]) -> Layer:
-    rows = list(rows)
+    rows = [(shape, row) for shape, row in rows if not shape.is_empty]
     shapes = np.empty(len(rows), dtype=object)
     shapes[:] = [shape for shape, _ in rows]
     shapes = shapely.transform(shapes, to_degrees)
@@ -166,11 +211,15 @@ def _green(
     woods = dict(ground.relief)[110]
     rows: list[tuple[Any, Mapping[str, Any]]] = [(woods, {"kind": "wood", "name_zh": "", "name_en": ""})]
     rows.append((quarters.greenway(ground, fabric), {"kind": "greenway", "name_zh": "", "name_en": ""}))
-    rows += [(b.area, {"kind": "park", "name_zh": b.name_zh, "name_en": b.name_en}) for b in uses if b.name_zh]
+    rows += [
+        (b.area, {"kind": "park", "name_zh": b.name_zh, "name_en": b.name_en}) for b in uses if b.use == "green" and b.name_zh
+    ]
     return rows
 
 
-def _roads(web: network.Network, road_names: Sequence[tuple[str, str]], ground: terrain.Terrain) -> Layer:
+def _roads(
+    web: network.Network, road_names: Sequence[tuple[str, str]], ground: terrain.Terrain, dips: Mapping[int, str]
+) -> Layer:
     shapes = web.shapes
     wet = ground.wet.buffer(-8.0)
     shapely.prepare(wet)
@@ -191,16 +240,17 @@ def _roads(web: network.Network, road_names: Sequence[tuple[str, str]], ground: 
                     "bridge": int(crosses),
                     "from": u,
                     "to": v,
+                    **({"underpass": dips[row]} if row in dips else {}),
                 },
             )
-            for shape, rank, road, crosses, (u, v) in zip(
-                shapes, web.rank.tolist(), web.road.tolist(), bridge.tolist(), web.ends.tolist(), strict=True
+            for row, (shape, rank, road, crosses, (u, v)) in enumerate(
+                zip(shapes, web.rank.tolist(), web.road.tolist(), bridge.tolist(), web.ends.tolist(), strict=True)
             )
         ],
     )
 
 
-def _arcs(web: network.Network) -> dict[str, np.ndarray]:
+def _arcs(web: network.Network, bridge: np.ndarray) -> dict[str, np.ndarray]:
     """The road graph as columns, two arcs per edge; `road` is the row of the roads layer, travel time is at free speed."""
     length = web.length_m
     speed = np.array([c.speed_kmh for c in plan.ROAD_CLASSES])[web.rank]
@@ -213,14 +263,17 @@ def _arcs(web: network.Network) -> dict[str, np.ndarray]:
         "length_m": np.round(twice([length, length]), 1),
         "class": twice([web.rank, web.rank]),
         "road": twice([edge, edge]),
+        "bridge": twice([bridge, bridge]),
     }
 
 
 def _rails() -> list[tuple[Any, Mapping[str, Any]]]:
+    """Every line with its number among its kind, by which the map tells metro lines apart."""
+    numbers = {kind: count(1) for kind in ("metro", "railway")}
     return [
         (
-            shapely.simplify(shapely.LineString(terrain.spline([stop[2:] for stop in line.stops], 0.08) * 1000), 2.0),
-            {"kind": line.kind, "name_zh": line.name_zh, "name_en": line.name_en},
+            transit.track(line),
+            {"kind": line.kind, "line": next(numbers[line.kind]), "name_zh": line.name_zh, "name_en": line.name_en},
         )
         for line in plan.LINES
     ]

@@ -4,7 +4,11 @@
 [[layers]]  layer: districts, places, water, green or roads; file: GeoJSON, CSV or Parquet; crs; columns: which column
             or property is which (a value with {braces} is a pattern over columns); kind: of places; attributes: more
             columns of places to keep; skip_without_position: leave out rows that have none; group: one place per value
-            of this column, at the median of its rows; names_en: English names by Chinese name or code; source: who made it
+            of this column, at the median of its rows; names_zh, names_en: names by code, or by name in the other language;
+            only, leave_out: rows with one of these values in a column; count: more attributes of places, each the number of
+            rows of another file that name the place; skip_rows: lines before a CSV's header; source: who made it
+[roads]     instead of a layer of roads, a graph: nodes, arcs (tables with file, skip_rows and columns), crs; travel_factor:
+            from the file's unit to seconds; least_kmh: the least free speed of each road class, where the file has no classes
 [[places]]  single places written in the file itself: id, kind, name_zh, name_en, lon, lat, crs
 [area]      code, margin_m: where there are no districts, one area around all places (their convex hull and a margin);
             it says where the data is, not where an administration ends
@@ -12,6 +16,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +30,7 @@ import shapely
 
 from gis_data import crs as systems
 from gis_data import layers as layer_files
+from gis_data.city import ROAD_CLASSES
 from gis_data.layers import Layer
 
 #: What each layer is made of: dimension of its geometries, columns it must name, columns it may name.
@@ -35,7 +42,14 @@ LAYERS: Mapping[str, tuple[int, tuple[str, ...], tuple[str, ...]]] = {
     "roads": (1, (), ("class", "name_zh", "name_en")),
 }
 _DEFAULTS = {"water": {"kind": "lake"}, "green": {"kind": "park"}, "roads": {"class": "secondary"}}
-_LAYER_KEYS = {"layer", "file", "crs", "columns", "kind", "attributes", "group", "names_en", "source", "skip_without_position"}
+_LAYER_KEYS = {
+    "layer", "file", "crs", "columns", "kind", "attributes", "count", "group", "names_zh", "names_en", "only", "leave_out",
+    "skip_rows", "skip_without_position", "source",
+}  # fmt: skip
+_ROADS_KEYS = {"nodes", "arcs", "crs", "travel_factor", "least_kmh", "source"}
+_GRAPH_COLUMNS = {"nodes": ("id", "lon", "lat"), "arcs": ("from", "to", "travel")}
+EARTH_RADIUS_M = 6_371_008.8
+"""The mean radius of the IUGG; distances on this sphere are true to 0.6 %."""
 
 
 def gather(config: Path, data_dir: Path | None = None) -> tuple[dict[str, Any], dict[str, Layer]]:
@@ -58,6 +72,11 @@ def gather(config: Path, data_dir: Path | None = None) -> tuple[dict[str, Any], 
             layer = Layer(layer.name, np.r_[before.shapes, layer.shapes], [*before.properties, *layer.properties])
         found[layer.name] = layer
         sources += [entry["source"]] if "source" in entry else []
+    if "roads" in settings:
+        if "roads" in found:
+            raise ValueError(f"{config}: [roads] beside a roads layer: remove one; a city has its roads from one source")
+        found["roads"] = _roads(config, settings["roads"], root)
+        sources += [settings["roads"]["source"]] if "source" in settings["roads"] else []
     if inline := settings.get("places"):
         layer = _inline(config, inline)
         earlier = found.get("places")
@@ -84,9 +103,9 @@ def _settings(config: Path) -> dict[str, Any]:
         raise ValueError(f"{config}: no such file: expected a city's TOML file such as config/cities/dresden.toml") from None
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{config}: not TOML: {error}") from None
-    unknown = sorted(set(settings) - {"city", "layers", "places", "area"})
+    unknown = sorted(set(settings) - {"city", "layers", "roads", "places", "area"})
     if unknown:
-        raise ValueError(f"{config}: {unknown[0]} is not known here: expected [city], [[layers]], [[places]] or [area]")
+        raise ValueError(f"{config}: {unknown[0]} is not known here: expected [city], [[layers]], [roads], [[places]] or [area]")
     return settings
 
 
@@ -135,14 +154,17 @@ def _layer(config: Path, number: int, entry: Mapping[str, Any], root: Path) -> L
         raise ValueError(f"{where}.columns.{missing[0]} is missing: expected the name of a column or property of {entry['file']}")
     if name == "places" and not isinstance(entry.get("kind"), str):
         raise ValueError(f'{where}.kind is {entry.get("kind")!r}: expected what these places are, such as "parking"')
-    table, shapes = _table(where, file, columns, entry.get("group"), bool(entry.get("skip_without_position")))
+    table, shapes = _table(where, file, columns, entry)
+    for key, counted in dict(entry.get("count", {})).items():
+        table[f"count of {key}"] = _counted(f"{where}.count.{key}", root, counted, file, table)
     shapes = _wgs84(where, file, shapes, crs, dimension)
     rows = [_row(where, file, name, entry, columns, record) for record in table.to_dict("records")]
     return Layer(name, shapes, rows)
 
 
-def _table(where: str, file: Path, columns: Mapping[str, str], group: str | None, skip: bool) -> tuple[pd.DataFrame, np.ndarray]:
+def _table(where: str, file: Path, columns: Mapping[str, str], entry: Mapping[str, Any]) -> tuple[pd.DataFrame, np.ndarray]:
     """The file's rows and a geometry for each, still in the file's own coordinates."""
+    group = entry.get("group")
     if not file.exists():
         raise ValueError(f"{where}.file: {file} does not exist: expected a GeoJSON, CSV or Parquet file there; is --data right?")
     ending = file.suffix.lower()
@@ -150,20 +172,16 @@ def _table(where: str, file: Path, columns: Mapping[str, str], group: str | None
         layer = layer_files.read(file)
         table = pd.DataFrame.from_records([dict(row) for row in layer.properties], index=range(len(layer.shapes)))
         _has_columns(where, file, table, columns)
-        return table, layer.shapes
-    try:
-        table = pd.read_csv(file) if ending == ".csv" else pd.read_parquet(file)
-    except (ValueError, OSError) as error:
-        raise ValueError(
-            f"{where}.file: {file} cannot be read ({error}): expected CSV with a header, Parquet or GeoJSON by its ending"
-        ) from None
+        table = _chosen(where, file, table, entry)
+        return table.reset_index(drop=True), layer.shapes[table.index]
+    table = _chosen(where, file, _rows(where, file, entry.get("skip_rows", 0)), entry).reset_index(drop=True)
     for key in ("lon", "lat"):
         if key not in columns:
             raise ValueError(
                 f"{where}.columns.{key} is missing: a {ending} file needs the columns that hold longitude and latitude"
             )
     _has_columns(where, file, table, columns)
-    if skip:
+    if entry.get("skip_without_position"):
         table = table.dropna(subset=[columns["lon"], columns["lat"]]).reset_index(drop=True)
     for key in ("lon", "lat"):
         numbers = pd.to_numeric(table[columns[key]], errors="coerce")
@@ -185,6 +203,164 @@ def _table(where: str, file: Path, columns: Mapping[str, str], group: str | None
         table = grouped[[columns["lon"], columns["lat"]]].median().reset_index()
         table["rows"] = grouped.size().to_numpy()
     return table, shapely.points(table[columns["lon"]].to_numpy(float), table[columns["lat"]].to_numpy(float))
+
+
+def _rows(where: str, file: Path, skip_rows: int) -> pd.DataFrame:
+    """The rows of a CSV or Parquet file; rows with nothing in them are none."""
+    if not file.exists():
+        raise ValueError(f"{where}.file: {file} does not exist: expected a CSV or Parquet file there; is --data right?")
+    try:
+        table = _csv(file, skip_rows) if file.suffix.lower() == ".csv" else pd.read_parquet(file)
+    except (ValueError, OSError) as error:
+        raise ValueError(
+            f"{where}.file: {file} cannot be read ({error}): expected CSV with a header, Parquet or GeoJSON by its ending"
+        ) from None
+    return table.dropna(how="all").reset_index(drop=True)
+
+
+def _csv(file: Path, skip_rows: int) -> pd.DataFrame:
+    """A CSV file whose lines may have empty cells beyond the header's. Raises ValueError where those hold something."""
+    with file.open(encoding="utf-8-sig", newline="") as text:
+        lines = list(csv.reader(text))[skip_rows:]
+    width = len(lines[0]) if lines else 0
+    for cells in lines:
+        if any(cells[width:]):
+            raise ValueError(f"a line has {len(cells)} cells where the header has {width}: {','.join(cells)[:80]}")
+    even = io.StringIO()
+    csv.writer(even).writerows(cells[:width] for cells in lines)
+    return pd.read_csv(io.StringIO(even.getvalue()))
+
+
+def _chosen(where: str, file: Path, table: pd.DataFrame, entry: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows that the entry's `only` and `leave_out` let through."""
+    for key, is_wanted in (("only", True), ("leave_out", False)):
+        for column, values in dict(entry.get(key, {})).items():
+            _has_columns(where, file, table, {f"{key}.{column}": column})
+            wanted = values if isinstance(values, list) else [values]
+            strangers = [value for value in wanted if value not in set(table[column])]
+            if strangers:
+                raise ValueError(
+                    f"{where}.{key}.{column} names {strangers[0]!r}: {file} has no row with it; expected values of that column"
+                )
+            table = table[table[column].isin(wanted) == is_wanted]
+    return table
+
+
+def _counted(where: str, root: Path, counted: Mapping[str, Any], file: Path, table: pd.DataFrame) -> pd.Series[Any]:
+    """How many rows of another file have in `column` what each row here has in `of`."""
+    for key in ("file", "column", "of"):
+        if not isinstance(counted.get(key), str):
+            raise ValueError(
+                f"{where}.{key} is {counted.get(key)!r}: expected file, its column, and of: the column of {file} that it names"
+            )
+    other = root / counted["file"]
+    rows = _rows(where, other, counted.get("skip_rows", 0))
+    _has_columns(where, other, rows, {"column": counted["column"]})
+    _has_columns(where, file, table, {"of": counted["of"]})
+    return table[counted["of"]].map(rows[counted["column"]].value_counts()).fillna(0)
+
+
+def _roads(config: Path, entry: Mapping[str, Any], root: Path) -> Layer:
+    """A graph's arcs as roads, one line for both ways: `travel_s` along the line, `back_s` against it (None: one way)."""
+    where = f"{config}: roads"
+    unknown = sorted(set(entry) - _ROADS_KEYS)
+    if unknown:
+        raise ValueError(f"{where}.{unknown[0]} is not known: expected {', '.join(sorted(_ROADS_KEYS))}")
+    if "crs" not in entry:
+        raise ValueError(f"{where}.crs is missing: roads say their coordinate system; expected one of {', '.join(systems.Crs)}")
+    crs = systems.Crs.of(entry["crs"], f"{where}.crs")
+    least_kmh = {name: float(kmh) for name, kmh in dict(entry.get("least_kmh", {})).items()}
+    strange = sorted(set(least_kmh) - set(ROAD_CLASSES))
+    if strange:
+        raise ValueError(f"{where}.least_kmh.{strange[0]} is not a road class: expected {', '.join(ROAD_CLASSES)}")
+    nodes, arcs = (_graph_table(where, entry, name, root) for name in ("nodes", "arcs"))
+    lon, lat = systems.to_wgs84(nodes["lon"].to_numpy(), nodes["lat"].to_numpy(), crs, f"{where}.nodes")
+    travel_s = arcs["travel"].to_numpy() * float(entry.get("travel_factor", 1.0))
+    if not (travel_s > 0).all():
+        row = int(np.argmin(travel_s > 0))
+        raise ValueError(f"{where}.arcs: row {row + 1} takes {travel_s[row]:g} s: expected more than 0")
+    node_at = pd.Series(range(len(nodes)), index=nodes["id"])
+    ends = np.column_stack([arcs[way].map(node_at).to_numpy(float) for way in ("from", "to")])
+    if np.isnan(ends).any():
+        row, way = (int(k) for k in np.argwhere(np.isnan(ends))[0])
+        raise ValueError(
+            f"{where}.arcs: row {row + 1} goes {('from', 'to')[way]} {arcs.iloc[row, way]:g}, which is no id in "
+            f"{entry['nodes']['file']}: expected the two files to belong together"
+        )
+    first, second = ends.astype(int).T
+    return _both_ways(np.column_stack([lon, lat]), first, second, travel_s, least_kmh)
+
+
+def _both_ways(
+    node_at: np.ndarray, first: np.ndarray, second: np.ndarray, travel_s: np.ndarray, least_kmh: Mapping[str, float]
+) -> Layer:
+    """Arcs between nodes (n × 2, degrees) as one line for both ways, along the first way there is."""
+    arcs = pd.DataFrame(
+        {"low": np.minimum(first, second), "high": np.maximum(first, second), "is_up": first < second, "s": travel_s}
+    )
+    quickest = arcs[first != second].groupby(["low", "high", "is_up"])["s"].min().unstack().reindex(columns=[True, False])
+    up_s, down_s = quickest.to_numpy().T
+    low, high = (quickest.index.get_level_values(name).to_numpy() for name in ("low", "high"))
+    is_down_only = np.isnan(up_s)
+    from_, to = np.where(is_down_only, high, low), np.where(is_down_only, low, high)
+    there_s, back_s = np.where(is_down_only, down_s, up_s), np.where(is_down_only, np.nan, down_s)
+    kmh = great_circle_m(node_at[from_], node_at[to]) / np.fmin(there_s, back_s) * 3.6
+    classes = np.full(len(kmh), ROAD_CLASSES[-1], dtype=object)
+    for name, least in sorted(least_kmh.items(), key=lambda pair: pair[1]):
+        classes[kmh >= least] = name
+    rows = [
+        {"class": name, "travel_s": round(there, 3), "back_s": None if np.isnan(back) else round(back, 3)}
+        for name, there, back in zip(classes.tolist(), there_s.tolist(), back_s.tolist(), strict=True)
+    ]
+    return Layer("roads", shapely.linestrings(np.stack([node_at[from_], node_at[to]], axis=1)), rows)
+
+
+def _graph_table(where: str, entry: Mapping[str, Any], name: str, root: Path) -> pd.DataFrame:
+    """Nodes (id, lon, lat) or arcs (from, to, travel), all numbers."""
+    table = entry.get(name)
+    needed = _GRAPH_COLUMNS[name]
+    if not isinstance(table, dict) or not isinstance(table.get("file"), str) or set(table.get("columns", {})) != set(needed):
+        raise ValueError(f"{where}.{name} is {table!r}: expected a table with file and columns for {', '.join(needed)}")
+    file = root / table["file"]
+    rows = _rows(f"{where}.{name}", file, table.get("skip_rows", 0))
+    _has_columns(f"{where}.{name}", file, rows, table["columns"])
+    numbers = pd.DataFrame({key: pd.to_numeric(rows[table["columns"][key]], errors="coerce") for key in needed})
+    bad = numbers.isna().any(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"{where}.{name}: {file}, row {int(bad.argmax()) + 1} after the header, lacks a number: "
+            f"expected one in each column of {', '.join(needed)}"
+        )
+    return numbers
+
+
+def great_circle_m(from_lonlat: np.ndarray, to_lonlat: np.ndarray) -> np.ndarray:
+    """Metres between points given in degrees (n × 2), by the haversine formula."""
+    (lon_a, lat_a), (lon_b, lat_b) = np.radians(from_lonlat).T, np.radians(to_lonlat).T
+    chord = np.sin((lat_b - lat_a) / 2) ** 2 + np.cos(lat_a) * np.cos(lat_b) * np.sin((lon_b - lon_a) / 2) ** 2
+    return np.asarray(2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(chord)))
+
+
+def road_tables(roads: Layer | None) -> dict[str, str]:
+    """The road graph of a roads layer whose rows say travel times: the text of nodes.csv and arcs.csv; none where they do not.
+
+    Roads meet where their lines end in the same point.
+    """
+    rows = [] if roads is None else [(k, row) for k, row in enumerate(roads.properties) if row.get("travel_s") is not None]
+    if roads is None or not rows:
+        return {}
+    lines = roads.shapes[[k for k, _ in rows]]
+    starts, ends = (shapely.get_coordinates(shapely.get_point(lines, at)) for at in (0, -1))
+    points, node = np.unique(np.concatenate([starts, ends]), axis=0, return_inverse=True)
+    first, second = np.split(node.ravel(), 2)
+    metres = [float(great_circle_m(xy[:-1], xy[1:]).sum()) for xy in map(shapely.get_coordinates, lines)]
+    arcs = ["from,to,travel_s,length_m,class,road"]
+    for (k, row), a, b, m in zip(rows, first.tolist(), second.tolist(), metres, strict=True):
+        for u, v, seconds in ((a, b, row["travel_s"]), (b, a, row.get("back_s"))):
+            if seconds is not None:
+                arcs.append(f"{u},{v},{max(seconds, 0.001):.3f},{max(m, 0.01):.2f},{row['class']},{k}")
+    nodes = ["node,lat,lon", *(f"{k},{lat:.6f},{lon:.6f}" for k, (lon, lat) in enumerate(points.tolist()))]
+    return {"nodes.csv": "\n".join(nodes) + "\n", "arcs.csv": "\n".join(arcs) + "\n"}
 
 
 def _has_columns(where: str, file: Path, table: pd.DataFrame, columns: Mapping[str, str]) -> None:
@@ -218,8 +394,11 @@ def _row(
             continue
         value = _plain(record[column]) if "{" not in column else _filled(where, file, column, record)
         row[key] = value if key == "population" and value is not None else "" if value is None else str(value)
-    english = entry.get("names_en", {})
-    row["name_en"] = english.get(row.get("code"), english.get(row.get("name_zh"), row.get("name_en"))) or row.get("name_zh", "")
+    english, chinese = entry.get("names_en", {}), entry.get("names_zh", {})
+    original = row.get("name_zh", "")
+    row["name_en"] = english.get(row.get("code"), english.get(original, row.get("name_en"))) or original
+    if chinese:
+        row["name_zh"] = chinese.get(row.get("code"), chinese.get(row["name_en"], original))
     if name == "places":
         row["kind"] = entry["kind"]
         attributes = dict(entry.get("attributes", {}))
@@ -228,6 +407,7 @@ def _row(
                 raise ValueError(
                     f"{where}.attributes.{key} is {column!r}: {file} has no such column; it has {', '.join(map(str, record))}"
                 )
+        attributes |= {key: f"count of {key}" for key in entry.get("count", {})}
         row["attributes"] = {key: _plain(record[column]) for key, column in attributes.items()}
     return row
 

@@ -17,25 +17,36 @@ SOURCE = "city"
 #: Layers above which an application puts its own, from below: heat under the streets' names, marks above everything.
 FIRST_LABEL_LAYER = "waterway-name"
 
-LAND, SEA, RIVER, SHORE = "#0a1a38", "#050e22", "#07142d", "#2c74b8"
+LAND, SEA, DEEP, RIVER, STREAM, SHORE = "#0c1e41", "#091a3a", "#030a1d", "#07142d", "#0a2147", "#2c74b8"
 DISTRICTS = ("#0f3263", "#11386d", "#0d2d5a", "#133f78", "#0f3568", "#123b72")
 INK, QUIET, HALO = "#e8f3ff", "#9dbce0", "#061329"
 EDGE, GLOW = "#6fd3ff", "#35c8ff"
 GREEN, WOOD = "#0e4552", "#0d3c52"
-USES = {"residential": "#154077", "commercial": "#1c5796", "industrial": "#1d2f66"}
-#: Fill and edge of each class of road, widest first.
-ROADS = {
-    "expressway": ("#a9d4fb", "#0a2146"),
-    "arterial": ("#6ea4dc", "#0a2146"),
-    "secondary": ("#4679b4", "#0b2449"),
-    "local": ("#2f5f9b", "#0b2449"),
+USES = {
+    "residential": "#143d73",
+    "commercial": "#194f8b",
+    "campus": "#16456f",
+    "industrial": "#1f3068",
+    "square": "#2a5f8f",
+    "field": "#0f3a5e",
 }
+#: Each class of road, widest first: its colour seen from far, its colour in the street, where names stand on it, its edge.
+ROADS = {
+    "expressway": ("#a9d4fb", "#5c93cf", "#0a2146"),
+    "arterial": ("#6ea4dc", "#3f78b8", "#0a2146"),
+    "secondary": ("#4679b4", "#34689f", "#0b2449"),
+    "local": ("#2f5f9b", "#2b588f", "#0b2449"),
+}
+#: Metro lines by number; more lines take the last.
+METRO: Mapping[int, str] = {1: "#8ea2ff", 2: "#b9a3f5", 3: "#7fc0d6"}
 _WIDTHS = {
     "expressway": ((8, 0.9), (10, 1.7), (12, 2.6), (14, 5.5), (16, 13), (18, 34)),
     "arterial": ((9, 0.4), (10, 0.9), (12, 1.7), (14, 4.0), (16, 10), (18, 28)),
     "secondary": ((10, 0.3), (11, 0.5), (12, 0.8), (14, 2.6), (16, 7.5), (18, 22)),
     "local": ((12, 0.3), (13, 0.6), (14, 1.3), (16, 5.0), (18, 17)),
 }
+#: Kinds of places that the basemap itself marks; what acts in an emergency is left to the screens.
+NAMED_PLACES = ["service_hall", "hospital", "mall", "school", "factory", "warehouse", "pumping_station", "substation"]
 BOLD, REGULAR = ["Noto Sans SC Bold", "Noto Sans SC"], ["Noto Sans SC Regular", "Noto Sans SC"]
 
 Json = dict[str, Any]
@@ -88,6 +99,7 @@ def map_style(
             *_water(),
             *_rails(),
             *_roads(),
+            *_metro(),
             *_borders_above(),
             *_labels(name, lang),
         ]
@@ -107,7 +119,7 @@ def _zoomed(*stops: tuple[float, Any], base: float = 1.0) -> list[Any]:
     return ["interpolate", kind, ["zoom"], *(item for stop in stops for item in stop)]
 
 
-def _by(key: str, table: Mapping[str, Any], other: Any) -> list[Any]:
+def _by(key: str, table: Mapping[Any, Any], other: Any) -> list[Any]:
     return ["match", ["get", key], *(item for pair in table.items() for item in pair), other]
 
 
@@ -118,7 +130,8 @@ def _ground() -> list[Json]:
         *(item for k, c in enumerate(DISTRICTS) for item in (k, c)),
         DISTRICTS[0],
     ]
-    height = ["interpolate", ["linear"], ["get", "height_m"], 50, 0.045, 190, 0.05, 550, 0.06]
+    height = ["interpolate", ["linear"], ["get", "height_m"], 50, 0.035, 190, 0.045, 550, 0.055]
+    height = _zoomed((13, height), (15, 0.0))
     return [
         _layer(
             "district-glow",
@@ -133,7 +146,14 @@ def _ground() -> list[Json]:
             filter=["==", ["get", "outer"], 1],
         ),
         _layer("district", "fill", "districts", {"fill-color": shade, "fill-opacity": _zoomed((8, 0.95), (12, 0.9), (14, 0.75))}),
-        _layer("relief", "fill", "relief", {"fill-color": "#8cc0ff", "fill-opacity": height, "fill-antialias": False}),
+        _layer(
+            "relief",
+            "fill",
+            "relief",
+            {"fill-color": "#8cc0ff", "fill-opacity": height, "fill-antialias": False},
+            maxzoom=15,
+            filter=[">", ["get", "height_m"], 0],
+        ),
         _layer(
             "wood",
             "fill",
@@ -164,11 +184,19 @@ def _ground() -> list[Json]:
             filter=["!=", ["get", "use"], "green"],
         ),
         _layer(
+            "greenway",
+            "fill",
+            "green",
+            {"fill-color": GREEN, "fill-opacity": _zoomed((11.5, 0.0), (13, 0.6), (15, 0.9))},
+            minzoom=11.5,
+            filter=["==", ["get", "kind"], "greenway"],
+        ),
+        _layer(
             "green",
             "fill",
             "green",
             {"fill-color": GREEN, "fill-opacity": _zoomed((9, 0.35), (12, 0.75), (15, 0.9))},
-            filter=["!=", ["get", "kind"], "wood"],
+            filter=["!", ["in", ["get", "kind"], ["literal", ["wood", "greenway"]]]],
         ),
         _layer(
             "green-small",
@@ -179,13 +207,38 @@ def _ground() -> list[Json]:
             filter=["==", ["get", "use"], "green"],
         ),
         _layer(
+            "park-path",
+            "line",
+            "paths",
+            {
+                "line-color": "#2b7076",
+                "line-width": _zoomed((13.5, 0.5), (16, 1.8), (18, 5)),
+                "line-opacity": _zoomed((13.5, 0), (14.5, 0.8)),
+            },
+            {"line-join": "round", "line-cap": "round"},
+            minzoom=13.5,
+            filter=["==", ["get", "kind"], "path"],
+        ),
+        _layer(
             "building",
             "fill",
             "buildings",
             {
-                "fill-color": ["interpolate", ["linear"], ["get", "floors"], 3, "#1b4f8d", 12, "#2562a6", 30, "#3b7fc4"],
+                "fill-color": [
+                    "interpolate",
+                    ["linear"],
+                    ["get", "floors"],
+                    3,
+                    "#1d5290",
+                    9,
+                    "#2460a2",
+                    18,
+                    "#2f74b8",
+                    42,
+                    "#4a93d6",
+                ],
                 "fill-outline-color": "#0f3263",
-                "fill-opacity": _zoomed((14, 0.0), (14.8, 0.6), (16, 0.8)),
+                "fill-opacity": _zoomed((14, 0.0), (14.8, 0.6), (16, 0.9)),
             },
             minzoom=14,
         ),
@@ -193,6 +246,7 @@ def _ground() -> list[Json]:
 
 
 def _water() -> list[Json]:
+    lane, pier = ["get", "kind"], ["==", ["get", "kind"], "pier"]
     return [
         _layer(
             "shore",
@@ -201,29 +255,81 @@ def _water() -> list[Json]:
             {
                 "line-color": SHORE,
                 "line-width": _zoomed((8, 0.5), (12, 1.4), (16, 3)),
-                "line-opacity": _zoomed((8, 0.45), (12, 0.5), (16, 0.6)),
+                "line-opacity": ["match", ["get", "kind"], "stream", 0.35, 0.5],
             },
             {"line-join": "round"},
-            filter=["!=", ["get", "kind"], "stream"],
         ),
-        _layer("water", "fill", "water", {"fill-color": _by("kind", {"sea": SEA}, RIVER)}),
+        _layer(
+            "beyond",
+            "fill",
+            "beyond",
+            {
+                "fill-color": ["case", ["==", ["get", "height_m"], 0], SEA, DEEP],
+                "fill-opacity": ["case", ["==", ["get", "height_m"], 0], 1, 0.3],
+                "fill-antialias": False,
+            },
+            maxzoom=12,
+        ),
+        _layer("water", "fill", "water", {"fill-color": _by("kind", {"sea": SEA, "stream": STREAM}, RIVER)}),
+        _layer(
+            "depth",
+            "fill",
+            "relief",
+            {"fill-color": DEEP, "fill-opacity": _zoomed((13, 0.3), (15, 0.0)), "fill-antialias": False},
+            maxzoom=15,
+            filter=["<", ["get", "height_m"], 0],
+        ),
+        _layer(
+            "pier",
+            "fill",
+            "piers",
+            {"fill-color": ["case", pier, "#143d73", "#1d4c80"], "fill-outline-color": SHORE},
+            minzoom=10,
+        ),
+        _layer(
+            "sea-lane",
+            "line",
+            "lanes",
+            {
+                "line-color": ["match", lane, "ferry", "#4f86c6", "#2f5686"],
+                "line-width": ["match", lane, "ferry", 1.2, 1.0],
+                "line-opacity": _zoomed((9, 0.4), (12, 0.75)),
+                "line-dasharray": [6, 5],
+            },
+            minzoom=9,
+        ),
     ]
 
 
 def _borders_below() -> list[Json]:
-    """Between districts: under water, where a border would only clutter the river it follows, and under the roads."""
+    """Between districts: under water, where a border would only clutter the river it follows, and under the roads, beside
+    which its band shows."""
+    inner = ["==", ["get", "outer"], 0]
     return [
+        _layer(
+            "border-band",
+            "line",
+            "borders",
+            {
+                "line-color": "#63c3f5",
+                "line-width": _zoomed((8, 2), (11, 4), (14, 13), (16, 24)),
+                "line-opacity": _zoomed((8, 0.16), (11, 0.13), (13, 0.2), (16, 0.12)),
+            },
+            {"line-join": "round"},
+            filter=inner,
+        ),
         _layer(
             "border-inner",
             "line",
             "borders",
             {
-                "line-color": "#59bdf0",
-                "line-width": _zoomed((8, 0.7), (11, 1.3), (14, 2.2)),
-                "line-opacity": _zoomed((8, 0.65), (12, 0.6), (14, 0.4)),
+                "line-color": "#7fc4ee",
+                "line-width": _zoomed((8, 0.7), (11, 1.1), (14, 1.8)),
+                "line-opacity": _zoomed((8, 0.7), (12, 0.6), (15, 0.5)),
+                "line-dasharray": [7, 3, 1.5, 3],
             },
             {"line-join": "round"},
-            filter=["==", ["get", "outer"], 0],
+            filter=inner,
         ),
     ]
 
@@ -246,13 +352,13 @@ def _borders_above() -> list[Json]:
 
 
 def _rails() -> list[Json]:
-    railway, metro = ["==", ["get", "kind"], "railway"], ["==", ["get", "kind"], "metro"]
+    railway = ["==", ["get", "kind"], "railway"]
     return [
         _layer(
             "railway",
             "line",
             "rails",
-            {"line-color": "#5b7fae", "line-width": _zoomed((9, 0.6), (13, 1.6), (16, 4)), "line-opacity": 0.8},
+            {"line-color": "#86a5cd", "line-width": _zoomed((9, 0.8), (13, 2.4), (16, 5)), "line-opacity": 0.75},
             filter=railway,
         ),
         _layer(
@@ -261,32 +367,60 @@ def _rails() -> list[Json]:
             "rails",
             {
                 "line-color": "#0c2145",
-                "line-width": _zoomed((11, 0.4), (13, 1.0), (16, 2.6)),
-                "line-dasharray": [5, 5],
+                "line-width": _zoomed((10, 0.5), (13, 1.4), (16, 3.4)),
+                "line-dasharray": [6, 6],
             },
-            minzoom=11,
+            minzoom=10,
             filter=railway,
         ),
+    ]
+
+
+def _metro() -> list[Json]:
+    """Underground lines, above the streets they run below; broken at street zoom, where one would take them for streets."""
+    metro = ["==", ["get", "kind"], "metro"]
+    common = {"line-color": _by("line", METRO, METRO[3]), "line-width": _zoomed((9, 0.9), (11, 1.7), (13, 2.6), (16, 4.5))}
+    return [
         _layer(
             "metro",
             "line",
             "rails",
-            {
-                "line-color": "#8ea2ff",
-                "line-width": _zoomed((10, 0.9), (13, 2.0), (16, 4.5)),
-                "line-opacity": _zoomed((10, 0.35), (13, 0.6)),
-            },
+            {**common, "line-opacity": _zoomed((9, 0.55), (11, 0.85), (14, 0.75))},
             {"line-join": "round", "line-cap": "round"},
-            minzoom=10,
+            minzoom=9,
+            maxzoom=14.5,
+            filter=metro,
+        ),
+        _layer(
+            "metro-near",
+            "line",
+            "rails",
+            {**common, "line-opacity": 0.6, "line-dasharray": [3, 2]},
+            {"line-join": "round"},
+            minzoom=14.5,
             filter=metro,
         ),
     ]
 
 
 def _roads() -> list[Json]:
-    out = []
+    out = [
+        _layer(
+            "ramp",
+            "line",
+            "paths",
+            {
+                "line-color": ROADS["expressway"][1],
+                "line-width": _zoomed((12.5, 0.6), (14, 2.0), (16, 6), (18, 16), base=1.5),
+                "line-opacity": _zoomed((12.5, 0), (13.2, 0.85)),
+            },
+            {"line-join": "round", "line-cap": "round"},
+            minzoom=12.5,
+            filter=["==", ["get", "kind"], "ramp"],
+        )
+    ]
     for kind in reversed(ROADS):
-        fill, edge = ROADS[kind]
+        far, near, edge = ROADS[kind]
         width, chosen = _WIDTHS[kind], ["==", ["get", "class"], kind]
         start = {"secondary": 10, "local": 12}.get(kind, 8)
         wider = [(zoom, w + (1.2 if zoom < 14 else 2.6)) for zoom, w in width if zoom >= 12]
@@ -310,13 +444,13 @@ def _roads() -> list[Json]:
                 "line",
                 "roads",
                 {
-                    "line-color": fill,
+                    "line-color": ["interpolate", ["linear"], ["zoom"], 13, far, 15, near],
                     "line-width": _zoomed(*width, base=1.5),
                     "line-opacity": {
                         "expressway": _zoomed((8, 0.75), (11, 0.85)),
                         "arterial": _zoomed((9, 0.4), (11, 0.75), (13, 0.9)),
-                        "secondary": _zoomed((10, 0.22), (11, 0.4), (13, 0.75)),
-                        "local": _zoomed((12, 0.25), (14, 0.75)),
+                        "secondary": _zoomed((10, 0.3), (11, 0.5), (13, 0.75)),
+                        "local": _zoomed((12, 0.25), (14, 0.8)),
                     }[kind],
                 },
                 round_ends,
@@ -328,126 +462,172 @@ def _roads() -> list[Json]:
 
 
 def _labels(name: list[Any], lang: str) -> list[Json]:
+    """Names, the less important first: MapLibre draws in this order and gives room in the opposite one."""
     halo = {"text-halo-color": HALO, "text-halo-width": 1.6}
     tall = 0.0 if lang == "en" else 0.12
-    station = ["match", ["get", "kind"], ["metro_station", "railway_station"], True, False]
-    place = ["match", ["get", "kind"], ["service_hall", "hospital"], True, False]
+    kind = ["get", "kind"]
+    station = ["match", kind, ["metro_station", "railway_station"], True, False]
+
+    def along(id_: str, source: str, colour: Any, size: Any, layout: Json, paint: Json | None = None, **more: Any) -> Json:
+        text: Json = {
+            "symbol-placement": "line",
+            "text-field": name,
+            "text-font": REGULAR,
+            "text-size": size,
+            "text-max-angle": 35,
+        }
+        return _layer(id_, "symbol", source, {"text-color": colour, **halo, **(paint or {})}, {**text, **layout}, **more)
+
+    def at(id_: str, source: str, colour: Any, size: Any, layout: Json, paint: Json | None = None, **more: Any) -> Json:
+        text: Json = {"text-field": name, "text-font": REGULAR, "text-size": size, "text-max-width": 8}
+        return _layer(id_, "symbol", source, {"text-color": colour, **halo, **(paint or {})}, {**text, **layout}, **more)
+
+    below = {"text-offset": [0, 0.8], "text-anchor": "top"}
+    dot = {"circle-color": "#0b1f44", "circle-stroke-color": "#8fb6e6"}
     return [
-        _layer(
+        along(
             FIRST_LABEL_LAYER,
-            "symbol",
             "waterways",
-            {"text-color": "#6f9fd8", "text-halo-color": SEA, "text-halo-width": 1.2},
-            {
-                "symbol-placement": "line",
-                "symbol-spacing": 420,
-                "text-field": name,
-                "text-font": REGULAR,
-                "text-size": _zoomed((10, 13), (15, 17)),
-                "text-letter-spacing": 0.4 if lang == "zh" else 0.12,
-                "text-max-angle": 40,
-            },
+            "#6f9fd8",
+            _zoomed((10, 13), (15, 17)),
+            {"symbol-spacing": 420, "text-letter-spacing": 0.4 if lang == "zh" else 0.12},
+            {"text-halo-color": SEA, "text-halo-width": 1.2},
         ),
-        _layer(
+        along(
+            "lane-name",
+            "lanes",
+            "#5f8fc8",
+            13,
+            {"symbol-spacing": 700, "text-offset": [0, -0.9], "text-max-angle": 12},
+            minzoom=10,
+        ),
+        along(
+            "metro-name",
+            "rails",
+            _by("line", METRO, METRO[3]),
+            13,
+            {"symbol-spacing": 900, "text-offset": [0, -0.9], "text-letter-spacing": tall},
+            minzoom=12.2,
+            filter=["==", kind, "metro"],
+        ),
+        along(
+            "railway-name",
+            "rails",
+            "#9fb9da",
+            13,
+            {"symbol-spacing": 900, "text-offset": [0, -0.9], "text-letter-spacing": tall},
+            minzoom=12.6,
+            filter=["==", kind, "railway"],
+        ),
+        along(
             "road-name",
-            "symbol",
             "roads",
-            {"text-color": "#b9d4f2", **halo, "text-opacity": _zoomed((12, 0.75), (15, 0.95))},
+            "#d3e5fa",
+            _zoomed((12, 13), (16, 14.5)),
             {
-                "symbol-placement": "line",
-                "symbol-spacing": 340,
-                "text-field": name,
-                "text-font": REGULAR,
-                "text-size": ["interpolate", ["linear"], ["zoom"], 12, 13, 16, 14.5],
+                "symbol-spacing": _zoomed((12, 300), (16, 460)),
                 "text-letter-spacing": tall,
-                "symbol-sort-key": _by("class", {"expressway": 0, "arterial": 1, "secondary": 2}, 3),
+                "symbol-sort-key": _by("class", {"arterial": 1, "secondary": 2}, 3),
             },
+            {"text-halo-width": 2, "text-opacity": _zoomed((12, 0.75), (15, 1))},
             minzoom=12,
-            filter=["has", "name_zh"],
+            filter=["all", ["has", "name_zh"], ["!=", ["get", "class"], "expressway"]],
+        ),
+        along(
+            "expressway-name",
+            "roads",
+            "#e3f0ff",
+            _zoomed((10, 13), (16, 15)),
+            {"symbol-spacing": 520, "text-letter-spacing": tall},
+            {"text-halo-width": 2},
+            minzoom=10.4,
+            filter=["all", ["has", "name_zh"], ["==", ["get", "class"], "expressway"]],
+        ),
+        at(
+            "area-name",
+            "labels",
+            ["match", kind, ["park", "hill"], "#7cc0b4", "island", "#8db4e0", "#7fb0e6"],
+            _zoomed((11, 13), (15, 15)),
+            {"text-letter-spacing": tall, "symbol-sort-key": ["get", "rank"]},
+            minzoom=10,
+            filter=["!", ["in", kind, ["literal", ["district", "town", "sea"]]]],
         ),
         _layer(
-            "area-name",
-            "symbol",
-            "labels",
-            {
-                "text-color": ["match", ["get", "kind"], "park", "#6fb3a8", "#7fb0e6"],
-                "text-halo-color": HALO,
-                "text-halo-width": 1.3,
-            },
-            {
-                "text-field": name,
-                "text-font": REGULAR,
-                "text-size": _zoomed((11, 13), (15, 15)),
-                "text-letter-spacing": tall,
-                "text-max-width": 7,
-            },
-            minzoom=11,
-            filter=["!=", ["get", "kind"], "district"],
+            "place-dot",
+            "circle",
+            "places",
+            {**dot, "circle-radius": _zoomed((14, 2.2), (17, 4)), "circle-stroke-width": 1.2, "circle-opacity": 0.9},
+            minzoom=14.2,
+            filter=["in", kind, ["literal", NAMED_PLACES]],
         ),
         _layer(
             "station-dot",
             "circle",
             "places",
             {
-                "circle-radius": _zoomed((11, 1.6), (14, 4.0), (17, 7)),
-                "circle-color": "#0b1f44",
-                "circle-stroke-color": ["case", ["==", ["get", "kind"], "railway_station"], INK, "#aab8ff"],
+                **dot,
+                "circle-radius": _zoomed((10.5, 1.6), (14, 4.0), (17, 7)),
+                "circle-stroke-color": ["case", ["==", kind, "railway_station"], INK, "#c3ceff"],
                 "circle-stroke-width": _zoomed((11, 0.9), (14, 1.8)),
             },
-            minzoom=11,
+            minzoom=10.5,
             filter=station,
         ),
-        _layer(
-            "station-name",
-            "symbol",
+        at(
+            "small-place-name",
             "places",
-            {"text-color": "#c3ceff", **halo},
-            {
-                "text-field": name,
-                "text-font": REGULAR,
-                "text-size": _zoomed((12, 13), (16, 14.5)),
-                "text-offset": [0, 0.9],
-                "text-anchor": "top",
-                "text-max-width": 9,
-            },
-            minzoom=12.6,
-            filter=station,
+            QUIET,
+            13,
+            {**below, "text-max-width": 9},
+            minzoom=15.2,
+            filter=["in", kind, ["literal", ["school", "factory", "warehouse", "pumping_station", "substation"]]],
         ),
-        _layer(
+        at(
             "place-name",
-            "symbol",
             "places",
-            {"text-color": QUIET, **halo},
-            {
-                "text-field": name,
-                "text-font": REGULAR,
-                "text-size": 13,
-                "text-offset": [0, 1.0],
-                "text-anchor": "top",
-                "text-max-width": 9,
-            },
-            minzoom=13.6,
-            filter=place,
+            "#c2d8f2",
+            13,
+            {**below, "text-max-width": 9},
+            minzoom=13.8,
+            filter=["in", kind, ["literal", ["service_hall", "hospital", "mall", "square"]]],
         ),
-        _layer(
-            "district-name",
-            "symbol",
+        at(
+            "station-name",
+            "places",
+            "#d4dcff",
+            _zoomed((12, 13), (16, 14.5)),
+            {**below, "text-max-width": 9},
+            minzoom=12.4,
+            filter=station,
+        ),
+        at(
+            "town-name",
             "labels",
-            {
-                "text-color": INK,
-                "text-halo-color": HALO,
-                "text-halo-width": 2.0,
-                "text-opacity": _zoomed((12.5, 1.0), (14, 0.35)),
-            },
-            {
-                "text-field": name,
-                "text-font": BOLD,
-                "text-size": _zoomed((8, 13), (10, 17), (13, 24)),
-                "text-letter-spacing": tall,
-                "text-max-width": 8,
-                "text-padding": 4,
-            },
+            "#cfe2f8",
+            _zoomed((10, 13), (14, 17)),
+            {"text-letter-spacing": tall},
+            minzoom=10,
+            maxzoom=15,
+            filter=["==", kind, "town"],
+        ),
+        at(
+            "sea-name",
+            "labels",
+            "#4f7fbd",
+            _zoomed((9, 15), (12, 26)),
+            {"text-letter-spacing": 0.9 if lang == "zh" else 0.35, "text-max-width": 20},
+            {"text-halo-color": SEA},
+            minzoom=9,
+            filter=["==", kind, "sea"],
+        ),
+        at(
+            "district-name",
+            "labels",
+            INK,
+            _zoomed((8, 13), (10, 17), (13, 24)),
+            {"text-font": BOLD, "text-letter-spacing": tall, "text-padding": 4},
+            {"text-halo-width": 2.0, "text-opacity": _zoomed((12.5, 1.0), (14, 0.35))},
             maxzoom=14.5,
-            filter=["==", ["get", "kind"], "district"],
+            filter=["==", kind, "district"],
         ),
     ]

@@ -1,6 +1,6 @@
 """Basemap tiles: a city's layers cut into our own vector tiles, in one PMTiles file.
 
-Zoom 8 to 15 (the map over-zooms beyond); every layer has its rules: from which zoom it is shown, how small a thing may
+Zoom 8 to 16 (the map over-zooms beyond); every layer has its rules: from which zoom it is shown, how small a thing may
 be in pixels, which properties travel at which zoom. Geometry is simplified to less than half a pixel. Formats: Mapbox
 Vector Tile 2.1 (`gis_data.mvt`), PMTiles 3.
 """
@@ -22,7 +22,7 @@ from pmtiles import writer as pm_writer
 from gis_data import mvt
 from gis_data.layers import Layer
 
-MIN_ZOOM, MAX_ZOOM = 8, 15
+MIN_ZOOM, MAX_ZOOM = 8, 16
 FILE_NAME = "basemap.pmtiles"
 #: A tile carries this much of its neighbours, in tiles, so that wide strokes do not break at its edge (64 of 4096 units).
 BUFFER = 64 / 4096
@@ -36,7 +36,8 @@ class Drawn:
     """One layer of the tiles: what is drawn (`source` rows, world units of zoom 0), and its rules per zoom.
 
     `least_px` drops areas and lines smaller than this many pixels across; `properties(row, zoom)` gives what travels,
-    or None when the feature is not shown at that zoom.
+    or None when the feature is not shown at that zoom. Lines that are `is_joined` run on where equal ones meet, so that a
+    street bears its name once and not at every crossing. What `is_plain` has nothing to simplify.
     """
 
     name: str
@@ -45,7 +46,8 @@ class Drawn:
     properties: Callable[[Mapping[str, Any], int], Mapping[str, Any] | None]
     zooms: tuple[int, int] = (MIN_ZOOM, MAX_ZOOM)
     least_px: float = 0.0
-    merge_below: int = 0
+    is_joined: bool = False
+    is_plain: bool = False
 
 
 def world(shapes: np.ndarray) -> np.ndarray:
@@ -63,7 +65,7 @@ def _names(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _ROAD_FROM = {"expressway": 8, "arterial": 9, "secondary": 10, "local": 12}
-_ROAD_NAME_FROM = {"expressway": 11, "arterial": 12, "secondary": 13, "local": 14}
+_ROAD_NAME_FROM = {"expressway": 10, "arterial": 12, "secondary": 13, "local": 14}
 
 
 def _road(row: Mapping[str, Any], zoom: int) -> Mapping[str, Any] | None:
@@ -78,11 +80,11 @@ def _road(row: Mapping[str, Any], zoom: int) -> Mapping[str, Any] | None:
 
 
 #: The zoom from which a kind of place is in the tiles; the application draws live places itself.
-_PLACE_FROM = {"metro_station": 11, "railway_station": 10, "service_hall": 12, "hospital": 12, "school": 14, "shelter": 14}
+_PLACE_FROM = {"metro_station": 11, "railway_station": 10, "service_hall": 12, "hospital": 12, "mall": 13, "square": 13}
 
 
 def _place(row: Mapping[str, Any], zoom: int) -> Mapping[str, Any] | None:
-    if zoom < _PLACE_FROM.get(row["kind"], 13):
+    if zoom < _PLACE_FROM.get(row["kind"], 14):
         return None
     shown = {"kind": row["kind"], "place": row["id"], **_names(row)}
     lines = (row.get("attributes") or {}).get("interchange")
@@ -102,20 +104,28 @@ def drawn(layers: Mapping[str, Layer]) -> list[Drawn]:
             layer = layers[name]
             out.append(Drawn(name, world(layer.shapes), layer.properties, properties, **rules))
 
-    add("relief", lambda row, _: {"height_m": row["height_m"]}, least_px=2.0)
+    add("relief", lambda row, _: {"height_m": row["height_m"]}, zooms=(MIN_ZOOM, 14), least_px=2.0)
+    add("beyond", lambda row, _: {"height_m": row["height_m"]}, zooms=(MIN_ZOOM, 11))
     add("urban", lambda row, _: {"level": row["level"]}, zooms=(MIN_ZOOM, 13), least_px=2.0)
     add("landuse", lambda row, _: {"use": row["use"]}, zooms=(11, MAX_ZOOM), least_px=1.5)
     add("green", lambda row, _: {"kind": row["kind"]}, zooms=(9, MAX_ZOOM), least_px=1.5)
-    add("buildings", lambda row, _: {"floors": row["floors"]}, zooms=(14, MAX_ZOOM))
+    add("paths", lambda row, _: {"kind": row["kind"]}, zooms=(13, MAX_ZOOM))
+    add("buildings", lambda row, _: {"floors": row["floors"]}, zooms=(14, MAX_ZOOM), is_plain=True)
     add("water", lambda row, zoom: None if row["kind"] == "stream" and zoom < 10 else {"kind": row["kind"]}, least_px=1.0)
+    add("piers", lambda row, _: {"kind": row["kind"]}, zooms=(10, MAX_ZOOM), least_px=0.5)
+    add("lanes", lambda row, zoom: {"kind": row["kind"], **(_names(row) if zoom >= 10 else {})})
     add("districts", lambda row, _: {"id": row["number"], "code": row["code"], **_names(row)})
     add("borders", lambda row, _: {"outer": row["outer"]})
     add(
         "waterways",
         lambda row, zoom: {"kind": row["kind"], **_names(row)} if zoom >= (10 if row["kind"] == "river" else 12) else None,
     )
-    add("rails", lambda row, zoom: {"kind": row["kind"], **(_names(row) if zoom >= 13 else {})}, zooms=(9, MAX_ZOOM))
-    add("roads", _road, merge_below=13)
+    add(
+        "rails",
+        lambda row, zoom: {"kind": row["kind"], "line": row.get("line", 0), **(_names(row) if zoom >= 12 else {})},
+        zooms=(9, MAX_ZOOM),
+    )
+    add("roads", _road, is_joined=True)
     add("places", _place, zooms=(10, MAX_ZOOM))
     add("labels", _label)
     return out
@@ -124,7 +134,8 @@ def drawn(layers: Mapping[str, Layer]) -> list[Drawn]:
 def with_derived(layers: Mapping[str, Layer]) -> dict[str, Layer]:
     """The layers plus what is drawn from them: numbered districts, each border once, points for labels."""
     out = dict(layers)
-    labels: list[tuple[Any, dict[str, Any]]] = []
+    named = layers.get("labels")
+    labels: list[tuple[Any, Mapping[str, Any]]] = list(zip(named.shapes, named.properties, strict=True)) if named else []
     if (districts := layers.get("districts")) is not None and len(districts.shapes):
         out["districts"] = Layer(
             "districts", districts.shapes, [{**row, "number": k} for k, row in enumerate(districts.properties, 1)]
@@ -225,7 +236,7 @@ def _prepare(plan: Drawn, zoom: int) -> tuple[mvt.Piece, list[Mapping[str, Any]]
         return None
     side = 1 << zoom
     shapes = shapely.transform(shapes, lambda xy: xy * side)
-    if zoom < plan.merge_below:
+    if plan.is_joined:
         shapes, feature = _merged(shapes, feature)
     pixel = 1 / TILE_PX
     dimension = shapely.get_dimensions(shapes)
@@ -233,13 +244,14 @@ def _prepare(plan: Drawn, zoom: int) -> tuple[mvt.Piece, list[Mapping[str, Any]]
         area_px = shapely.area(shapes) / pixel**2
         keep = (dimension < 2) | (area_px >= plan.least_px**2)
         shapes, feature = shapes[keep], feature[keep]
-    if len(shapes) and dimension.max() > 0:
+    if len(shapes) and dimension.max() > 0 and not plan.is_plain:
         shapes = shapely.simplify(shapes, SIMPLIFY_PX * pixel, preserve_topology=True)
         # simplified rings may touch one another, and clipping an invalid polygon can turn it inside out
         torn = ~shapely.is_valid(shapes)
         shapes[torn] = shapely.make_valid(shapes[torn], method="structure", keep_collapsed=False)
     shapes, index = shapely.get_parts(shapes, return_index=True)
-    feature = feature[index]
+    drawn_on = ~shapely.is_empty(shapes)
+    shapes, feature = shapes[drawn_on], feature[index[drawn_on]]
     piece = _to_tiles(shapes, feature, zoom)
     return None if piece is None else (piece, [dict(key) for key in tables])
 

@@ -3,21 +3,22 @@
 MQTT gives a connection one Last Will, so devices behind a gateway cannot each have one. The will is the gateway's own: it says
 that the gateway is offline, from which follows that nothing is known of the devices behind it; their readings grow stale. Devices
 say offline for themselves when they are switched off in order.
+
+While its line is cut a gateway keeps what its devices say, as much as it has memory for, and sends it late and in order when the
+line is back, at a pace that leaves room for the present. What it had to drop shows as gaps in the sequence numbers.
 """
 
 from __future__ import annotations
 
 import logging
-import queue
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
-
-import paho.mqtt.client as paho
 
 from domain.sensors import DeviceState
 from gis_data.city import District
-from iot.mqtt import BrokerAddress, Publisher
+from iot.line import Line
+from iot.mqtt import BrokerAddress
 from iot.payloads import Birth, State, encode
 from iot.topics import topic_of
 
@@ -25,13 +26,11 @@ log = logging.getLogger(__name__)
 
 TYPE_NAME = "Gateway"
 
+HELD_MESSAGES = 5_000
+"""What a small field gateway has memory for: some megabytes, ten minutes of a busy district."""
 
-class Heard(NamedTuple):
-    """A message for a device behind the gateway; a retained one was said before we subscribed."""
-
-    topic: str
-    payload: bytes
-    is_retained: bool
+LATE_PER_CALL = 100
+"""Held messages sent by one `send_held`, which is called once a second: several times what a district says meanwhile."""
 
 
 class Gateway:
@@ -41,80 +40,63 @@ class Gateway:
         self, broker: BrokerAddress, district: District, subscriptions: Sequence[str], clock: Callable[[], datetime]
     ) -> None:
         self.district = district
-        self.district_code = district_code = district.code
-        self.device_id = f"{district_code}/gateway/field/gw-{district_code}"
-        self.heard: queue.SimpleQueue[Heard] = queue.SimpleQueue()
-        self._publisher = Publisher(broker, f"cityhelm-gateway-{district_code}")
-        self._subscriptions = [(topic, 1) for topic in subscriptions]
+        self.district_code = code = district.code
+        self.device_id = f"{code}/gateway/field/gw-{code}"
+        self.line = Line(broker, f"cityhelm-gateway-{code}", subscriptions, clock, self._will)
         self._clock = clock
-        self._connected_at: queue.SimpleQueue[datetime] = queue.SimpleQueue()
-        self._connecting_at = clock()
-        client = self._publisher.client
-        client.on_pre_connect = self._on_pre_connect
-        client.on_connect = self._on_connect
-        client.on_disconnect = self._on_disconnect
-        client.on_message = self._on_message
-        self._is_closing = False
-
-    def open(self) -> None:
-        """Connects. Raises BrokerUnreachable."""
-        self._publisher.open()
+        self._held: deque[tuple[str, bytes, bool]] = deque(maxlen=HELD_MESSAGES)
+        self._dropped = 0
+        self._is_through = True
 
     def was_connected(self) -> bool:
         """Whether a connection has been made since this was last asked; if so, the gateway has said that it is online."""
-        at: datetime | None = None
-        while not self._connected_at.empty():
-            at = self._connected_at.get()
-        if at is None:
+        at = self.line.connected_at()
+        if at is None or self.line.is_cut:
             return False
+        self._is_through = True
         birth = Birth(
             id="birth", ts=at, type=TYPE_NAME, mode="on_change", interval_s=3600, name_zh=f"{self.district.name_zh}网关",
             name_en=f"{self.district.name_en} gateway",
         )  # fmt: skip
-        self.publish(topic_of(self.device_id, "birth"), encode(birth), is_retained=True)
-        self.publish(topic_of(self.device_id, "state"), _state(DeviceState.ONLINE, at), is_retained=True)
+        self.line.publish(topic_of(self.device_id, "birth"), encode(birth), is_retained=True)
+        self.line.publish(topic_of(self.device_id, "state"), _state(DeviceState.ONLINE, at), is_retained=True)
+        if self._held:
+            log.info("gateway %s is back with %d messages to send late", self.district_code, len(self._held))
         return True
 
-    def publish(self, topic: str, payload: bytes, *, is_retained: bool = False, timeout_s: float = 60.0) -> None:
-        """Hands a message over; up to a thousand are kept while the broker is away. Raises BrokerUnreachable after that."""
-        self._publisher.publish(topic, payload, retain=is_retained, timeout_s=timeout_s)
+    def carry(self, topic: str, payload: bytes, *, is_retained: bool = False) -> None:
+        """Hands over what a device says, or keeps it: while the line is cut, and until what was kept then has been sent."""
+        if self._is_through and not self._held:
+            self.line.publish(topic, payload, is_retained=is_retained)
+            return
+        self._dropped += len(self._held) == HELD_MESSAGES
+        self._held.append((topic, payload, is_retained))
 
-    def flush(self, timeout_s: float) -> None:
-        """Waits until the broker has everything. Raises BrokerUnreachable."""
-        self._publisher.flush(timeout_s)
+    def send_held(self) -> None:
+        """Sends the oldest of what was kept, up to LATE_PER_CALL messages."""
+        for _ in range(min(LATE_PER_CALL, len(self._held)) if self._is_through else 0):
+            topic, payload, is_retained = self._held.popleft()
+            self.line.publish(topic, payload, is_retained=is_retained)
 
-    def close(self) -> None:
-        self._is_closing = True
-        self._publisher.close()
+    def cut(self) -> None:
+        log.info("gateway %s loses its line; its devices' words are kept, at most %d", self.district_code, HELD_MESSAGES)
+        self._dropped, self._is_through = 0, False
+        self.line.cut()
+
+    def mend(self) -> None:
+        if self._dropped:
+            log.warning(
+                "gateway %s had no memory for %d messages while its line was cut: the oldest are lost",
+                self.district_code, self._dropped,
+            )  # fmt: skip
+        self.line.mend()
 
     def say_offline(self, timeout_s: float) -> None:
         said = _state(DeviceState.OFFLINE, self._clock())
-        self.publish(topic_of(self.device_id, "state"), said, is_retained=True, timeout_s=timeout_s)
+        self.line.publish(topic_of(self.device_id, "state"), said, is_retained=True, timeout_s=timeout_s)
 
-    def _on_pre_connect(self, client: paho.Client, userdata: Any) -> None:
-        # The will is dated like the "online" of the same connection: whichever comes later in the broker's order counts, and a
-        # will is never older than what it revokes.
-        self._connecting_at = self._clock()
-        client.will_set(topic_of(self.device_id, "state"), _state(DeviceState.OFFLINE, self._connecting_at), qos=1, retain=True)
-
-    def _on_connect(self, client: paho.Client, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
-        if reason.is_failure:
-            log.error(
-                "the broker at %s refused gateway %s (%s): check the user and password in MQTT_URL",
-                self._publisher.address.named, self.district_code, reason,
-            )  # fmt: skip
-            return
-        if self._subscriptions:
-            client.subscribe(self._subscriptions)
-        self._connected_at.put(self._connecting_at)
-
-    def _on_disconnect(self, client: paho.Client, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
-        if not self._is_closing:
-            named = self._publisher.address.named
-            log.warning("gateway %s lost the broker at %s (%s); reconnecting", self.district_code, named, reason)
-
-    def _on_message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
-        self.heard.put(Heard(message.topic, bytes(message.payload), message.retain))
+    def _will(self, connected_at: datetime) -> tuple[str, bytes]:
+        return topic_of(self.device_id, "state"), _state(DeviceState.OFFLINE, connected_at)
 
 
 def _state(state: DeviceState, at: datetime) -> bytes:

@@ -1,6 +1,9 @@
 """The mapping: how a file of real data is read, told in TOML. It names the columns that are device, time, value, position
 or class of an event; nothing else of the file is ever looked at.
 
+What a row says: `telemetry` (values of one moment), `request` or `incident` (one call), or `response` (one unit's part in one
+incident, with a column for each step: the incident is reported, the unit sets out, arrives, is free again).
+
 There is no key for free text, names or addresses on purpose: personal data in a file cannot be mapped, so it cannot leave it.
 Every fault of a mapping is reported at once, each with file, key, value, expectation and an example.
 """
@@ -13,13 +16,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from domain.sensors import PROPERTIES, DeviceMode
+from domain.units import UnitStatus
 from gis_data.crs import Crs
 
-Says = Literal["telemetry", "request", "incident"]
+Says = Literal["telemetry", "request", "incident", "response"]
 Table = Mapping[str, Any]
 
 
@@ -76,7 +80,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where devices stand: rows given in the mapping, or columns of a CSV or Parquet file beside the data."""
+    """Where devices stand: rows given in the mapping, or columns of a CSV or Parquet file beside the data. The one group of
+    `key` is the place's name within a device's own (engine E03 is at home in station 3); without it both names are the same."""
 
     crs: Crs
     rows: tuple[Place, ...]
@@ -85,12 +90,14 @@ class Places:
     lon: str | None
     lat: str | None
     name: str | None
+    key: re.Pattern[str] | None
 
 
 @dataclass(frozen=True, slots=True)
 class EventClass:
-    """File values that begin with `begins` are of this class (and severity 1–4 for incidents)."""
+    """Rows whose `column` begins with `begins` are of this class (and severity 1–4 for incidents)."""
 
+    column: str
     begins: str
     class_name: str
     severity: int | None
@@ -98,17 +105,34 @@ class EventClass:
 
 @dataclass(frozen=True, slots=True)
 class EventColumns:
-    """Columns of an event. Rows whose class is in no entry of `classes` are `otherwise`; rows outside `within` (west, south,
-    east, north, in the file's CRS) are left out."""
+    """Columns of an event. Rows whose class is in no entry of `classes` are `otherwise`, and where a class gives no severity
+    `severities` of the word in `severity_column` does. A coordinate that is one of `missing` is none; rows outside `within`
+    (west, south, east, north, in the file's CRS) are left out. Rows with one word in `id_column` speak of one event. An incident
+    of which the file says no end counts as over after `ends_after_s`. `desk` is the device that reports the incidents of units.
+    """
 
-    class_column: str
     classes: tuple[EventClass, ...]
     otherwise: str
     source: str
     lon: str
     lat: str
     crs: Crs
+    missing: tuple[str | float, ...]
     within: tuple[float, float, float, float] | None
+    id_column: str | None
+    severity_column: str | None
+    severities: Mapping[str, int]
+    ends_after_s: float | None
+    desk: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnitKinds:
+    """What a unit is for: values of `column` that begin with the first word of a pair are of its second, others are kept as they
+    are."""
+
+    column: str
+    kinds: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +158,9 @@ class DataMapping:
     values: tuple[ValueColumn, ...]
     places: Places | None
     event: EventColumns | None
+    steps: tuple[tuple[UnitStatus, str], ...]
+    """Of a response: each status of the unit with the column that holds when it began."""
+    units: UnitKinds | None
 
     @property
     def name(self) -> str:
@@ -166,6 +193,25 @@ def _positive(value: Any) -> bool:
 
 def _numbers(value: Any) -> bool:
     return isinstance(value, list) and all(map(_number, value))
+
+
+def _words_or_numbers(value: Any) -> bool:
+    return isinstance(value, list) and all(_text(word) or _number(word) for word in value)
+
+
+def _severities(value: Any) -> bool:
+    return isinstance(value, dict) and all(severity in (1, 2, 3, 4) for severity in value.values())
+
+
+def _is_device(value: Any) -> bool:
+    return isinstance(value, str) and len(value.split("/")) == 4 and all(map(_level, value.split("/")))
+
+
+def _is_pattern(value: Any) -> bool:
+    try:
+        return _text(value) and re.compile(value).groups == 1
+    except re.error:
+        return False
 
 
 def _tables(value: Any) -> bool:
@@ -206,7 +252,7 @@ _KEYS: dict[str, dict[str, _Key]] = {
     "": {
         "title": _Key(_text, "what the data is, in a few words", '"Free parking places of Dresden"', is_required=True),
         "origin": _Key(_text, "where the file can be had", '"the publisher, and the name of the data set"', is_required=True),
-        "says": _Key(_one_of("telemetry", "request", "incident"), "telemetry, request or incident", '"telemetry"', True),
+        "says": _Key(_one_of(*get_args(Says)), f"one of {', '.join(get_args(Says))}", '"telemetry"', is_required=True),
         "layout": _Key(_one_of("long", "wide"), "long (a row per device and time) or wide (a column per device)", '"long"'),
     },
     "device": {
@@ -245,6 +291,7 @@ _KEYS: dict[str, dict[str, _Key]] = {
         "lon": _Key(_text, _COLUMN, '"longitude"'),
         "lat": _Key(_text, _COLUMN, '"latitude"'),
         "name": _Key(_text, _COLUMN, '"place_name"'),
+        "key": _Key(_is_pattern, "a regular expression with one group, the place's name in a device's name", "'E0*([0-9]+)'"),
         "rows": _Key(_tables, "a list of tables with device, lon and lat", '[{ device = "A", lon = 116.4, lat = 39.9 }]'),
     },
     "places.rows": {
@@ -256,24 +303,48 @@ _KEYS: dict[str, dict[str, _Key]] = {
         "district": _Key(_level, _LEVEL, '"110101"'),
     },
     "event": {
-        "class_column": _Key(_text, _COLUMN, '"title"', is_required=True),
+        "class_column": _Key(_text, _COLUMN, '"title"'),
         "classes": _Key(_tables, "a list of tables with begins and class", '[{ begins = "Fire:", class = "fire" }]'),
         "otherwise": _Key(_text, "the class of rows that are in no other", '"other"'),
         "source": _Key(_text, "who was told: the channel of an incident, the source of a request", '"911"', is_required=True),
         "lon": _Key(_text, _COLUMN, '"lng"', is_required=True),
         "lat": _Key(_text, _COLUMN, '"lat"', is_required=True),
         "crs": _CRS,
+        "missing": _Key(_words_or_numbers, "a list of what stands for no position", '["Unknown"]'),
         "within": _Key(_is_box, "[west, south, east, north] in degrees", "[-76.0, 39.8, -74.8, 40.6]"),
+        "id_column": _Key(_text, _COLUMN, '"case_number"'),
+        "severity_column": _Key(_text, _COLUMN, '"priority"'),
+        "severities": _Key(_severities, "a table of words and severities from 1 (worst) to 4", '{ "urgent" = 2 }'),
+        "ends_after_s": _Key(_positive, "a positive number of seconds", "3600"),
+        "desk": _Key(_is_device, "a device: four levels of a topic", '"san-francisco/incident/911/desk"'),
     },
     "event.classes": {
+        "column": _Key(_text, f"{_COLUMN} other than class_column", '"is_fire"'),
         "begins": _Key(_text, "how the file's words begin", '"Fire:"', is_required=True),
         "class": _Key(_text, "a hazard class", '"fire"', is_required=True),
         "severity": _Key(lambda v: v in (1, 2, 3, 4), "1 (worst) to 4", "3"),
     },
+    "steps": {
+        status.value: _Key(_text, f"{_COLUMN}: when the unit was {status.en}", '"available_time"', status is UnitStatus.AVAILABLE)
+        for status in UnitStatus
+    },
+    "units": {
+        "kind_column": _Key(_text, _COLUMN, '"unit_type"', is_required=True),
+        "kinds": _Key(_tables, "a list of tables with begins and kind", '[{ begins = "MEDIC", kind = "ambulance" }]'),
+    },
+    "units.kinds": {
+        "begins": _Key(_text, "how the file's words begin", '"MEDIC"', is_required=True),
+        "kind": _Key(_level, "a kind of unit", '"ambulance"', is_required=True),
+    },
 }  # fmt: skip
 
 
-_TABLES = ("device", "time", "values", "places", "event")
+_SAID_BY: Mapping[str, tuple[Says, ...]] = {
+    "values": ("telemetry",), "event": ("request", "incident", "response"), "steps": ("response",), "units": ("response",),
+}  # fmt: skip
+"""Tables that not every row can fill, and what rows must say for it."""
+
+_TABLES = ("device", "time", "places", *_SAID_BY)
 
 
 def load_mapping(path: Path) -> DataMapping:
@@ -303,10 +374,16 @@ class _Reading:
         says = root.get("says", "telemetry")
         device = self.table("device", "device", self.said.get("device"))
         self.exactly_one("device", device, ("column", "name"), unless=is_wide)
+        for name in self.said.keys() & _SAID_BY.keys():
+            if says not in _SAID_BY[name]:
+                fitting = " or ".join(f'"{word}"' for word in _SAID_BY[name])
+                self.fault(f'[{name}] is given where says = "{says}": expected it only with says = {fitting}')
         time = self.time(is_wide)
         values = self.values(is_wide) if says == "telemetry" else ()
-        event = self.event() if says != "telemetry" else None
+        steps = self.table("steps", "steps", self.said.get("steps")) if says == "response" else {}
+        units = self.units() if says == "response" else None
         places = self.places() if "places" in self.said else None
+        event = self.event(says, places) if says != "telemetry" else None
         if self.faults:
             raise UnusableInput(self.faults)
         return DataMapping(
@@ -315,7 +392,8 @@ class _Reading:
             device_column=device.get("column"), device_name=device.get("name"), item_column=device.get("item_column"),
             interval_s=float(device.get("interval_s", time.step_s or 60)),
             mode=DeviceMode.of(device.get("mode", "periodic" if says == "telemetry" else "on_change")),
-            time=time, values=values, places=places, event=event,
+            time=time, values=values, places=places, event=event, units=units,
+            steps=tuple((UnitStatus.of(name), steps[name]) for name in self.given("steps")),
         )  # fmt: skip
 
     def fault(self, sentence: str) -> None:
@@ -397,17 +475,43 @@ class _Reading:
                 self.fault(f"{shown}.min is {low}, above the max of {high}: expected min ≤ max, such as min = 0")
         return tuple(columns)
 
-    def event(self) -> EventColumns | None:
+    def event(self, says: Says, places: Places | None) -> EventColumns | None:
         event = self.table("event", "event", self.said.get("event"))
         classes = [self.table("event.classes", f"event.classes[{k}]", row) for k, row in enumerate(event.get("classes", []))]
+        common = event.get("class_column")
+        if event and common is None and not all("column" in row for row in classes):
+            self.fault('event.class_column is missing: expected the column of every class that names none, such as "title"')
+        if event and ("severity_column" in event) != ("severities" in event):
+            self.fault('event.severity_column and event.severities: only one is there: expected both, such as { "urgent" = 2 }')
+        if "ends_after_s" in event and says != "incident":
+            self.fault(f'event.ends_after_s is {event["ends_after_s"]} where says = "{says}": expected it of incidents only')
+        if event and says == "response":
+            for name in sorted({"desk", "id_column"} - self.given("event").keys()):
+                key = _KEYS["event"][name]
+                self.fault(f"event.{name} is missing: expected {key.expected}, such as {key.example}")
+            if places is not None and "crs" in event and places.crs != Crs.of(event["crs"]):
+                self.fault(f"places.crs is {places.crs} and event.crs {event['crs']!r}: expected one, as units go between them")
+        elif "desk" in event:
+            self.fault(f'event.desk is {event["desk"]!r} where says = "{says}": expected none, since the device is the desk')
         if self.faults:
             return None
         return EventColumns(
-            class_column=event["class_column"],
-            classes=tuple(EventClass(row["begins"], row["class"], row.get("severity")) for row in classes),
+            classes=tuple(
+                EventClass(row.get("column", common), row["begins"], row["class"], row.get("severity")) for row in classes
+            ),
             otherwise=event.get("otherwise", "other"), source=event["source"], lon=event["lon"], lat=event["lat"],
-            crs=Crs.of(event["crs"]), within=tuple(event["within"]) if "within" in event else None,
+            crs=Crs.of(event["crs"]), missing=tuple(event.get("missing", ())),
+            within=tuple(event["within"]) if "within" in event else None, id_column=event.get("id_column"),
+            severity_column=event.get("severity_column"), severities=event.get("severities", {}),
+            ends_after_s=event.get("ends_after_s"), desk=event.get("desk"),
         )  # fmt: skip
+
+    def units(self) -> UnitKinds | None:
+        units = self.table("units", "units", self.said.get("units"))
+        kinds = [self.table("units.kinds", f"units.kinds[{k}]", row) for k, row in enumerate(units.get("kinds", []))]
+        if self.faults:
+            return None
+        return UnitKinds(units["kind_column"], tuple((row["begins"], row["kind"]) for row in kinds))
 
     def places(self) -> Places | None:
         places = self.table("places", "places", self.said["places"])
@@ -422,7 +526,7 @@ class _Reading:
             crs=Crs.of(places["crs"]),
             rows=tuple(_place(row) for row in rows),
             file=places.get("file"), device=places.get("device"), lon=places.get("lon"), lat=places.get("lat"),
-            name=places.get("name"),
+            name=places.get("name"), key=re.compile(places["key"]) if "key" in places else None,
         )  # fmt: skip
 
 

@@ -17,8 +17,6 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from iot.topics import PREFIX
-
 SESSION_EXPIRY_S = 7 * 24 * 3600
 NOT_AUTHORIZED = 135
 RECEIVE_MAXIMUM = 4_000
@@ -117,7 +115,7 @@ class Publisher:
         self.client.max_queued_messages_set(0)
         self._window = window
         self._free = threading.Semaphore(window)
-        self._kind_of: dict[int, str] = {}
+        self._named: dict[int, str] = {}
         self._refusal: tuple[int, ReasonCode] | None = None
         self.client.on_publish = self._on_publish
 
@@ -135,7 +133,7 @@ class Publisher:
             raise BrokerUnreachable(self._unacknowledged(timeout_s))
         number = self.client.publish(topic, payload, qos=1, retain=retain).mid
         # The answer may have come by now: then the entry stays until the number, one of 65,535, comes round again.
-        self._kind_of[number] = sys.intern(topic.rpartition("/")[2])
+        self._named[number] = sys.intern(_named(topic))
 
     def flush(self, timeout_s: float = 60.0) -> None:
         """Waits until the broker has answered everything. Raises PublishRefused when it refused something, BrokerUnreachable
@@ -154,7 +152,7 @@ class Publisher:
 
     def _on_publish(self, client: paho.Client, userdata: object, mid: int, reason: ReasonCode, properties: object) -> None:
         if not reason.is_failure:
-            self._kind_of.pop(mid, None)
+            self._named.pop(mid, None)
         elif self._refusal is None:
             self._refusal = (mid, reason)
         self._free.release()
@@ -163,16 +161,15 @@ class Publisher:
         refusal, self._refusal = self._refusal, None
         if refusal is not None:
             number, reason = refusal
-            kind = self._kind_of.pop(number, "?")
+            topics = self._named.pop(number, "?")
             user = f"the account '{self.address.username}'" if self.address.username else "a client without an account"
             cure = (
-                f"expected that {user} may publish to {PREFIX}/…/{kind}; give it that right in the broker's access rules"
+                f"expected that {user} may publish to {topics}; give it that right in the broker's access rules"
                 if reason.value == NOT_AUTHORIZED
                 else "expected it to take what it has room for; look into the broker's log and its limits"
             )
             raise PublishRefused(
-                f"the MQTT broker at {self.address.named} refused a message to {PREFIX}/…/{kind} "
-                f"({reason}, code {reason.value}): {cure}"
+                f"the MQTT broker at {self.address.named} refused a message to {topics} ({reason}, code {reason.value}): {cure}"
             )
 
     def _unacknowledged(self, timeout_s: float) -> str:
@@ -180,3 +177,9 @@ class Publisher:
             f"the MQTT broker at {self.address.named} has not acknowledged messages for {timeout_s:.0f} s: "
             "expected it to be running; start it again, nothing that it acknowledged is lost"
         )
+
+
+def _named(topic: str) -> str:
+    """A topic without what is between its first two levels and the last: enough to find the rule that forbids it."""
+    levels = topic.split("/")
+    return "/".join((*levels[:2], "…", levels[-1]))

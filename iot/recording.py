@@ -1,5 +1,9 @@
-"""A recording: the rows of a real data file, read as its mapping says and put in order of time. Times in UTC, values in the
-unit of the mapping, positions still in the file's CRS.
+"""A recording: what the rows of a real data file say, read as its mapping says and put in order of time. Times in UTC, values
+in the unit of the mapping, positions still in the file's CRS.
+
+A row of a response is taken apart: its incident is reported once and is over when the last of its units is free; the unit's
+statuses begin at their times. Where a unit is, such files do not tell on the way; it is taken to be at its home (where one is
+known) when it sets out and when it is free again, and at the incident's place from its arrival on.
 
 CSV (with a header) or Parquet by the file's ending. Rows count from 1, without the header.
 """
@@ -10,6 +14,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -19,30 +24,50 @@ import pyarrow
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from iot.mapping import DataMapping, EventColumns, Place, TimeColumn, UnusableInput, ValueColumn
+from domain.units import UnitStatus
+from iot.mapping import DataMapping, EventColumns, Place, TimeColumn, UnitKinds, UnusableInput, ValueColumn
 
 Rows = NDArray[np.int64]
 
 
+class Happening(IntEnum):
+    """What a row of a recording says; of what happens in one moment the lower comes first."""
+
+    READING = 0
+    REQUEST = 1
+    REPORT = 2
+    """An incident is reported."""
+    STATUS = 3
+    POSITION = 4
+    CLOSING = 5
+    """An incident is over."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Rows in order of time; arrays of one length. `device`, `item` and `event_class` are indices into the names beside them.
+    """Rows in order of time; arrays of one length. `happening` holds the numbers of `Happening`; `device`, `item` and
+    `event_class` (of a unit's status: the status) are indices into the names beside them. Of each device: its `places`, and
+    what it is for when it is a unit (`kinds`, "" for others).
 
-    Telemetry: `values` (rows × properties, NaN = not given). Events: `severity` (0 = not given), `lon`, `lat` (NaN = not
-    given). `left_out` counts rows without device, value or position, or outside the mapping's area.
+    Telemetry: `values` (rows × properties, NaN = not given). Events: `key` (which request or incident), `severity` (0 = not
+    given). Events and positions: `lon`, `lat` (NaN = not given). `left_out` counts rows of the file without device, value or
+    position, or outside the mapping's area.
     """
 
     mapping: DataMapping
     time_us: Rows
+    happening: Rows
     device: Rows
     device_ids: tuple[str, ...]
     places: tuple[Place, ...]
+    kinds: tuple[str, ...]
     highs: NDArray[np.float64]
     values: NDArray[np.float64]
     item: Rows
     item_names: tuple[str, ...]
     event_class: Rows
     class_names: tuple[str, ...]
+    key: NDArray[np.object_]
     severity: Rows
     lon: NDArray[np.float64]
     lat: NDArray[np.float64]
@@ -57,7 +82,9 @@ def read_recording(
 ) -> Recording:
     """The rows of `file` measured in [time_from, time_to). Raises UnusableInput."""
     frame = _read(file, _wanted_columns(mapping), mapping)
-    if mapping.event is not None:
+    if mapping.event is not None and mapping.units is not None:
+        rows = _response_rows(mapping, mapping.event, frame, file)
+    elif mapping.event is not None:
         rows = _event_rows(mapping, mapping.event, frame, file)
     elif mapping.is_wide:
         rows = _wide_rows(mapping, frame, file)
@@ -70,21 +97,26 @@ def read_recording(
         in_span &= rows["time_us"].to_numpy() < _microseconds(time_to)
     if not in_span.any():
         raise UnusableInput([_nothing_left(file, rows["time_us"].to_numpy(), time_from, time_to)])
-    kept = rows[in_span & rows["is_usable"].to_numpy()].sort_values("time_us", kind="stable")
+    kept = rows[in_span & rows["is_usable"].to_numpy()].sort_values(["time_us", "happening"], kind="stable")
     if kept.empty:
         raise UnusableInput(
             [f"{file}: no row has a device, a value and an acceptable position: expected one; check {mapping.path}"]
         )
-    return _recording(mapping, file, kept, left_out=int(in_span.sum()) - len(kept))
+    left_out = int(in_span.sum()) - len(kept)
+    reported = kept["key"][kept["happening"] == Happening.REPORT]
+    kept = kept[(kept["happening"] != Happening.CLOSING) | kept["key"].isin(reported)]  # the others began before the span
+    return _recording(mapping, file, kept, left_out=left_out)
 
 
 def _recording(mapping: DataMapping, file: Path, rows: pd.DataFrame, *, left_out: int) -> Recording:
     devices, names = pd.factorize(rows["device"], sort=True)
     places, highs = _places_of(mapping, file, [str(name) for name in names])
+    desk = mapping.event.desk if mapping.event is not None else None
     device_ids = tuple(
-        f"{place.district or mapping.district}/{mapping.domain}/{mapping.site}/{_level(str(name))}"
+        str(desk) if name == desk else f"{place.district or mapping.district}/{mapping.domain}/{mapping.site}/{_level(str(name))}"
         for name, place in zip(names, places, strict=True)
     )
+    kinds = rows["kind"].groupby(devices).max()  # the only one that is not empty
     for k, device_id in enumerate(device_ids):
         if device_id in device_ids[:k]:
             twins = f"'{names[device_ids.index(device_id)]}' and '{names[k]}'"
@@ -93,9 +125,11 @@ def _recording(mapping: DataMapping, file: Path, rows: pd.DataFrame, *, left_out
     items, item_names = pd.factorize(rows["item"], sort=True)
     classes, class_names = pd.factorize(rows["event_class"], sort=True)
     return Recording(
-        mapping=mapping, time_us=rows["time_us"].to_numpy(), device=devices, device_ids=device_ids, places=places, highs=highs,
+        mapping=mapping, time_us=rows["time_us"].to_numpy(), happening=rows["happening"].to_numpy(), device=devices,
+        device_ids=device_ids, places=places, kinds=tuple(kinds), highs=highs,
         values=rows[[value.property for value in mapping.values]].to_numpy(dtype=float), item=items, item_names=tuple(item_names),
-        event_class=classes, class_names=tuple(class_names), severity=rows["severity"].to_numpy(), lon=rows["lon"].to_numpy(),
+        event_class=classes, class_names=tuple(class_names), key=rows["key"].to_numpy(dtype=object),
+        severity=rows["severity"].to_numpy(), lon=rows["lon"].to_numpy(),
         lat=rows["lat"].to_numpy(), left_out=left_out,
     )  # fmt: skip
 
@@ -106,8 +140,11 @@ def _wanted_columns(mapping: DataMapping) -> list[str] | None:
         return None
     named: list[str | None] = [mapping.time.column, mapping.device_column, mapping.item_column]
     named += [value.column for value in mapping.values]
-    if mapping.event is not None:
-        named += [mapping.event.class_column, mapping.event.lon, mapping.event.lat]
+    if (event := mapping.event) is not None:
+        named += [event.id_column, *(entry.column for entry in event.classes), event.severity_column, event.lon, event.lat]
+    named += [column for _, column in mapping.steps]
+    if mapping.units is not None:
+        named.append(mapping.units.column)
     return list(dict.fromkeys(name for name in named if name is not None))
 
 
@@ -165,33 +202,100 @@ def _wide_rows(mapping: DataMapping, frame: pd.DataFrame, file: Path) -> pd.Data
 
 
 def _event_rows(mapping: DataMapping, event: EventColumns, frame: pd.DataFrame, file: Path) -> pd.DataFrame:
+    """A row per request or report; for incidents whose end is assumed, another row for it."""
+    is_request = mapping.says == "request"
+    lon, lat = (_coordinates(frame[name], event, file) for name in (event.lon, event.lat))
     rows = _rows(
         _measured_us(mapping.time, frame, file),
+        happening=Happening.REQUEST if is_request else Happening.REPORT,
         device=_words(frame[mapping.device_column]) if mapping.device_column else mapping.device_name,
-        lon=_numbers(frame[event.lon], file), lat=_numbers(frame[event.lat], file),
+        key=_words(frame[event.id_column]) if event.id_column else [str(k) for k in range(1, len(frame) + 1)],
+        lon=lon, lat=lat,
     )  # fmt: skip
-    said = _words(frame[event.class_column]).fillna("")
-    classes = np.full(len(rows), event.otherwise, dtype=object)
-    severity = np.zeros(len(rows), dtype=np.int64)
-    undecided = np.ones(len(rows), dtype=bool)
-    for entry in event.classes:
-        hit = undecided & said.str.startswith(entry.begins).to_numpy(dtype=bool)
-        classes[hit], severity[hit] = entry.class_name, entry.severity or 0
-        undecided &= ~hit
-    rows["event_class"], rows["severity"] = classes, severity
-    usable = rows["device"].notna()
-    if mapping.says == "incident":
+    rows["event_class"], rows["severity"] = _classes(event, frame)
+    usable = rows["device"].notna() & rows["key"].notna()
+    if not is_request:
         usable &= rows["lon"].notna() & rows["lat"].notna()
     if event.within is not None:
         west, south, east, north = event.within
         usable &= rows["lon"].isna() | (rows["lon"].between(west, east) & rows["lat"].between(south, north))
     rows["is_usable"] = usable
-    return rows
+    if event.ends_after_s is None:
+        return rows
+    ends = rows[usable].assign(happening=Happening.CLOSING, lon=np.nan, lat=np.nan)
+    ends["time_us"] += round(event.ends_after_s * 1e6)
+    return pd.concat([rows, ends], ignore_index=True)
+
+
+def _classes(event: EventColumns, frame: pd.DataFrame) -> tuple[NDArray[np.object_], Rows]:
+    """Class and severity (0 = not given) of each row."""
+    classes = np.full(len(frame), event.otherwise, dtype=object)
+    severity = np.zeros(len(frame), dtype=np.int64)
+    said = {column: _words(frame[column]).fillna("") for column in {entry.column for entry in event.classes}}
+    undecided = np.ones(len(frame), dtype=bool)
+    for entry in event.classes:
+        hit = undecided & said[entry.column].str.startswith(entry.begins).to_numpy(dtype=bool)
+        classes[hit], severity[hit] = entry.class_name, entry.severity or 0
+        undecided &= ~hit
+    if event.severity_column is not None:
+        by_word = _words(frame[event.severity_column]).map(event.severities).fillna(0).to_numpy(dtype=np.int64)
+        severity = np.where(severity == 0, by_word, severity)
+    return classes, severity
+
+
+def _response_rows(mapping: DataMapping, event: EventColumns, frame: pd.DataFrame, file: Path) -> pd.DataFrame:
+    """Rows for all that a file of responses says: reports, statuses, positions, ends. A unit answers one call at a time: what an
+    earlier call says of it after it was sent to the next is left out."""
+    assert mapping.units is not None
+    assert event.desk is not None
+    calls = _event_rows(mapping, event, frame, file)
+    calls["kind"] = _kinds(mapping.units, frame)
+    unusable, calls = calls[~calls["is_usable"]], calls[calls["is_usable"]]
+    turns = pd.concat(
+        [  # a microsecond apart, so that steps of one second keep their order
+            calls.assign(time_us=_moments_us(frame[column], mapping.time, file) + k, event_class=str(status))
+            for k, (status, column) in enumerate(mapping.steps)
+        ]
+    ).dropna(subset="time_us")  # the index is still the file's row
+    turns["happening"] = Happening.STATUS
+    sent_us = turns.groupby(level=0)["time_us"].min().sort_values(kind="stable")
+    next_us = sent_us.groupby(calls["device"].reindex(sent_us.index)).shift(-1)
+    free_us = turns["time_us"].where(turns["event_class"] == UnitStatus.AVAILABLE).groupby(level=0).max()
+    turns = turns[~(turns["time_us"] >= next_us.reindex(turns.index))]
+
+    names = list(calls["device"].unique())
+    home = dict(zip(names, _places_of(mapping, file, names)[0], strict=True))
+    is_at_home = turns["time_us"].eq(sent_us.reindex(turns.index)) | turns["event_class"].eq(UnitStatus.AVAILABLE)
+    is_there = turns["event_class"] == UnitStatus.ON_SCENE
+    at_home = turns[is_at_home & ~is_there]
+    at_home = at_home.assign(
+        lon=at_home["device"].map(lambda name: home[name].lon), lat=at_home["device"].map(lambda name: home[name].lat)
+    )
+    positions = pd.concat([turns[is_there], at_home]).dropna(subset=["lon", "lat"]).drop_duplicates(["device", "time_us"])
+
+    reports = calls.sort_values("time_us", kind="stable").drop_duplicates("key").assign(device=event.desk, kind="")
+    left_us = np.fmin(free_us.reindex(calls.index), next_us.reindex(calls.index)).groupby(calls["key"])
+    over_us = left_us.max().where(left_us.count() == left_us.size())
+    closings = reports.assign(time_us=reports["key"].map(over_us), happening=Happening.CLOSING).dropna(subset="time_us")
+    rows = pd.concat([unusable, reports, turns, positions.assign(happening=Happening.POSITION, event_class=""), closings])
+    return rows.astype({"time_us": np.int64, "is_usable": bool}).reset_index(drop=True)
+
+
+def _kinds(units: UnitKinds, frame: pd.DataFrame) -> pd.Series[Any]:
+    """What each row's unit is for: the mapping's word for it, or the file's own in small letters."""
+    said = _words(frame[units.column]).fillna("unknown")
+    kinds = said.str.lower().str.replace(" ", "_")
+    for begins, kind in reversed(units.kinds):  # the first that fits counts
+        kinds = kinds.mask(said.str.startswith(begins), kind)
+    return kinds
 
 
 def _rows(time_us: Rows, **columns: Any) -> pd.DataFrame:
     """Rows with every column that a recording needs, the ones not given empty."""
-    empty: dict[str, Any] = {"device": "", "item": "", "event_class": "", "severity": 0, "lon": np.nan, "lat": np.nan}
+    empty: dict[str, Any] = {
+        "happening": Happening.READING, "device": "", "kind": "", "item": "", "event_class": "", "key": "", "severity": 0,
+        "lon": np.nan, "lat": np.nan,
+    }  # fmt: skip
     return pd.DataFrame({"time_us": time_us, **empty, **columns})
 
 
@@ -202,16 +306,30 @@ def _measured_us(time: TimeColumn, frame: pd.DataFrame, file: Path) -> Rows:
         assert time.step_s is not None
         steps_us = np.arange(len(frame), dtype=np.int64) * round(time.step_s * 1e6)
         return np.asarray(_microseconds(time.start) + steps_us, dtype=np.int64)
-    column = frame[time.column]
-    if not isinstance(column.dtype, pd.DatetimeTZDtype) and not pd.api.types.is_datetime64_dtype(column):
-        column = _parsed(column, time)
-    elif not isinstance(column.dtype, pd.DatetimeTZDtype):
-        column = _localized(column, time)
-    bad = column.isna().to_numpy()
-    if bad.any():
-        expected = f"a time like {time.format}" if time.format else "an ISO 8601 time, such as 2026-03-02T09:00:05+08:00"
-        raise _bad_cell(file, frame[time.column], int(bad.argmax()), expected)
-    return np.asarray(column.dt.tz_convert("UTC").astype("datetime64[us, UTC]").astype(np.int64))
+    moments_us = _moments_us(frame[time.column], time, file)
+    empty = moments_us.isna().to_numpy()
+    if empty.any():
+        raise _bad_cell(file, frame[time.column], int(empty.argmax()), _expected_time(time))
+    return np.asarray(moments_us.astype(np.int64))
+
+
+def _moments_us(column: pd.Series[Any], time: TimeColumn, file: Path) -> pd.Series[Any]:
+    """The times of a column in microseconds since 1970 UTC, NaN where it is empty."""
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        moments = column
+    elif pd.api.types.is_datetime64_dtype(column):
+        moments = _localized(column, time)
+    else:
+        moments = _parsed(column, time)
+        bad = moments.isna().to_numpy() & _words(column).notna().to_numpy()
+        if bad.any():
+            raise _bad_cell(file, column, int(bad.argmax()), _expected_time(time))
+    whole = moments.dt.tz_convert("UTC").astype("datetime64[us, UTC]").astype(np.int64)
+    return whole.where(moments.notna())  # a float holds microseconds exactly until the year 2255
+
+
+def _expected_time(time: TimeColumn) -> str:
+    return f"a time like {time.format}" if time.format else "an ISO 8601 time, such as 2026-03-02T09:00:05+08:00"
 
 
 def _parsed(column: pd.Series[Any], time: TimeColumn) -> pd.Series[Any]:
@@ -241,6 +359,15 @@ def _values(column: pd.Series[Any], value: ValueColumn, file: Path) -> NDArray[n
     return numbers
 
 
+def _coordinates(column: pd.Series[Any], event: EventColumns, file: Path) -> NDArray[np.float64]:
+    """Degrees, NaN where there is none."""
+    if words := [word for word in event.missing if isinstance(word, str)]:
+        column = column.where(~_words(column).isin(words))
+    degrees = _numbers(column, file)
+    degrees[np.isin(degrees, [number for number in event.missing if not isinstance(number, str)])] = np.nan
+    return degrees
+
+
 def _numbers(column: pd.Series[Any], file: Path) -> NDArray[np.float64]:
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan, copy=True)
     bad = np.isnan(numbers) & column.notna().to_numpy()
@@ -255,31 +382,43 @@ def _words(column: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _places_of(mapping: DataMapping, file: Path, names: list[str]) -> tuple[tuple[Place, ...], NDArray[np.float64]]:
-    """Place and upper limits (devices × properties, NaN = none) of each device; names are compared without regard to case."""
+    """Place and upper limits (devices × properties, NaN = none) of each device; names are compared without regard to case.
+
+    The names of a place's own file are not those of the devices where the mapping has a key from one to the other.
+    """
     usual = [np.nan if v.high is None else float(v.high) for v in mapping.values]
     highs = np.tile(np.array(usual, dtype=float), (len(names), 1))
     if mapping.places is None:
         return tuple(Place(name, None, None, None, None) for name in names), highs
-    known = {place.device.casefold(): place for place in mapping.places.rows}
+    known: dict[str | None, Place] = {place.device.casefold(): place for place in mapping.places.rows}
+    keys = [_place_name(mapping.places.key, name) for name in names]
     if mapping.places.file is not None:
         beside = file.parent / mapping.places.file
         p = mapping.places
         named = (p.device, p.lon, p.lat, p.name, *(v.high_column for v in mapping.values))
         wanted = dict.fromkeys(name for name in named if name is not None)
         frame = _read(beside, wanted, mapping, as_text=tuple(n for n in (p.device, p.name) if n))
-        keys = _words(frame[p.device]).fillna("").str.casefold()
+        placed = _words(frame[p.device]).fillna("").str.casefold()
         lon, lat = (_numbers(frame[name], beside) for name in (p.lon, p.lat))
         said = _words(frame[p.name]) if p.name else pd.Series(pd.NA, index=frame.index)
-        for k, key in enumerate(keys):
+        for k, place in enumerate(placed):
             called = None if pd.isna(said.iloc[k]) else str(said.iloc[k])
             is_placed = bool(np.isfinite(lon[k]) and np.isfinite(lat[k]))
-            known[key] = Place(key, float(lon[k]) if is_placed else None, float(lat[k]) if is_placed else None, None, called)
+            known[place] = Place(place, float(lon[k]) if is_placed else None, float(lat[k]) if is_placed else None, None, called)
         for j, value in enumerate(mapping.values):
             if value.high_column is not None:
-                limit_of = dict(zip(keys, _numbers(frame[value.high_column], beside) * value.high_factor, strict=True))
-                own = np.array([limit_of.get(name.casefold(), np.nan) for name in names])
+                limit_of = dict(zip(placed, _numbers(frame[value.high_column], beside) * value.high_factor, strict=True))
+                own = np.array([limit_of.get(key, np.nan) for key in keys])
                 highs[:, j] = np.where(np.isnan(own), highs[:, j], own)
-    return tuple(known.get(name.casefold(), Place(name, None, None, None, None)) for name in names), highs
+    return tuple(known.get(key, Place(name, None, None, None, None)) for name, key in zip(names, keys, strict=True)), highs
+
+
+def _place_name(key: re.Pattern[str] | None, name: str) -> str | None:
+    """What the place of a device is called, in small letters; None where its name tells of none."""
+    if key is None:
+        return name.casefold()
+    found = key.fullmatch(name)
+    return found[1].casefold() if found and found[1] else None
 
 
 def _level(name: str) -> str:

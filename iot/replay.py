@@ -19,12 +19,13 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from msgspec import Struct
 
 from domain.observations import Quality
 from iot.mapping import DataMapping, UnusableInput, load_mapping
 from iot.mqtt import BrokerAddress, Publisher
-from iot.payloads import Birth, BirthProperty, Event, Telemetry, encode
-from iot.recording import Recording, read_recording
+from iot.payloads import Birth, BirthProperty, Event, Telemetry, UnitTelemetry, encode
+from iot.recording import Happening, Recording, read_recording
 from iot.topics import topic_of
 
 AS_FAST_AS_POSSIBLE = math.inf
@@ -162,18 +163,26 @@ def iter_import(mapping: DataMapping, file: Path, *, from_row: int = 0) -> Itera
 
 
 def births(recording: Recording, at_us: int) -> Iterator[tuple[str, bytes]]:
-    """What each device of a recording says of itself, dated `at_us`."""
+    """What each device of a recording says of itself, dated `at_us`.
+
+    A device that measures per item announces no property: each would count as one more series, of which nothing ever comes. Its
+    readings carry their units instead.
+    """
     m = recording.mapping
     crs = m.event.crs if m.event else (m.places.crs if m.places else "EPSG:4326")
-    for device_id, place, highs in zip(recording.device_ids, recording.places, recording.highs, strict=True):
+    devices = zip(recording.device_ids, recording.places, recording.kinds, recording.highs, strict=True)
+    for device_id, place, kind, highs in devices:
         properties = {
             value.property: BirthProperty(value.unit, value.low, None if math.isnan(high) else float(high))
             for value, high in zip(m.values, highs, strict=True)
+            if m.item_column is None
         }
+        is_desk = m.event is not None and device_id == m.event.desk
         birth = Birth(
-            id="birth", ts=_time(at_us), type=m.type_name, crs=str(crs), interval_s=m.interval_s, mode=m.mode.value,
-            position=None if place.lon is None or place.lat is None else (place.lon, place.lat), properties=properties,
-            name=place.name_zh or place.name_en, name_zh=place.name_zh, name_en=place.name_en,
+            id="birth", ts=_time(at_us), type="CallDesk" if is_desk else m.type_name, crs=str(crs), interval_s=m.interval_s,
+            mode=m.mode.value, position=None if place.lon is None or place.lat is None else (place.lon, place.lat),
+            properties=properties, name=place.name_zh or place.name_en, name_zh=place.name_zh, name_en=place.name_en,
+            kind=kind or None,
         )  # fmt: skip
         yield topic_of(device_id, "birth"), encode(birth)
 
@@ -187,23 +196,24 @@ def iter_messages(
     from_row: int = 0,
     to_row: int | None = None,
 ) -> Iterator[Message]:
-    """A message per row in order of time; batched: arrays of one device's rows, as many as fit a message."""
+    """A message per row in order of time; batched: arrays of what one device says of one kind, as many as fit a message."""
     last_row = len(recording) if to_row is None else to_row
-    kind = "event" if recording.mapping.event is not None else "telemetry"
-    topics = [topic_of(device_id, kind) for device_id in recording.device_ids]
-    said = _events(recording, timeline) if kind == "event" else _readings(recording, timeline, quality)
+    topics = [topic_of(device_id, kind) for device_id in recording.device_ids for kind in ("telemetry", "event")]
+    measures = (recording.happening == Happening.READING) | (recording.happening == Happening.POSITION)
+    channel = 2 * recording.device + ~measures
+    said = _events(recording, timeline) if recording.mapping.event is not None else _readings(recording, timeline, quality)
     if not is_batched:
         for row in range(from_row, last_row):
             payload, readings = said(row)
-            yield Message(timeline.due_s(int(recording.time_us[row])), topics[recording.device[row]], payload, readings, row + 1)
+            yield Message(timeline.due_s(int(recording.time_us[row])), topics[channel[row]], payload, readings, row + 1)
         return
     for begin in range(from_row, last_row, BATCH_ROWS):
         end = min(begin + BATCH_ROWS, last_row)
         due_s = timeline.due_s(int(recording.time_us[begin]))
-        order = begin + np.argsort(recording.device[begin:end], kind="stable")
-        cuts = np.flatnonzero(np.diff(recording.device[order])) + 1
+        order = begin + np.argsort(channel[begin:end], kind="stable")
+        cuts = np.flatnonzero(np.diff(channel[order])) + 1
         groups = [
-            (topics[recording.device[rows[0]]], *packed)
+            (topics[channel[rows[0]]], *packed)
             for rows in np.split(order, cuts)
             for packed in _packed(said(row) for row in rows.tolist())
         ]
@@ -213,6 +223,8 @@ def iter_messages(
 
 def _readings(recording: Recording, timeline: Timeline, quality: Quality | None) -> Callable[[int], tuple[bytes, int]]:
     names = [value.property for value in recording.mapping.values]
+    has_items = recording.mapping.item_column is not None
+    unit = {value.property: value.unit for value in recording.mapping.values if has_items and value.unit is not None}
     offset_us, q = timeline.offset_us, quality.value if quality else None
     to_json = msgspec.json.Encoder().encode
 
@@ -220,7 +232,7 @@ def _readings(recording: Recording, timeline: Timeline, quality: Quality | None)
         values = {name: value for name, value in zip(names, recording.values[row].tolist(), strict=True) if value == value}
         item = recording.item_names[recording.item[row]]
         ts = _time(int(recording.time_us[row]) + offset_us)
-        return to_json(Telemetry(id=f"{row:x}", ts=ts, values=values, q=q, item=item)), len(values)
+        return to_json(Telemetry(id=f"{row:x}", ts=ts, values=values, unit=unit, q=q, item=item)), len(values)
 
     return say
 
@@ -228,20 +240,32 @@ def _readings(recording: Recording, timeline: Timeline, quality: Quality | None)
 def _events(recording: Recording, timeline: Timeline) -> Callable[[int], tuple[bytes, int]]:
     event = recording.mapping.event
     assert event is not None
-    is_incident = recording.mapping.says == "incident"
+    crs = str(event.crs)
     # Replayed again on another day, a call is another call: its id carries the shift.
     run = f"-{timeline.offset_us // 1_000_000:x}" if timeline.shift_now else ""
     to_json = msgspec.json.Encoder().encode
 
     def say(row: int) -> tuple[bytes, int]:
+        ts = _time(int(recording.time_us[row]) + timeline.offset_us)
         lon, lat = float(recording.lon[row]), float(recording.lat[row])
-        said = Event(
-            id=f"{row}{run}", ts=_time(int(recording.time_us[row]) + timeline.offset_us),
-            event="incident.reported" if is_incident else "request.opened",
-            class_=recording.class_names[recording.event_class[row]], severity=int(recording.severity[row]) or None,
-            position=None if math.isnan(lon) or math.isnan(lat) else (lon, lat), crs=str(event.crs),
-            channel=event.source if is_incident else None, source=None if is_incident else event.source,
-        )  # fmt: skip
+        position = None if math.isnan(lon) or math.isnan(lat) else (lon, lat)
+        word, key = recording.class_names[recording.event_class[row]], f"{recording.key[row]}{run}"
+        said: Struct | dict[str, object]
+        match recording.happening[row]:
+            case Happening.REQUEST:
+                said = Event(id=key, ts=ts, event="request.opened", class_=word, source=event.source, position=position, crs=crs)
+            case Happening.REPORT:
+                said = Event(
+                    id=key, ts=ts, event="incident.reported", class_=word, severity=int(recording.severity[row]) or None,
+                    channel=event.source, position=position, crs=crs,
+                )  # fmt: skip
+            case Happening.CLOSING:
+                said = {"id": f"{key}-closed", "ts": ts, "event": "incident.closed", "incident": key}
+            case Happening.STATUS:
+                said = Event(id=f"{word}-{ts.timestamp():.0f}", ts=ts, event="status", status=word)
+            case _:
+                assert position is not None
+                said = UnitTelemetry(id=f"p{ts.timestamp():.0f}", ts=ts, position=position, crs=crs)
         return to_json(said), 1
 
     return say

@@ -10,7 +10,7 @@ from domain.incidents import Grade
 from domain.units import UnitKind
 from domain.warnings import WarningLevel
 from layouts.page import Component, PageFacts, card, framed, labelled, source
-from layouts.words import Words
+from layouts.words import Words, unit_mark
 
 GRAPH_CONFIG: Any = {
     "displayModeBar": False, "displaylogo": False, "responsive": True, "plotlyServerURL": "", "showSendToCloud": False,
@@ -55,7 +55,7 @@ def _centre(words: Words, facts: PageFacts) -> Component:
     return html.Div(
         [
             html.Div(id="kpis", className="kpis", role="group", **labelled(words("kpi.label"))),
-            html.Section([canvas, fault, *note, zoom, _legend(words)], className="card map-card"),
+            html.Section([canvas, fault, *note, _layers(words), zoom, _legend(words)], className="card map-card"),
         ],
         className="column",
     )
@@ -66,40 +66,34 @@ def pressed(what: str) -> dict[str, Any]:
     return {"data-map": what}
 
 
+def _layers(words: Words) -> Component:
+    """The place of the list of kinds; what is in it follows from what is there."""
+    return html.Details(
+        [html.Summary(words("layers.title")), html.Div(id="layers", role="group", **labelled(words("layers.title")))],
+        className="layers", id="layers-panel", open=True,
+    )  # fmt: skip
+
+
 def _legend(words: Words) -> Component:
+    """What a mark's look says, whatever its kind: the picture or letter inside says that, and the list of layers names it."""
     hidden: dict[str, Any] = {"aria-hidden": "true"}
 
-    def mark(class_name: str, text: str = "") -> Component:
-        return html.I(text, className=f"mark {class_name}", **hidden)
+    def entry(class_name: str, key: str, letter: str = "") -> Component:
+        return html.Span([html.I(letter, className=f"mark {class_name}", **hidden), words(key)], className="legend-entry")
 
-    def entry(shape: Component, text: str) -> Component:
-        return html.Span([shape, text], className="legend-entry")
-
-    some_unit = words(f"mark.{UnitKind.AMBULANCE.value}")
-    sensors = [entry(mark(f"sensor-{look}"), words(f"legend.{look}")) for look in ("fresh", "late", "stale")]
-    kinds = [entry(mark("unit-available", words(f"mark.{kind.value}")), words.of(kind)) for kind in UnitKind]
-    states = [
-        entry(mark(f"unit-{look}", some_unit), words(f"legend.{look}")) for look in ("available", "moving", "working", "out")
-    ]
+    some_unit = unit_mark(UnitKind.AMBULANCE, words.lang)
+    states = [entry(f"unit-{look}", f"legend.{look}", some_unit) for look in ("available", "moving", "working", "out")]
+    sensors = [entry(f"sensor-{look}", f"legend.{look}") for look in ("fresh", "late", "stale")]
     grades = [
         html.I(html.B(numeral), className=f"mark diamond grade-{grade.value}", title=words.of(grade))
         for grade, numeral in GRADE_NUMERAL.items()
     ]
     levels = [html.Span([html.I(className=f"shape shape-{level.shape}"), words.of(level)], className=f"level level-{level.value}")
               for level in WarningLevel]  # fmt: skip
-    rows = (
-        [html.B(words("legend.units")), *kinds, html.B(words("legend.state")), *states],
-        [
-            html.B(words("legend.sensors")),
-            *sensors,
-            html.B(words("legend.incidents")),
-            *grades,
-            html.B(words("legend.warnings")),
-            *levels,
-        ],
-    )
-    body = [html.Div(row, className="legend-row") for row in rows]
-    return html.Details([html.Summary(words("legend.title")), *body], className="legend", open=True)
+    parts = {"legend.units": states, "legend.incidents": grades, "legend.sensors": sensors, "legend.warnings": levels}
+    body = [html.Div([html.B(words(key)), *marks], className="legend-part") for key, marks in parts.items()]
+    return html.Details([html.Summary(words("legend.title")), html.Div(body, className="legend-parts")],
+                        className="legend", id="legend-panel", open=True)  # fmt: skip
 
 
 def _right(words: Words) -> Component:

@@ -8,6 +8,7 @@ from typing import Any
 
 from dash import dcc, html
 
+from domain.observations import FRESH_UNTIL, SETTLED_BY_STATE, SHORTEST_INTERVAL_S, Freshness, Quality
 from layouts.words import Words
 
 Component = Any
@@ -23,8 +24,22 @@ class Tab:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """How a browser judges the freshness of a value between two frames: the rule of `domain.observations.freshness`, as data."""
+
+    until: Sequence[tuple[str, float]] = tuple((name.value, intervals) for name, intervals in FRESH_UNTIL)
+    beyond: str = Freshness.SILENT.value
+    unmeasured: str = Freshness.NEVER.value
+    shortest_interval_s: float = SHORTEST_INTERVAL_S
+    settled: Mapping[str, str] = field(
+        default_factory=lambda: {f"{mode}/{state}": settled.value for (mode, state), settled in SETTLED_BY_STATE.items()}
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class PageFacts:
-    """What a page knows from the start, handed to the browser. `bounds` is west, south, east, north or None without a city."""
+    """What a page knows from the start, handed to the browser. `bounds` is west, south, east, north or None without a city;
+    `districts` are names by code, `places` where they are written (lon, lat); `pictures` the kinds of sensors that have one."""
 
     channel: str
     lang: str
@@ -33,9 +48,12 @@ class PageFacts:
     has_basemap: bool
     bounds: tuple[float, float, float, float] | None
     districts: Mapping[str, str]
+    places: Mapping[str, tuple[float, float]]
+    pictures: Sequence[str]
     may_send: bool
     may_cancel: bool
     may_acknowledge: bool
+    may_close: bool
     detour: float
     speed_kmh: float
     actor: str | None = None
@@ -43,6 +61,9 @@ class PageFacts:
     other_language_href: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    freshness: Scale = field(default_factory=Scale)
+    qualities: Sequence[str] = tuple(quality.value for quality in sorted(Quality, key=lambda quality: quality.code))
+    """By the code that rows of values carry."""
 
     def as_store(self) -> dict[str, Any]:
         """What the browser gets of it."""
@@ -50,6 +71,10 @@ class PageFacts:
         for name in ("tabs", "other_language_href", "actor"):
             del facts[name]
         return facts
+
+
+SWITCH: dict[str, Any] = {"data-text": "large", "aria-pressed": "false"}
+"""The switch of large text; the browser remembers how it stands."""
 
 
 def shell() -> Component:
@@ -101,10 +126,18 @@ def header(words: Words, facts: PageFacts) -> Component:
                 [
                     html.Span(actor, className="actor"),
                     *[_tab(words(tab.key), tab) for tab in facts.tabs],
+                    html.Button(
+                        words("header.large_text"),
+                        id="large-text",
+                        className="screen-tab screen-tab-small",
+                        title=words("header.large_text_long"),
+                        **labelled(words("header.large_text_long")),
+                        **SWITCH,
+                    ),
                     html.A(
                         words("header.other_language"),
                         href=facts.other_language_href,
-                        className="screen-tab screen-tab-language",
+                        className="screen-tab screen-tab-small",
                         title=words("header.language"),
                         **labelled(words("header.language")),
                     ),

@@ -12,26 +12,28 @@ def layout(words: Words, facts: PageFacts) -> list[Component]:
     def place(id_: str, class_name: str = "body") -> Component:
         return html.Div(id=id_, className=class_name)
 
-    processes = card(
-        words("system.processes"),
-        place("processes", "body scroll"),
-        sub=words("system.processes_sub"),
-        class_name="area-processes",
+    left = html.Div(
+        [
+            card(words("system.processes"), place("processes"), sub=words("system.processes_sub")),
+            card(words("system.kinds"), place("kinds", "body scroll"), sub=words("system.kinds_sub"), class_name="grow"),
+        ],
+        className="column",
     )
     letters = card(
         words("system.dead_letters"),
         place("dead-letters", "body scroll"),
         sub=words("system.dead_letters_sub"),
-        class_name="area-letters",
+        class_name="letters",
     )
     right = html.Div(
         [
             card(words("system.ledger"), place("ledger"), sub=words("system.ledger_sub")),
+            letters,
             card(words("system.broker"), place("broker")),
-            card(words("system.database"), place("database"), class_name="grow"),
+            card(words("system.database"), place("database"), class_name="rest"),
         ],
         className="column",
     )
     kpis = html.Div(id="system-kpis", className="kpis", role="group", **labelled(words("kpi.label")))
-    body = html.Main([kpis, processes, letters, right], className="system", **labelled(words("system.label")))
+    body = html.Main([kpis, left, right], className="system", **labelled(words("system.label")))
     return framed(words, facts, body)

@@ -32,6 +32,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "header.other_language": ("EN", "中"),
     "header.actor": ("演示身份 · {role}", "Demo identity · {role}"),
     "header.nobody": ("只读", "Read only"),
+    "header.large_text": ("大字", "A+"),
+    "header.large_text_long": ("大字显示，本浏览器记住选择", "Large text, remembered by this browser"),
     "header.clock": ("{zone} 时间，以服务器为准", "Time in {zone}, by the server's clock"),
     "loading": ("正在载入…", "Loading…"),
     "no_data": ("暂无数据", "No data"),
@@ -73,7 +75,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "kpi.incidents_responding": ("响应中 {n}", "{n} responding"),
     "kpi.units_out": ("出动单位", "Units out"),
     "kpi.units_available": ("待命 {n}", "{n} available"),
-    "kpi.messages": ("每秒接入", "Messages per second"),
+    "kpi.messages": ("接入消息", "Messages in"),
     "kpi.readings": ("读数 {n}/秒", "{n} readings/s"),
     # currency of the data
     "currency.title": ("数据时效", "Currency of data"),
@@ -124,6 +126,9 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "incident.send": ("派出", "Send"),
     "incident.sending": ("正在下达…", "Issuing…"),
+    "incident.close": ("结束事件", "Close the incident"),
+    "incident.close_as": ("结束为：{state}", "Close as {state}"),
+    "incident.close_reason": ("原因，记入审计", "Reason, kept in the audit"),
     "incident.ended": ("该事件已经结束", "This incident has ended"),
     # orders
     "order.issued_by": ("{actor} 下达", "issued by {actor}"),
@@ -138,6 +143,9 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "unit.position_age": ("位置时间", "Position measured"),
     "unit.speed": ("车速", "Speed"),
     "unit.capabilities": ("能力", "Capabilities"),
+    "units.others": ("其余 {n} 台", "{n} more"),
+    "units.out_now": ("出动中", "Out now"),
+    "units.none_out": ("当前没有出动的单位", "No unit is out"),
     "unit.unknown_kind": ("其他单位", "Other unit"),
     # sensors
     "sensors.title": ("传感器", "Sensors"),
@@ -174,18 +182,17 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "map.zoom_in": ("放大", "Zoom in"),
     "map.zoom_out": ("缩小", "Zoom out"),
     "map.failed": ("地图无法显示：{reason}", "The map cannot be shown: {reason}"),
+    "map.tip_many": ("{name} × {n}", "{name} × {n}"),
     "map.no_city": ("尚未建立城市底图；数据照常显示", "No city has been built; data is shown without a basemap"),
     "legend.title": ("图例", "Legend"),
     "legend.sensors": ("传感器", "Sensors"),
     "legend.units": ("单位", "Units"),
+    "layers.title": ("图层", "Layers"),
+    "layers.hide": ("点按隐藏：{name}", "Press to hide: {name}"),
+    "layers.show": ("点按显示：{name}", "Press to show: {name}"),
+    "layers.hidden": ("已隐藏 {n} 类 · 全部显示", "{n} hidden · show all"),
     "legend.incidents": ("事件", "Incidents"),
     "legend.warnings": ("预警", "Warnings"),
-    "legend.state": ("状态", "State"),
-    "mark.ambulance": ("医", "A"),
-    "mark.engine": ("消", "F"),
-    "mark.police": ("警", "P"),
-    "mark.flood_rescue": ("泵", "W"),
-    "mark.engineering": ("工", "E"),
     "mark.unknown": ("单", "U"),
     "legend.available": ("待命", "available"),
     "legend.moving": ("出动", "en route"),
@@ -197,9 +204,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     # answers
     "answer.order": ("已下达：{unit} → {incident}，指令 {order}", "Issued: {unit} → {incident}, order {order}"),
     "answer.cancelled": ("已撤销指令 {order}", "Order {order} cancelled"),
+    "answer.closed": ("事件 {incident} 已结束", "Incident {incident} is closed"),
     "answer.acknowledged": ("预警已签收", "Warning acknowledged"),
     "answer.no_actor": ("当前为只读访问，不能执行该操作", "This access is read-only: the action is not allowed"),
-    "answer.unknown": ("找不到所指的对象：{reason}", "What was named is not known: {reason}"),
+    "answer.unknown_act": ("没有这项操作", "There is no such action"),
     "answer.database_away": ("数据库无法连接，操作没有执行", "The database cannot be reached: nothing was done"),
     "answer.uncertain": (
         "数据库中断，无法确认操作是否完成，请查看记录后再试",
@@ -207,6 +215,40 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "api.database_away": ("数据库无法连接", "The database cannot be reached"),
     "answer.failed": ("服务器出错，请查看日志", "The server failed; its log says why"),
+    # what is wrong with a request
+    "body.not_json": ("请求体不是 JSON（{reason}）：应为 JSON 对象", "The body is not JSON ({reason}): expected a JSON object"),
+    "body.not_object": (
+        "请求体是 {value}：应为 JSON 对象，可有字段 {names}",
+        "The body is {value}: expected a JSON object with the fields {names}",
+    ),
+    "body.unknown_field": (
+        "字段 {field} 未知：可有字段 {names}，请去掉或改名",
+        "The field {field} is not known: expected only {names}; leave it out or rename it",
+    ),
+    "body.missing": (
+        "缺少字段 {field}：应为 1 至 {longest} 个字符的文本",
+        "The field {field} is missing: expected a text of 1 to {longest} characters",
+    ),
+    "body.not_text": (
+        "{field} 是 {value}：应为至多 {longest} 个字符的文本",
+        "{field} is {value}: expected a text of at most {longest} characters",
+    ),
+    "body.too_long": (
+        "{field} 是 {value}，有 {length} 个字符：应至多 {longest} 个",
+        "{field} is {value}, {length} characters: expected at most {longest}",
+    ),
+    "body.blank": (
+        "{field} 是 {value}，为空：应为 1 至 {longest} 个字符的文本",
+        "{field} is {value}, which is blank: expected a text of 1 to {longest} characters",
+    ),
+    "body.unstorable": (
+        "{field} 是 {value}，含空字符或残缺的代理对：应为可存储的文本",
+        "{field} is {value}, with a NUL character or half a surrogate pair: expected text that can be stored",
+    ),
+    "body.contradiction": (
+        "{field} 是 {value}，而地址中是 {address}：应相同，或在请求体中省去",
+        "{field} is {value}, in the address it is {address}: expected the same, or leave it out of the body",
+    ),
     # system
     "system.label": ("系统运行情况", "State of the system"),
     "system.messages": ("消息", "Messages"),
@@ -259,13 +301,17 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "system.late_part": ("其中迟到", "late among stored"),
     "system.balanced": ("收支相符", "adds up"),
     "system.unbalanced": ("相差 {n}", "off by {n}"),
+    "system.kinds": ("设备时效", "Currency of devices"),
+    "system.kinds_sub": ("按种类；依上报间隔判断", "by kind, judged by interval"),
+    "system.kind": ("种类", "Kind"),
+    "system.kind_n": ("台数", "Devices"),
+    "system.kind_newest": ("最新读数", "Newest reading"),
     "system.dead_letters": ("死信", "Dead letters"),
     "system.dead_letters_sub": ("近 24 小时按原因；最新 20 条", "last 24 h by reason; newest 20"),
     "system.no_dead_letters": ("没有死信", "No dead letter"),
     "system.time": ("时间", "Time"),
-    "system.topic": ("主题", "Topic"),
     "system.code": ("原因", "Reason"),
-    "system.reason": ("说明", "What was wrong"),
+    "system.reason": ("说明与主题", "What was wrong, and where"),
     "process.ingest": ("数据接入", "Ingest"),
     "process.forecaster": ("预测", "Forecasts"),
     "process.alerts": ("预警", "Warnings"),
@@ -343,6 +389,7 @@ class Words:
         }  # fmt: skip
         gathered = {name: {member.value: member.label(self.lang) for member in members} for name, members in enumerations.items()}
         gathered["sensor_kind"] = {kind.type_name: kind.label(self.lang) for kind in SensorKind}
+        gathered["unit_mark"] = {kind.value: unit_mark(kind, self.lang) for kind in UnitKind}
         gathered["property"] = {name: row.label(self.lang) for name, row in PROPERTIES.items()}
         gathered["property_unit"] = {
             name: row.zh_unit if self.lang == "zh" else english_unit(row.unit) for name, row in PROPERTIES.items()
@@ -351,7 +398,18 @@ class Words:
         return gathered
 
 
-_ENGLISH_UNITS = {"ug/m3": "μg/m³", "Cel": "°C", "1": "", "/h": "veh/h", "{people}": "people", "{spots}": "places"}
+_ENGLISH_MARKS = {"ambulance": "A", "engine": "F", "police": "P", "flood_rescue": "W", "engineering": "E"}
+
+
+def unit_mark(kind: UnitKind, lang: Lang) -> str:
+    """The letter inside a unit's circle: the Chinese character of its kind, or an English letter."""
+    return kind.mark if lang == "zh" else _ENGLISH_MARKS.get(kind.value, kind.en[:1].upper())
+
+
+_ENGLISH_UNITS = {
+    "ug/m3": "μg/m³", "mg/m3": "mg/m³", "m3/h": "m³/h", "Cel": "°C", "1": "", "/h": "veh/h", "{people}": "people",
+    "{spots}": "places",
+}  # fmt: skip
 
 
 def english_unit(ucum: str) -> str:

@@ -20,7 +20,7 @@ from runtime.quarters import Announce, CannotStart
 from runtime.settings import MQTT_PROTOCOLS, Settings
 from storage.connection import DatabaseUnreachable, connect, named
 
-__all__ = ["Backing", "CannotStart", "backing", "find_running", "foresee", "settings_on"]
+__all__ = ["Backing", "CannotStart", "backing", "describe", "find_running", "foresee", "settings_on"]
 
 DatabaseKind = Literal["given", "private"]
 BrokerKind = Literal["given", "mosquitto", "amqtt"]
@@ -104,6 +104,16 @@ def settings_on(settings: Settings, standing: Backing) -> Settings:
         mqtt_url=standing.mqtt_url,
         mqtt_protocol=standing.mqtt_protocol,
     )
+
+
+def describe(settings: Settings, standing: Backing) -> list[str]:
+    """What the city that runs on `settings.home` stands on, and what its broker promises: one sentence each."""
+    database = f"{named(standing.database_url)}, as DATABASE_URL says"
+    if standing.database_kind == "private":
+        database = f"a private PostgreSQL {MAJOR} in {settings.home / 'postgres'}"
+    if standing.broker_kind == "given":
+        return [f"Database: {database}.", f"Broker: {parse_address(standing.mqtt_url).named}, as MQTT_URL says."]
+    return [f"Database: {database}.", f"Broker: a private one. {GUARANTEES[standing.broker_kind]}"]
 
 
 def foresee(settings: Settings) -> tuple[list[str], list[str]]:

@@ -16,12 +16,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runtime import logs
+from runtime import logs, quarters
 from runtime.processes import PROCESSES
 from runtime.quarters import CannotStart
 from runtime.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
+    from iot.mqtt import BrokerAddress
     from storage.connection import Connection
 
 DONE, FAILED, ASKED_WRONGLY = 0, 1, 2
@@ -57,12 +58,13 @@ def _exit_code(fault: Exception) -> int | None:
     from iot.mapping import UnusableInput
     from iot.mqtt import BrokerUnreachable
     from runtime.policy import PolicyError
+    from runtime.scenarios import NotDone
     from storage.connection import DatabaseUnreachable
     from storage.migrate import SchemaMismatch
 
     if isinstance(fault, SettingsError | PolicyError | BadInput | UnusableInput):
         return ASKED_WRONGLY
-    if isinstance(fault, CannotStart | CannotListen | DatabaseUnreachable | BrokerUnreachable | SchemaMismatch):
+    if isinstance(fault, CannotStart | CannotListen | DatabaseUnreachable | BrokerUnreachable | SchemaMismatch | NotDone):
         return FAILED
     return None
 
@@ -83,7 +85,8 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    command("demo", _demo, "the demonstration city on this machine, with everything it needs", "cityhelm demo")
+    demo = command("demo", _demo, "the demonstration city on this machine, with everything it needs", "cityhelm demo")
+    demo.add_argument("--history-days", type=_number, default=35, help="how many days of its past are written (35)")
     command("up", _up, "every process on this machine, without the simulator", "DATABASE_URL=… MQTT_URL=… cityhelm up")
     for process in PROCESSES:
         added = command(process.name, _process, f"the process {process.en} ({process.zh}) alone", f"cityhelm {process.name}")
@@ -94,15 +97,22 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--process", help="only this one: exit code 0 when it is alive, otherwise 1")
     status.add_argument("--json", action="store_true", help="one JSON object on the last line of standard output")
 
+    history = command(
+        "history", _history, "writes the past of the simulated city, as `demo` does by itself", "cityhelm history --days 90"
+    )
+    history.add_argument("--days", type=_number, default=35, help="how many days before the first start (35)")
+
     replay = command(
         "replay", _replay, "publishes a real data file over MQTT at a multiple of its own clock",
         "cityhelm replay config/replays/la_speed.toml la_speed/speed.parquet --speed 60 --shift now",
     )  # fmt: skip
     _add_file_arguments(replay)
-    replay.add_argument("--speed", default="1", help="how many times faster than its own clock, or max")
-    replay.add_argument("--from", dest="time_from", help="first time, ISO 8601")
-    replay.add_argument("--to", dest="time_to", help="last time, ISO 8601")
-    replay.add_argument("--live-from", help="what lies before is published at once, as the history of what follows")
+    replay.add_argument("--speed", default="1", metavar="N", help="how many times faster than its own clock, or max")
+    replay.add_argument("--from", dest="time_from", metavar="TIME", help="first time, ISO 8601")
+    replay.add_argument("--to", dest="time_to", metavar="TIME", help="last time, ISO 8601")
+    replay.add_argument(
+        "--live-from", metavar="TIME", help="what lies before is published at once, as the history of what follows"
+    )
     replay.add_argument("--shift", choices=("now", "none"), default="none", help="now: times are moved so that it ends now")
     replay.add_argument("--json", action="store_true", help="one JSON object on the last line of standard output")
 
@@ -113,7 +123,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_file_arguments(backfill)
     backfill.add_argument("--json", action="store_true", help="one JSON object on the last line of standard output")
 
-    city = commands.add_parser("city", help="layers of a city", description="Layers of a city.")
+    city = commands.add_parser(
+        "city", help="layers of a city", description="Layers of a city.", epilog="Example: cityhelm city build"
+    )
     city_commands = city.add_subparsers(required=True, metavar="COMMAND")
     build = command(
         "build", _city_build, "builds the layers of a city: a real one from GeoJSON and CSV files, or the demonstration's",
@@ -125,7 +137,31 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--data", type=Path, help="the folder of the source files, where the config's own is not the one")
     build.add_argument("--out", type=Path, help="the directory to write; without it the one of CITYHELM_CITY")
 
-    letters = commands.add_parser("deadletters", help="what was refused and why", description="What was refused and why.")
+    scenario = commands.add_parser(
+        "scenario", help="what happens in the simulated city", description="Switches what happens in the simulated city.",
+        epilog="Example: cityhelm scenario list",
+    )  # fmt: skip
+    scenario_commands = scenario.add_subparsers(required=True, metavar="COMMAND")
+    told = command("list", _scenario_list, "what can happen, and what does", "cityhelm scenario list", scenario_commands)
+    started = command(
+        "start", _scenario_start, "starts a scenario and says what is to be expected when",
+        "cityhelm scenario start rainstorm --set peak_mm_h=120", scenario_commands,
+    )  # fmt: skip
+    started.add_argument("name", help="one of the list")
+    started.add_argument("--at", help="when it begins, ISO 8601; now if it is not said")
+    started.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="one of its parameters")
+    ended = command(
+        "stop", _scenario_stop, "ends the causes of a scenario; what it set in motion dies away by itself",
+        "cityhelm scenario stop rainstorm", scenario_commands,
+    )  # fmt: skip
+    ended.add_argument("name", help="one of the list")
+    for each in (told, started, ended):
+        each.add_argument("--json", action="store_true", help="one JSON object on the last line of standard output")
+
+    letters = commands.add_parser(
+        "deadletters", help="what was refused and why", description="What was refused and why.",
+        epilog="Example: cityhelm deadletters list",
+    )  # fmt: skip
     letter_commands = letters.add_subparsers(required=True, metavar="COMMAND")
     listed = command(
         "list", _deadletters_list, "the newest refused messages", "cityhelm deadletters list --limit 20", letter_commands
@@ -154,13 +190,25 @@ def _add_file_arguments(parser: argparse.ArgumentParser) -> None:
 def _demo(arguments: argparse.Namespace, settings: Settings) -> int:
     from runtime.whole_city import run_city
 
-    return run_city(settings, demo=True)
+    return _to_the_end(lambda: run_city(settings, demo=True, history_days=arguments.history_days))
 
 
 def _up(arguments: argparse.Namespace, settings: Settings) -> int:
     from runtime.whole_city import run_city
 
-    return run_city(settings, demo=False)
+    return _to_the_end(lambda: run_city(settings, demo=False))
+
+
+def _to_the_end(run: Callable[[], int]) -> int:
+    """Runs a whole city and says, when it was told to stop, how things stand."""
+    try:
+        code = run()
+    except KeyboardInterrupt:
+        print("Stopped before the city was ready; the same command goes on from there.", flush=True)
+        return DONE
+    if code == DONE:
+        print("Stopped: everything that was acknowledged is stored, and the same command goes on from there.", flush=True)
+    return code
 
 
 def _process(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -171,6 +219,24 @@ def _process(arguments: argparse.Namespace, settings: Settings) -> int:
     return DONE
 
 
+def _history(arguments: argparse.Namespace, settings: Settings) -> int:
+    import signal
+    import threading
+
+    from gis_data.city import ensure_demo_city
+    from runtime.history import write_history
+    from runtime.policy import load_policy
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    ensure_demo_city(settings.city)
+    write_history(
+        _database_url(settings), settings.city, load_policy(settings.config), days=arguments.days, out=sys.stdout, stop=stop
+    )
+    return DONE
+
+
 def _on_running(settings: Settings) -> Settings:
     """The settings, with the private services of the city that runs on this home where no address was given."""
     if settings.database_url and settings.mqtt_url:
@@ -178,6 +244,11 @@ def _on_running(settings: Settings) -> Settings:
     from runtime.backing import find_running, settings_on
 
     standing = find_running(settings)
+    if standing is None and (holder := quarters.holder(settings.home)) is not None:
+        raise CannotStart(
+            f"the city on {settings.home} is being started or stopped by {f'process {holder}' if holder else 'another process'}: "
+            "expected one that is ready; wait until it says so"
+        )
     if standing is None:
         raise CannotStart(
             f"no city is running on {settings.home} and DATABASE_URL or MQTT_URL is not set: "
@@ -235,6 +306,9 @@ def _status(arguments: argparse.Namespace, settings: Settings) -> int:
     with _memory(settings) as conn:
         snapshot = system_snapshot(conn, Moment.live(now))
     ages_s = {beat.process: (now - beat.beat_at).total_seconds() for beat in snapshot.processes}
+    known = {process.name for process in PROCESSES} | ages_s.keys()
+    if arguments.process and arguments.process not in known:
+        raise BadInput(f"there is no process '{arguments.process}': expected one of {', '.join(sorted(known))}")
     if arguments.process:
         age_s = ages_s.get(arguments.process)
         is_alive = age_s is not None and age_s <= ALIVE_WITHIN.total_seconds()
@@ -242,9 +316,15 @@ def _status(arguments: argparse.Namespace, settings: Settings) -> int:
         print(f"{arguments.process}: {'alive' if is_alive else 'not alive'}, {words}")
         return DONE if is_alive else FAILED
     newest = snapshot.newest_received_time
+    for process in PROCESSES:
+        if process.name not in ages_s and not process.demo_only:
+            print(f"{process.name:13} has never beaten")
     for beat in snapshot.processes:
-        figures = ", ".join(f"{key} {value}" for key, value in beat.metrics.items() if not isinstance(value, dict))
-        print(f"{beat.process:13} beat {ages_s[beat.process]:5.1f} s ago  {figures}")
+        is_alive = ages_s[beat.process] <= ALIVE_WITHIN.total_seconds()
+        figures = ", ".join(f"{key} {value}" for key, value in beat.metrics.items() if _is_figure(value))
+        print(
+            f"{beat.process:13} {'alive' if is_alive else 'not alive'}, beat {ages_s[beat.process]:.1f} s ago  {figures}".rstrip()
+        )
     print(f"newest reading: {f'{(now - newest).total_seconds():.1f} s ago' if newest else 'none yet'}")
     if arguments.json:
         print(
@@ -260,6 +340,10 @@ def _status(arguments: argparse.Namespace, settings: Settings) -> int:
             )
         )
     return DONE
+
+
+def _is_figure(value: object) -> bool:
+    return isinstance(value, int | float | str) and not isinstance(value, bool)
 
 
 def _replay(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -349,31 +433,135 @@ def _city_build(arguments: argparse.Namespace, settings: Settings) -> int:
     return DONE
 
 
+def _scenario_list(arguments: argparse.Namespace, settings: Settings) -> int:
+    from gis_data.city import load_city
+    from iot.control import encode_record
+    from runtime.scenarios import describe, list_entries, running_scenarios
+    from runtime.workers import DEMONSTRATION_SEED
+
+    city = load_city(settings.city) if (settings.city / "city.json").exists() else None
+    entries = list_entries(city, DEMONSTRATION_SEED)
+    for entry in entries:
+        print(f"{entry.name:16} {entry.zh} {entry.en}, {entry.lasts_min:g} min")
+        usual = (f"--set {key}={value:g}" if isinstance(value, float) else f"--set {key}={value}" for key, value in entry.settings.items())
+        details = (entry.about_zh, entry.about_en, *usual)
+        print(*(f"{'':16} {line}" for line in (*details, *([entry.fault] if entry.fault else []))), sep="\n")
+    try:
+        state = running_scenarios(_broker(settings))
+    except CannotStart:
+        state = None
+    if state is None:
+        print("No simulator is running.")
+    elif not state.running:
+        print("None of them is switched on.")
+    for running in state.running if state else ():
+        print(describe(running, settings.zone))
+    if arguments.json:
+        print(encode_record({"scenarios": entries, "simulator": state}))
+    return DONE
+
+
+def _scenario_start(arguments: argparse.Namespace, settings: Settings) -> int:
+    from iot.control import encode_record
+    from runtime.scenarios import describe, describe_effect, start_scenario
+
+    name, now = _scenario_name(arguments.name), datetime.now(settings.zone)
+    at = _time("--at", arguments.at, settings) or now
+    if at < now:
+        raise BadInput(f"--at is '{arguments.at}': expected a time to come, since what has happened cannot be changed")
+    given = _given(arguments.set)
+    taken = start_scenario(_broker(settings), name, at.astimezone(settings.zone), given)
+    print(describe(taken, settings.zone))
+    for effect in taken.effects:
+        print(f"  {describe_effect(effect, now)}")
+    if arguments.json:
+        print(encode_record(taken))
+    return DONE
+
+
+def _scenario_stop(arguments: argparse.Namespace, settings: Settings) -> int:
+    from iot.control import encode_record
+    from runtime.scenarios import describe, describe_effect, stop_scenario
+
+    name, now = _scenario_name(arguments.name), datetime.now(settings.zone)
+    left = stop_scenario(_broker(settings), name)
+    print(f"{name} is off" if left is None else describe(left, settings.zone))
+    for effect in left.effects if left else ():
+        if effect.at > now:
+            print(f"  {describe_effect(effect, now)}")
+    if arguments.json:
+        print(encode_record({"name": name, "left": left}))
+    return DONE
+
+
+def _broker(settings: Settings) -> BrokerAddress:
+    from runtime.workers import broker_of
+
+    return broker_of(settings if settings.mqtt_url else _on_running(settings))
+
+
+def _scenario_name(name: str) -> str:
+    from iot.scenarios.catalogue import get_scenario
+
+    try:
+        return get_scenario(name).name
+    except ValueError as fault:
+        raise BadInput(str(fault)) from None
+
+
+def _given(settings: Sequence[str]) -> dict[str, float | str]:
+    """NAME=VALUE as given with --set; the simulator judges them."""
+    given: dict[str, float | str] = {}
+    for text in settings:
+        name, _, value = text.partition("=")
+        if not (name and value):
+            raise BadInput(f"--set is '{text}': expected NAME=VALUE, such as lasts_min=60")
+        given[name] = value
+    return given
+
+
 def _deadletters_list(arguments: argparse.Namespace, settings: Settings) -> int:
-    from storage.ledger import list_dead_letters
+    from storage.deadletters import list_dead_letters
 
     with _memory(settings) as conn:
         letters = list_dead_letters(conn, limit=arguments.limit)
     for letter in letters:
         received = letter.received_time.astimezone(settings.zone)
-        print(f"{letter.dead_letter_id:>8}  {received:%Y-%m-%d %H:%M:%S}  {letter.code:<16} {letter.reason}")
+        more = "" if letter.is_whole else f"{letter.n} counted, not kept, the last: "
+        words = harmless(f"{letter.topic}  {more}{letter.reason}")
+        print(f"{letter.dead_letter_id:>8}  {received:%Y-%m-%d %H:%M:%S}  {letter.code:<19} {words}")
     if not letters:
         print("No message was refused.")
     return DONE
 
 
 def _deadletters_show(arguments: argparse.Namespace, settings: Settings) -> int:
-    from storage.ledger import find_dead_letter
+    from storage.deadletters import find_dead_letter
 
     with _memory(settings) as conn:
         letter = find_dead_letter(conn, arguments.id)
     if letter is None:
         raise BadInput(f"there is no dead letter {arguments.id}: expected a number from `cityhelm deadletters list`")
     print(f"received  {letter.received_time.astimezone(settings.zone).isoformat()}")
-    print(f"topic     {letter.topic}")
-    print(f"reason    {letter.reason}")
-    print(letter.payload.decode("utf-8", errors="backslashreplace"))
+    print(f"topic     {harmless(letter.topic)}")
+    print(f"code      {letter.code}")
+    for lang, name in (("en", "reason"), ("zh", "\u539f\u56e0  ")):
+        print(f"{name}    {harmless(letter.sentence(lang))}")
+    if letter.is_whole:
+        print(f"payload   {len(letter.payload)} bytes")
+        print(harmless(letter.payload.decode("utf-8", errors="backslashreplace"), keep="\n\t"))
+    else:
+        print(f"payload   not kept: one of {letter.n} that came in that hour after those kept of the day")
     return DONE
+
+
+def harmless(text: str, *, keep: str = "") -> str:
+    """`text` with what a terminal would obey instead of show written out: control characters, changes of direction.
+
+    >>> harmless("a\\x1b[2Jb")
+    'a\\\\x1b[2Jb'
+    """
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
 
 
 def _bench(arguments: argparse.Namespace, settings: Settings) -> int:

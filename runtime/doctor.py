@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard.deployment import vendor_version
-from runtime.backing import find_running, foresee
+from runtime import quarters
+from runtime.backing import describe, find_running, foresee
 from runtime.policy import PolicyError, load_policy
 from runtime.settings import Settings
 from runtime.supervisor import busy_port
@@ -31,18 +32,21 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield Finding(sys.version_info >= (3, 11), f"Python {version}: expected 3.11 or newer.")
     try:
         policy = load_policy(settings.config)
-        yield Finding(True, f"Policy: {settings.config} is well-formed, {len(policy.rules)} rule(s) to seed.")
+        yield Finding(True, f"Policy: {settings.config} is well-formed, rules to begin with: {len(policy.rules)}.")
     except PolicyError as error:
         for fault in error.faults:
             yield Finding(False, fault)
     has_libraries = vendor_version() is not None
-    how = "built" if has_libraries else "not built; run `python -m dashboard.vendor`"
+    how = "built" if has_libraries else "not built: expected them in dashboard/static/vendor; run `python -m dashboard.vendor`"
     yield Finding(has_libraries, f"Browser libraries: {how}.")
     yield _city(settings.city)
     yield _disk(settings.home)
     running = find_running(settings)
     if running is not None:
-        yield Finding(True, f"Running: on {settings.home}, broker {running.broker_kind}, database {running.database_kind}.")
+        yield Finding(True, f"Running: the city on {settings.home}.")
+        yield from (Finding(True, sentence) for sentence in describe(settings, running))
+    elif quarters.holder(settings.home) is not None:
+        yield Finding(True, f"Running: the city on {settings.home} is being started or stopped; ask again when it is ready.")
     else:
         good, bad = foresee(settings)
         yield from (Finding(True, sentence) for sentence in good)
@@ -58,7 +62,9 @@ def _city(city: Path) -> Finding:
     if (city / "city.json").is_file():
         return Finding(True, f"City: layers in {city}.")
     return Finding(
-        False, f"City: no layers in {city}; `cityhelm demo` builds the demonstration city, `cityhelm city build` a real one."
+        False,
+        f"City: {city} has no layers: expected a built city; `cityhelm demo` builds the demonstration's by itself, "
+        "`cityhelm city build --config …` a real one.",
     )
 
 

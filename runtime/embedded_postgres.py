@@ -86,15 +86,6 @@ def private_postgres(data_dir: Path, *, fast: bool = False, announce: Announce =
 
 
 @contextlib.contextmanager
-def throwaway_postgres() -> Iterator[str]:
-    """The URL of a fast database server that is deleted on leaving: for tests, never for measuring (its files may
-    lie in memory).
-    """
-    with quarters.throwaway() as home, private_postgres(home / "postgres", fast=True) as url:
-        yield url
-
-
-@contextlib.contextmanager
 def run_postgres(data_dir: Path, *, fast: bool = False, announce: Announce = lambda sentence: None) -> Iterator[Server]:
     """A database server of our own that lives in `data_dir` (made at the first start), stopped on leaving.
 

@@ -11,3 +11,5 @@ def configure(level: str) -> None:
     """Sends the log of this process to standard error, from `level` (debug, info, warning, error) on."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger().setLevel(level.upper())
+    if level != "debug":  # the web server tells of its start and its end what we have said already
+        logging.getLogger("uvicorn").setLevel(max(logging.getLogger().level, logging.WARNING))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from domain.incidents import Grade
 from domain.warnings import LevelThreshold, ThresholdRule, WarningLevel, WarningSource
 
 
@@ -31,6 +32,8 @@ class Policy:
     order_expiry_s: float
     unit_speed_kmh: float
     road_detour: float
+    unattended_after_s: float
+    unattended_grades: tuple[Grade, ...]
     warning_agency: str
     rules: tuple[ThresholdRule, ...]
 
@@ -58,6 +61,10 @@ def _text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
+def _grades(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(word, str) and Grade.known(word) is not None for word in value)
+
+
 _KEYS = (
     _Key("ingest", "retention_days", _whole(7, 36_500), "a whole number of days from 7 to 36500", "400"),
     _Key("forecast", "horizon_h", _whole(1, 168), "a whole number of hours from 1 to 168", "24"),
@@ -67,6 +74,8 @@ _KEYS = (
     _Key("dispatch", "order_expiry_s", _number(10, 3600), "a number of seconds from 10 to 3600", "120"),
     _Key("dispatch", "speed_kmh", _number(5, 150), "a speed from 5 to 150 km/h", "40"),
     _Key("dispatch", "detour", _number(1, 3), "a ratio from 1 to 3", "1.3"),
+    _Key("incident", "unattended_after_h", _number(0, 8760), "a number of hours from 0 (never) to 8760", "6"),
+    _Key("incident", "unattended_grades", _grades, f"a list of grades, each one of {', '.join(Grade)}", '["IV"]'),
     _Key(
         "warning",
         "agency",
@@ -126,6 +135,8 @@ def load_policy(path: Path) -> Policy:
         order_expiry_s=float(values["dispatch", "order_expiry_s"]),
         unit_speed_kmh=float(values["dispatch", "speed_kmh"]),
         road_detour=float(values["dispatch", "detour"]),
+        unattended_after_s=values["incident", "unattended_after_h"] * 3600.0,
+        unattended_grades=tuple(Grade.of(word) for word in values["incident", "unattended_grades"]),
         warning_agency=values["warning", "agency"],
         rules=tuple(rules),
     )

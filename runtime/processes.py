@@ -9,10 +9,9 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process: `cityhelm NAME`, which imports `module` (only then) and calls its `run`."""
+    """One process: `cityhelm NAME`, whose package is imported only then (`runtime.workers`)."""
 
     name: str
-    module: str
     zh: str
     en: str
     health: Literal["heartbeat", "http"]  # asked of the database, or of the process itself at /api/health
@@ -20,23 +19,18 @@ class Process:
 
 
 PROCESSES = (
-    Process("ingest", "ingest.service", "数据接入", "Ingest", "heartbeat"),
-    Process("forecaster", "forecasting.service", "预测", "Forecasts", "heartbeat"),
-    Process("alerts", "alerts.service", "预警", "Warnings", "heartbeat"),
-    Process("dispatcher", "dispatch.service", "调度", "Dispatch", "heartbeat"),
-    Process("dashboard", "dashboard.service", "界面", "Dashboard", "http"),
-    Process("simulator", "iot.service", "仿真", "Simulator", "heartbeat", demo_only=True),
+    Process("ingest", "数据接入", "Ingest", "heartbeat"),
+    Process("forecaster", "预测", "Forecasts", "heartbeat"),
+    Process("alerts", "预警", "Warnings", "heartbeat"),
+    Process("dispatcher", "调度", "Dispatch", "heartbeat"),
+    Process("dashboard", "界面", "Dashboard", "http"),
+    Process("simulator", "仿真", "Simulator", "heartbeat", demo_only=True),
 )
 
 
 def list_processes(*, demo: bool) -> tuple[Process, ...]:
     """The rows that `cityhelm demo` (or, without the simulator, `cityhelm up`) runs."""
     return tuple(process for process in PROCESSES if demo or not process.demo_only)
-
-
-def get_process(name: str) -> Process:
-    """The row called `name`. Raises KeyError."""
-    return {process.name: process for process in PROCESSES}[name]
 
 
 def command(process: Process) -> list[str]:

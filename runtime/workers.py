@@ -59,6 +59,7 @@ def _forecaster(settings: Settings, policy: Policy, stop: threading.Event, is_de
         _database(settings),
         horizon_s=policy.forecast_horizon_s,
         step_s=policy.forecast_step_s,
+        issue_s=policy.forecast_issue_s,
         history_days=policy.forecast_history_days,
         stop=stop,
     )
@@ -72,8 +73,10 @@ def _alerts(settings: Settings, policy: Policy, stop: threading.Event, is_demo: 
 
 def _dispatcher(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:
     from dispatch import service
+    from dispatch.closing import Unattended
 
-    service.run(_database(settings), broker_of(settings), order_expiry_s=policy.order_expiry_s, stop=stop)
+    unattended = Unattended(policy.unattended_after_s, policy.unattended_grades)
+    service.run(_database(settings), broker_of(settings), order_expiry_s=policy.order_expiry_s, unattended=unattended, stop=stop)
 
 
 def _dashboard(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:
@@ -97,17 +100,24 @@ def _simulator(settings: Settings, policy: Policy, stop: threading.Event, is_dem
     from iot import service
     from storage.ticking import run_ticks
 
+    faults: list[Exception] = []
+
+    def beat() -> None:
+        try:
+            run_ticks(
+                _database(settings), "simulator", lambda conn, now: None, period_s=2.0, stop=stop, clock=lambda: datetime.now(UTC)
+            )
+        except Exception as fault:  # raised below, in the thread that ends the process
+            faults.append(fault)
+            stop.set()
+
     # The simulator speaks MQTT alone, like real devices; its heartbeat is kept from here.
-    heart = threading.Thread(
-        target=run_ticks,
-        args=(_database(settings), "simulator", lambda conn, now: None),
-        kwargs={"period_s": 2.0, "stop": stop, "clock": lambda: datetime.now(UTC)},
-        name="heartbeat",
-        daemon=True,
-    )
+    heart = threading.Thread(target=beat, name="heartbeat", daemon=True)
     heart.start()
     service.run(broker_of(settings), city_dir=settings.city, seed=DEMONSTRATION_SEED, stop=stop)
     heart.join(timeout=5)
+    if faults:
+        raise faults[0]
 
 
 _WORKERS: dict[str, Callable[[Settings, Policy, threading.Event, bool], None]] = {

@@ -15,7 +15,7 @@ from psycopg.errors import CheckViolation
 from domain.batches import Batch, BatchCounts
 from domain.observations import Reading
 from domain.units import UnitPosition, UnitStatusReport
-from storage import devices, halls, incidents, ledger, observations, units
+from storage import deadletters, devices, halls, incidents, observations, units
 from storage.connection import Connection
 from storage.devices import Registry
 from storage.ledger import LedgerCounts
@@ -85,7 +85,7 @@ class Ingestion:
             incidents.write_incidents(conn, batch.incidents, counts)
             incidents.write_requests(conn, batch.requests, counts)
             incidents.write_detections(conn, batch.detections, counts)
-            ledger.write_dead_letters(conn, batch.rejections)
+            deadletters.write_dead_letters(conn, batch.rejections)
             for rejection in batch.rejections:
                 counts.count("received", rejection.device_id or "", rejection.received_time)
                 counts.count("rejected", rejection.device_id or "", rejection.received_time)
@@ -107,4 +107,3 @@ def _speakers(batch: Batch, new: list[Reading]) -> set[str]:
         batch.incidents, batch.requests, batch.detections,
     )  # fmt: skip
     return {report.device_id for report in said}
-

@@ -1,4 +1,4 @@
-"""The ledger: per device and hour, what was received and what became of it; and the dead letters.
+"""The ledger: per device and hour, what was received and what became of it.
 
 received = stored + corrected + duplicate + rejected, to the last message, because the counts are written in the
 transaction that stores the rows.
@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from domain.batches import BatchCounts
-from domain.observations import Rejection
 from storage.connection import Connection
 
 LedgerKey = tuple[str, datetime]
@@ -22,7 +21,8 @@ _COLUMNS = ("received", "stored", "late", "duplicate", "corrected", "rejected")
 
 
 def hour_of(time: datetime) -> datetime:
-    return time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    in_utc = time if time.tzinfo is UTC else time.astimezone(UTC)
+    return in_utc.replace(minute=0, second=0, microsecond=0)
 
 
 class LedgerCounts:
@@ -82,44 +82,6 @@ def _upsert(conn: Connection, statement: str, keys: Sequence[tuple[object, ...]]
     conn.execute(statement, (*columns, *n))
 
 
-def write_dead_letters(conn: Connection, rejections: list[Rejection]) -> None:
-    with conn.cursor() as cur:
-        cur.executemany(
-            "INSERT INTO dead_letter (received_time, topic, device_id, code, reason, payload) VALUES (%s, %s, %s, %s, %s, %s)",
-            [(r.received_time, r.topic, r.device_id, r.code, r.reason, r.payload) for r in rejections],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    dead_letter_id: int
-    received_time: datetime
-    topic: str
-    code: str
-    reason: str
-    payload: bytes
-    replayed_at: datetime | None
-
-
-def list_dead_letters(conn: Connection, *, limit: int = 100) -> list[DeadLetter]:
-    """The newest refused messages, newest first."""
-    rows = conn.execute(
-        "SELECT dead_letter_id, received_time, topic, code, reason, payload, replayed_at FROM dead_letter "
-        "ORDER BY received_time DESC, dead_letter_id DESC LIMIT %s",
-        (limit,),
-    )
-    return [DeadLetter(*row) for row in rows]
-
-
-def find_dead_letter(conn: Connection, dead_letter_id: int) -> DeadLetter | None:
-    row = conn.execute(
-        "SELECT dead_letter_id, received_time, topic, code, reason, payload, replayed_at FROM dead_letter "
-        "WHERE dead_letter_id = %s",
-        (dead_letter_id,),
-    ).fetchone()
-    return DeadLetter(*row) if row else None
-
-
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
     """One device in one hour. `expected` follows from its interval; a device that speaks on change owes one heartbeat."""
@@ -140,10 +102,11 @@ def list_ledger(conn: Connection, *, since: datetime, until: datetime) -> list[L
     return [LedgerRow(*row) for row in conn.execute(_LIST, {"since": since, "until": until})]
 
 
+# %b: arrays travel in binary, which takes a tenth of the time of writing them as text.
 _ADD = """
 INSERT INTO ingest_ledger (device_id, hour, received, stored, late, duplicate, corrected, rejected)
-SELECT * FROM unnest(%s::text[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-                     %s::bigint[])
+SELECT * FROM unnest(%b::text[], %b::timestamptz[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[],
+                     %b::bigint[])
 ON CONFLICT (device_id, hour) DO UPDATE SET
     received = ingest_ledger.received + excluded.received, stored = ingest_ledger.stored + excluded.stored,
     late = ingest_ledger.late + excluded.late, duplicate = ingest_ledger.duplicate + excluded.duplicate,
@@ -152,7 +115,7 @@ ON CONFLICT (device_id, hour) DO UPDATE SET
 
 _ADD_MINUTE = """
 INSERT INTO ingest_minute (minute, received, stored, late, duplicate, corrected, rejected)
-SELECT * FROM unnest(%s::timestamptz[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+SELECT * FROM unnest(%b::timestamptz[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[])
 ON CONFLICT (minute) DO UPDATE SET
     received = ingest_minute.received + excluded.received, stored = ingest_minute.stored + excluded.stored,
     late = ingest_minute.late + excluded.late, duplicate = ingest_minute.duplicate + excluded.duplicate,

@@ -1,15 +1,23 @@
-"""Rules: versioned, living in the database. The configuration file seeds them once and never changes a live one."""
+"""Rules: versioned, living in the database. The configuration file seeds them once and never changes a live one.
+
+Beside them stands what judging by them remembers: since when levels wait to change, and which readings have been judged.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from domain.warnings import LevelThreshold, ThresholdRule, WarningLevel, WarningSource
+from domain.observations import Quality
+from domain.warnings import LevelThreshold, ThresholdRule, Wait, WarningLevel, WarningSource
 from storage.connection import Connection
+from storage.observations import Value
+
+_BENCH_LOCK = 7_205_006
 
 
 def seed_rules(conn: Connection, rules: Sequence[ThresholdRule], *, now: datetime) -> list[str]:
@@ -33,6 +41,59 @@ def list_rules(conn: Connection) -> list[ThresholdRule]:
     return [_from_spec(*row) for row in rows]
 
 
+def take_the_bench(conn: Connection) -> bool:
+    """Whether this transaction is the one that judges: another one's has to end first. Call at its beginning."""
+    return conn.execute("SELECT pg_try_advisory_xact_lock(%s)", (_BENCH_LOCK,)).fetchone() == (True,)
+
+
+Waiting = dict[int, dict[WarningLevel, Wait]]
+"""What waits to change, by datastream and level."""
+
+
+def load_waiting(conn: Connection) -> dict[str, Waiting]:
+    """What waits, by rule."""
+    waiting: dict[str, Waiting] = {}
+    rows = conn.execute("SELECT rule_id, datastream_id, level, since, to_raise FROM rule_condition")
+    for rule_id, number, level, since, to_raise in rows:
+        waiting.setdefault(rule_id, {}).setdefault(number, {})[WarningLevel.of(level)] = Wait(since, to_raise)
+    return waiting
+
+
+def save_waiting(conn: Connection, rule_id: str, changed: Mapping[int, Mapping[WarningLevel, Wait]]) -> None:
+    """Puts what waits at these datastreams in place of what waited there."""
+    if not changed:
+        return
+    conn.execute("DELETE FROM rule_condition WHERE rule_id = %s AND datastream_id = ANY(%s)", (rule_id, sorted(changed)))
+    rows = [(rule_id, number, level.value, *wait) for number, levels in changed.items() for level, wait in levels.items()]
+    with conn.cursor() as cur:
+        cur.executemany(
+            "INSERT INTO rule_condition (rule_id, datastream_id, level, since, to_raise) VALUES (%s, %s, %s, %s, %s)", rows
+        )
+
+
+def list_newest(conn: Connection, properties: Sequence[str]) -> dict[int, tuple[datetime, bool]]:
+    """When each datastream of these properties last measured, and whether that has been judged as it stands."""
+    rows = conn.execute(_NEWEST, {"properties": list(properties)})
+    return {number: (measured, judged) for number, measured, judged in rows}
+
+
+def list_unjudged(conn: Connection, since: Mapping[int, datetime], *, limit: int) -> dict[int, list[Value]]:
+    """The readings of some datastreams (one at least), each measured from its time of `since` on, that are newer than what has
+    been judged, or that corrected it, in order of time; of each datastream the newest `limit`."""
+    found: dict[int, list[Value]] = defaultdict(list)
+    parameters = {"numbers": list(since), "since": list(since.values()), "oldest": min(since.values()), "limit": limit}
+    for number, measured, received, value, quality in conn.execute(_UNJUDGED, parameters):
+        found[number].append(Value(number, measured, received, value, Quality.from_code(quality)))
+    return found
+
+
+def note_judged(conn: Connection, newest: Iterable[Value]) -> None:
+    """Remembers the newest reading judged of each datastream."""
+    readings = list(newest)
+    columns = ([r.datastream_id for r in readings], [r.phenomenon_time for r in readings], [r.received_time for r in readings])
+    conn.execute(_NOTE_JUDGED, columns)
+
+
 def _to_spec(rule: ThresholdRule) -> dict[str, Any]:
     return {
         "property": rule.property, "direction": rule.direction, "raise_hold_s": rule.raise_hold_s,
@@ -48,3 +109,33 @@ def _from_spec(rule_id: str, version: int, spec: dict[str, Any]) -> ThresholdRul
     )
     source = WarningSource.of(spec["source"])
     return ThresholdRule(rule_id=rule_id, version=version, **{**spec, "thresholds": thresholds, "source": source})
+
+
+_NEWEST = """
+SELECT datastream_id, latest.phenomenon_time,
+       (latest.phenomenon_time, latest.received_time) <= (judged.phenomenon_time, judged.received_time) IS TRUE
+FROM datastream JOIN latest USING (datastream_id) LEFT JOIN judged_reading judged USING (datastream_id)
+WHERE property = ANY(%(properties)s)
+"""
+
+_UNJUDGED = """
+SELECT stream.number, reading.*
+FROM unnest(%(numbers)s::integer[], %(since)s::timestamptz[]) AS stream (number, since)
+LEFT JOIN judged_reading judged ON judged.datastream_id = stream.number
+CROSS JOIN LATERAL (
+    SELECT phenomenon_time, received_time, value, quality FROM observation
+    WHERE observation.datastream_id = stream.number
+      AND phenomenon_time >= %(oldest)s -- so that days long past are not even planned for
+      AND phenomenon_time >= greatest(stream.since, judged.phenomenon_time)
+      AND ((phenomenon_time, received_time) <= (judged.phenomenon_time, judged.received_time)) IS NOT TRUE
+    ORDER BY phenomenon_time DESC LIMIT %(limit)s
+) reading
+ORDER BY reading.phenomenon_time
+"""
+
+_NOTE_JUDGED = """
+INSERT INTO judged_reading (datastream_id, phenomenon_time, received_time)
+SELECT * FROM unnest(%s::integer[], %s::timestamptz[], %s::timestamptz[])
+ON CONFLICT (datastream_id) DO UPDATE SET
+    phenomenon_time = excluded.phenomenon_time, received_time = excluded.received_time
+"""

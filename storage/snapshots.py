@@ -18,10 +18,10 @@ from domain.observations import Quality
 from domain.orders import Order
 from domain.units import Unit
 from domain.warnings import Warning
-from storage import forecasts, heartbeats, incidents, ledger, observations, orders, units, warnings
+from storage import forecasts, heartbeats, incidents, observations, orders, units, warnings
 from storage.connection import Connection
+from storage.deadletters import DeadLetter, list_dead_letters
 from storage.heartbeats import Heartbeat
-from storage.ledger import DeadLetter
 from storage.migrate import applied_version, recorded_flavour
 from storage.observations import Series
 
@@ -203,7 +203,7 @@ def system_snapshot(conn: Connection, moment: Moment) -> SystemSnapshot:
             (since, moment.at),
         )
         by_code = conn.execute(
-            "SELECT code, count(*) FROM dead_letter WHERE received_time >= %s AND replayed_at IS NULL "
+            "SELECT code, sum(n)::bigint FROM dead_letter WHERE received_time >= %s AND replayed_at IS NULL "
             "GROUP BY code ORDER BY 2 DESC, 1",
             (moment.at - timedelta(days=1),),
         ).fetchall()
@@ -216,7 +216,7 @@ def system_snapshot(conn: Connection, moment: Moment) -> SystemSnapshot:
             duplicate_last_hour=totals[3],
             corrected_last_hour=totals[4],
             rejected_last_hour=totals[5],
-            dead_letters=tuple(ledger.list_dead_letters(conn, limit=20)),
+            dead_letters=tuple(list_dead_letters(conn, limit=20)),
             dead_letters_by_code=tuple((str(code), int(n)) for code, n in by_code),
             n_devices=_one(conn, "SELECT count(*) FROM device")[0],
             n_datastreams=_one(conn, "SELECT count(*) FROM datastream")[0],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -21,28 +20,6 @@ from domain.warnings import (
     WarningState,
 )
 from storage.connection import Connection
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """Since when a rule's condition stands at a level for an object (None: at no level)."""
-
-    level: WarningLevel | None
-    since: datetime
-
-
-def load_holdings(conn: Connection, rule_id: str) -> dict[int, Holding]:
-    rows = conn.execute("SELECT datastream_id, level, since FROM rule_condition WHERE rule_id = %s", (rule_id,))
-    return {row[0]: Holding(WarningLevel.of(row[1]) if row[1] else None, row[2]) for row in rows}
-
-
-def save_holdings(conn: Connection, rule_id: str, changed: dict[int, Holding]) -> None:
-    with conn.cursor() as cur:
-        cur.executemany(
-            "INSERT INTO rule_condition (rule_id, datastream_id, level, since) VALUES (%s, %s, %s, %s) "
-            "ON CONFLICT (rule_id, datastream_id) DO UPDATE SET level = excluded.level, since = excluded.since",
-            [(rule_id, number, held.level.value if held.level else None, held.since) for number, held in sorted(changed.items())],
-        )
 
 
 def next_number(conn: Connection) -> int:

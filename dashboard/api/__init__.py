@@ -11,6 +11,9 @@ from starlette.responses import HTMLResponse, Response
 
 from layouts.words import CATALOGUE, LANGUAGES, Words
 
+LONGEST_PATH = 200
+"""Characters of an address: no file of ours has a longer one, and no more of it is said back."""
+
 
 def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """`content` as JSON that no cache keeps."""
@@ -19,7 +22,8 @@ def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = 
 
 def missing(path: str) -> Response:
     """404, as JSON."""
-    return answer({"error": "not_found", "message": f"{path} is not known: expected an address of this interface"}, 404)
+    message = f"{path[:LONGEST_PATH]} is not known: expected an address of this interface"
+    return answer({"error": "not_found", "message": message}, 404)
 
 
 def failed(key: str, status: int = 503) -> Response:

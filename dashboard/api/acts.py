@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import orjson
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from dashboard import acts
 from dashboard.api import answer
+from dashboard.bodies import about, read_body
 from dashboard.deployment import Deployment
 from domain.rights import Action
 
 
-async def perform(house: Deployment, action: Action | None, request: dict[str, Any]) -> acts.Answer:
+async def perform(house: Deployment, action: Action | None, request: object) -> acts.Answer:
     """Does what someone asked for, as who they are."""
     return await acts.perform(
         house.database, action, request, actor=house.acts_as, now=house.clock(), zone=house.zone,
@@ -24,27 +22,29 @@ async def perform(house: Deployment, action: Action | None, request: dict[str, A
 
 def mount(server: FastAPI, house: Deployment) -> None:
     async def issue_order(request: Request) -> Response:
-        """{"incident": …, "unit": …} → the answer; 409 when it is refused."""
-        return _told(await perform(house, Action.ISSUE_ORDER, await _body(request)))
+        """{"incident": …, "unit": …} → the answer; 409 when it is refused, 400 or 422 when it is not understood."""
+        return _told(await perform(house, Action.ISSUE_ORDER, read_body(await request.body())))
 
-    async def cancel_order(order_id: str) -> Response:
-        return _told(await perform(house, Action.CANCEL_ORDER, {"order": order_id}))
+    async def cancel_order(request: Request, order_id: str) -> Response:
+        """{"reason": …} or nothing → the answer."""
+        said = about("order", order_id, read_body(await request.body()))
+        return _told(await perform(house, Action.CANCEL_ORDER, said))
 
-    async def acknowledge_warning(warning_id: str) -> Response:
-        return _told(await perform(house, Action.ACKNOWLEDGE_WARNING, {"warning": warning_id}))
+    async def acknowledge_warning(request: Request, warning_id: str) -> Response:
+        """{"comment": …} or nothing → the answer."""
+        said = about("warning", warning_id, read_body(await request.body()))
+        return _told(await perform(house, Action.ACKNOWLEDGE_WARNING, said))
+
+    async def close_incident(request: Request, incident_id: str) -> Response:
+        """{"ending": "closed" or "false_alarm", "reason": …} → the answer."""
+        said = about("incident", incident_id, read_body(await request.body()))
+        return _told(await perform(house, Action.CLOSE_INCIDENT, said))
 
     server.add_api_route("/api/orders", issue_order, methods=["POST"])
     server.add_api_route("/api/orders/{order_id}/cancellation", cancel_order, methods=["POST"])
+    server.add_api_route("/api/incidents/{incident_id}/closing", close_incident, methods=["POST"])
     server.add_api_route("/api/warnings/{warning_id}/acknowledgement", acknowledge_warning, methods=["POST"])
 
 
 def _told(said: acts.Answer) -> Response:
     return answer(said.as_json(), said.http_status)
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    try:
-        body = orjson.loads(await request.body())
-    except orjson.JSONDecodeError:
-        return {}
-    return body if isinstance(body, dict) else {}

@@ -26,7 +26,7 @@ async def read(house: Deployment, datastream_id: int) -> wire.Json | None:
 
 def mount(server: FastAPI, house: Deployment) -> None:
     async def chart(datastream_id: str) -> Response:
-        if not datastream_id.isdecimal():
+        if not (datastream_id.isascii() and datastream_id.isdigit() and len(datastream_id) <= len(str(MAX_DATASTREAM_ID))):
             return missing(f"/api/chart/{datastream_id}")
         try:
             found = await read(house, int(datastream_id))

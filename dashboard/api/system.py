@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from dashboard.api import answer, failed
 from dashboard.deployment import Deployment
-from dashboard.hub import take_system
+from dashboard.hub import SystemTaker
 from storage.connection import DatabaseUnreachable
 
 
@@ -15,7 +15,7 @@ def mount(server: FastAPI, house: Deployment) -> None:
     async def system() -> Response:
         now = house.clock()
         try:
-            return answer(await house.database.ask(lambda conn: take_system(conn, now)))
+            return answer(await house.database.ask(lambda conn: SystemTaker()(conn, now)))
         except DatabaseUnreachable:
             return failed("api.database_away")
 

@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.responses import FileResponse, Response
 
-from dashboard.api import answer, missing
+from dashboard.api import LONGEST_PATH, answer, missing
 from dashboard.deployment import Deployment
 from gis_data.style import map_style
 from layouts.words import Lang, language
@@ -23,6 +23,8 @@ NO_CITY: dict[str, Any] = {
     "layers": [{"id": "background", "type": "background", "paint": {"background-color": "#0a1a38"}}],
 }
 """The style where no city has been built: a plain ground for what is live."""
+LONGEST_TILE_NUMBER = 9
+"""Digits; no map has more tiles in a row at any zoom."""
 MEDIA_TYPES = {
     ".mjs": "text/javascript",
     ".css": "text/css",
@@ -33,10 +35,13 @@ MEDIA_TYPES = {
 
 
 def mount(server: FastAPI, house: Deployment) -> None:
-    async def tile(z: int, x: int, y: int) -> Response:
-        if house.tiles is None:
+    libraries = house.vendor.resolve()  # a link to where they are kept is fine; a link out of there is not
+
+    async def tile(z: str, x: str, y: str) -> Response:
+        place = [int(part) for part in (z, x, y) if part.isascii() and part.isdigit() and len(part) <= LONGEST_TILE_NUMBER]
+        if house.tiles is None or len(place) < 3:
             return missing(f"/tiles/{z}/{x}/{y}.mvt")
-        body = await asyncio.to_thread(house.tiles.get, z, x, y)
+        body = await asyncio.to_thread(house.tiles.get, *place)
         headers = {"cache-control": AN_HOUR}
         if body is None:  # nothing is drawn there: the map expects an empty answer, not a fault
             return Response(status_code=204, headers=headers)
@@ -53,13 +58,13 @@ def mount(server: FastAPI, house: Deployment) -> None:
         return answer(await asyncio.to_thread(style_in, language(lang)))
 
     async def vendor(version: str, path: str) -> Response:
-        file = (house.vendor / path).resolve()
-        known = version == house.vendor_version and house.vendor in file.parents and file.suffix in MEDIA_TYPES
-        if not known or not await asyncio.to_thread(file.is_file):
+        is_named = version == house.vendor_version and "\0" not in path and len(path) <= LONGEST_PATH
+        file = (libraries / path).resolve() if is_named else libraries
+        if libraries not in file.parents or file.suffix not in MEDIA_TYPES or not await asyncio.to_thread(file.is_file):
             return missing(f"/vendor/{version}/{path}")
         return FileResponse(file, media_type=MEDIA_TYPES[file.suffix], headers={"cache-control": A_YEAR})
 
-    server.add_api_route("/tiles/{z:int}/{x:int}/{y:int}.mvt", tile, methods=["GET"])
+    server.add_api_route("/tiles/{z}/{x}/{y}.mvt", tile, methods=["GET"])
     server.add_api_route("/api/style.json", style, methods=["GET"])
     server.add_api_route("/vendor/{version}/{path:path}", vendor, methods=["GET"])
 

@@ -7,7 +7,25 @@ window.cityhelm = window.cityhelm || {};
   let becomeReady;
   cityhelm.ready = new Promise((resolve) => (becomeReady = resolve));
   page.becomeReady = () => becomeReady(true);
-  page.isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  page.isCalm = calm.matches;
+  calm.addEventListener("change", () => (page.isCalm = calm.matches));
+
+  /** What this browser remembers between visits; a browser that keeps nothing forgets it. */
+  page.recall = (name) => {
+    try {
+      return localStorage.getItem(`cityhelm.${name}`);
+    } catch {
+      return null;
+    }
+  };
+  page.remember = (name, text) => {
+    try {
+      localStorage.setItem(`cityhelm.${name}`, text);
+    } catch {
+      // nothing is kept here: the choice lasts as long as the page
+    }
+  };
 
   /** The catalogue's words for `key`, its {placeholders} filled. */
   page.words = (key, fillings = {}) => {
@@ -24,6 +42,19 @@ window.cityhelm = window.cityhelm || {};
 
   /** Pixels per pixel of the 1920 × 1080 design. */
   page.scale = () => parseFloat(getComputedStyle(document.documentElement).fontSize) / 10;
+
+  /** Large text: everything a quarter larger, remembered by the browser. Set before the first word is drawn. */
+  page.hasLargeText = page.recall("text") === "large";
+  page.setLargeText = (isLarge) => {
+    page.hasLargeText = isLarge;
+    document.documentElement.classList.toggle("large-text", isLarge);
+    document.getElementById("large-text")?.setAttribute("aria-pressed", String(isLarge));
+    if (!page.facts) return;
+    page.remember("text", isLarge ? "large" : "usual");
+    cityhelm.map.refresh();
+    page.beat();
+  };
+  page.setLargeText(page.hasLargeText);
 
   /** Draws everything that depends on data or time again, at most four times a second. */
   let wanted = false;
@@ -51,6 +82,12 @@ window.cityhelm = window.cityhelm || {};
   page.moment = (ms) => {
     const day = format("day", { year: "numeric", month: "2-digit", day: "2-digit" });
     return day.format(ms) === day.format(page.now()) ? page.clock(ms) : page.instant(ms);
+  };
+
+  /** Seconds since midnight on the city's clock. */
+  page.secondOfDay = (ms) => {
+    const [h, m, s] = page.clock(ms).split(":").map(Number);
+    return 3600 * h + 60 * m + s;
   };
 
   /** [number, key of its words] of a span of seconds, in its largest fitting unit. */
@@ -82,6 +119,7 @@ window.cityhelm = window.cityhelm || {};
     document.getElementById("clock").textContent = page.clock(now);
     document.getElementById("date").textContent = page.date(now);
     cityhelm.stream.show();
+    cityhelm.night.look();
     page.beat();
     setTimeout(showClock, 1000 - (now % 1000));
   };
@@ -90,9 +128,12 @@ window.cityhelm = window.cityhelm || {};
   page.start = (facts) => {
     if (!facts || page.facts) return page.tick;
     page.facts = facts;
+    page.setLargeText(page.hasLargeText);
     cityhelm.stream.open(facts.channel);
     // numbers first: the map's libraries keep the browser busy for a while
     if (facts.channel === "map") Promise.race([cityhelm.city.loaded(), new Promise((resolve) => setTimeout(resolve, 2000))]).then(() => setTimeout(cityhelm.map.open, 300));
+    const chosen = cityhelm.clicks.remembered();
+    if (chosen) cityhelm.city.loaded().then(() => cityhelm.clicks.choose(chosen));
     showClock();
     return page.tick;
   };

@@ -3,18 +3,14 @@
 (() => {
   const city = {
     devices: new Map(), streams: new Map(), units: new Map(), incidents: [], warnings: [], orders: [],
-    newest: { measured: null, received: null }, ingest: null, nDevices: null, isLoaded: false, fault: null, version: 0,
+    newest: { measured: null, received: null }, t: null, ingest: null, isLoaded: false,
   };
   let tellLoaded;
   const isLoaded = new Promise((resolve) => (tellLoaded = resolve));
   /** Settles when the city has been loaded for the first time. */
   city.loaded = () => isLoaded;
-  const CODES = ["value", "quality", "measured", "received"];
-
-  const put = (stream, row) => {
-    if (stream.measured !== null && row[3] < stream.measured) return; // older than what is shown
-    CODES.forEach((name, k) => (stream[name] = row[k + 1]));
-  };
+  const VALUE = ["value", "quality", "measured", "received"];
+  const LISTS = ["incidents", "warnings", "orders"];
 
   /** Everything anew, keeping values that frames have already made newer. */
   city.replace = (whole) => {
@@ -26,34 +22,45 @@
       for (const stream of device.streams) {
         stream.device = device;
         const known = before.get(stream.id);
-        if (known && known.measured > (stream.measured ?? -Infinity)) CODES.forEach((name) => (stream[name] = known[name]));
+        if (known && known.measured > (stream.measured ?? -Infinity)) VALUE.forEach((name) => (stream[name] = known[name]));
         city.streams.set(stream.id, stream);
       }
     }
     city.units = new Map(whole.units.map((unit) => [unit.id, unit]));
-    for (const name of ["incidents", "warnings", "orders"]) city[name] = whole[name];
+    for (const name of LISTS) city[name] = whole[name];
     city.newest = whole.newest;
-    city.nDevices = null;
+    city.t = whole.t;
     city.isLoaded = true;
     tellLoaded();
-    city.version += 1;
   };
 
-  /** A frame's changes. Returns false when the frame speaks of something that only the whole can explain. */
+  /** A frame's changes (dashboard.wire.MapChanges). Returns false when it speaks of something that only the whole can explain. */
   city.apply = (frame) => {
-    let isComplete = city.nDevices === null || city.nDevices === frame.n_devices;
-    city.nDevices = frame.n_devices;
-    for (const row of frame.values) {
-      const stream = city.streams.get(row[0]);
-      if (stream) put(stream, row);
-      else isComplete &&= cityhelm.city.isForeign(row[0]);
+    const { t } = frame;
+    const before = (age) => (age === null ? null : t - age);
+    let isComplete = frame.n_devices === undefined; // said when it changes: who came is in the whole
+    for (const [number, value, quality, age, delay] of frame.values) {
+      const stream = city.streams.get(number);
+      const measured = t - age;
+      if (!stream) isComplete &&= city.isForeign(number);
+      else if (stream.measured === null || measured >= stream.measured) Object.assign(stream, { value, quality: cityhelm.page.facts.qualities[quality], measured, received: measured + delay });
     }
     for (const unit of frame.units) city.units.set(unit.id, unit);
-    for (const name of ["incidents", "warnings", "orders"]) if (frame[name]) city[name] = frame[name];
-    city.newest = frame.newest;
-    city.ingest = frame.ingest;
-    city.version += 1;
+    for (const [id, lon, lat, age, speed_kmh, heading_deg] of frame.moved) {
+      const unit = city.units.get(id);
+      if (unit) Object.assign(unit, { lon, lat, measured: before(age), speed_kmh, heading_deg });
+      else isComplete = false;
+    }
+    for (const name of LISTS) if (frame[name]) city[name] = amended(city[name], frame[name]);
+    city.newest = { measured: before(frame.newest[0]), received: before(frame.newest[1]) };
+    if (frame.ingest !== undefined) city.ingest = frame.ingest;
+    city.t = t;
     return isComplete;
+  };
+
+  const amended = (rows, { changed = [], ids }) => {
+    const known = new Map([...rows, ...changed].map((row) => [row.id, row]));
+    return (ids ?? rows.map((row) => row.id)).map((id) => known.get(id)).filter(Boolean);
   };
 
   /** Datastreams that the whole did not name either (a unit's own figures): asked for once, then left alone. */
@@ -64,19 +71,16 @@
     return false;
   };
 
-  /** Freshness of a value measured `ageS` seconds ago by a device that speaks every `intervalS` (domain.observations.freshness). */
-  city.freshness = (ageS, intervalS) => {
-    if (ageS === null) return "never";
-    const unit = Math.max(intervalS, 5);
-    return ageS <= 2 * unit ? "fresh" : ageS <= 3 * unit ? "late" : ageS <= 10 * unit ? "stale" : "silent";
+  /** Freshness of a value measured `ageS` seconds ago by a device: the server's own rule, told with the page
+      (domain.observations.freshness), so that values age between two frames. */
+  city.freshness = (ageS, intervalS, mode, state) => {
+    const { until, beyond, unmeasured, shortest_interval_s, settled } = cityhelm.page.facts.freshness;
+    if (ageS === null) return unmeasured;
+    const unit = Math.max(intervalS, shortest_interval_s);
+    return settled[`${mode}/${state}`] ?? until.find(([, intervals]) => ageS <= intervals * unit)?.[0] ?? beyond;
   };
 
-  const judge = (device, measured) => {
-    if (measured === null) return "never";
-    // a device that speaks only on change and is online still stands by its last word
-    if (device.mode === "on_change" && device.state !== "unknown") return device.state === "online" ? "fresh" : "silent";
-    return city.freshness((cityhelm.page.now() - measured) / 1000, device.interval_s);
-  };
+  const judge = (device, measured) => city.freshness(measured === null ? null : (cityhelm.page.now() - measured) / 1000, device.interval_s, device.mode, device.state);
   city.streamFreshness = (stream) => judge(stream.device, stream.measured);
   city.deviceMeasured = (device) => device.streams.reduce((newest, s) => (s.measured !== null && (newest === null || s.measured > newest) ? s.measured : newest), null);
   city.deviceFreshness = (device) => judge(device, city.deviceMeasured(device));

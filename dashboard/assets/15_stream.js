@@ -1,10 +1,9 @@
-/* The stream: one connection to the hub. A gap in the numbering, a new server or a new connection means: ask for the whole. */
+/* The stream: what the hub says, in order. A gap in the numbering, a new server or a new connection means: ask for the whole. */
 (() => {
   const stream = { state: "connecting", since: null, hub: null, seq: null, system: null };
-  const RETRY_MS = 3000;
   const SILENCE_MS = 6000; // the hub speaks at least once a second, also to say that the database is away
   const WHOLE_EVERY_MS = 300000; // what frames do not carry (a moved device) is caught up with
-  let source = null;
+  let stop = null; // of the source, while there is one
   let heardAt = performance.now();
   let wholeAt = 0;
   let isAsking = false;
@@ -21,19 +20,15 @@
   };
 
   const connect = () => {
-    if (source || document.hidden) return;
-    source = new EventSource(`/api/stream?channel=${stream.channel}`);
-    source.onmessage = (event) => hear(JSON.parse(event.data));
-    source.onopen = () => stream.channel === "map" && askWhole();
-    source.onerror = () => {
-      if (source?.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
-      close(); // a proxy answered in the server's place: after that the browser gives up, we do not
-      setTimeout(connect, RETRY_MS);
-    };
+    if (stop || document.hidden) return;
+    stop = cityhelm.source.follow(stream.channel, (what, text) => {
+      if (what === "frame") hear(JSON.parse(text));
+      else if (stream.channel === "map") askWhole();
+    });
   };
   const close = () => {
-    source?.close();
-    source = null;
+    stop?.();
+    stop = null;
   };
 
   const hear = (frame) => {

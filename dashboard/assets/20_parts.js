@@ -95,6 +95,14 @@
   parts.age = (ms, from) => parts.sentence(page.age(ms), { measured: ms, ...from });
   parts.time = (ms, from) => parts.number(page.moment(ms), from);
 
+  /** A headline number: its name, the number with its unit, what it is part of and how old it is. Grey while nothing new comes. */
+  parts.kpi = (key, value, unit, from, more = null) => {
+    const isStale = from.isStale || cityhelm.stream.state !== "live";
+    return parts.div("kpi", parts.div("kpi-label ellipsis", page.words(key)),
+      parts.div("kpi-line", parts.number(value, { ...from, isStale }), value === null ? null : parts.span("kpi-unit", unit)),
+      parts.div("kpi-foot", parts.span("ellipsis", more), value === null || !from.asOf ? null : parts.span("kpi-age", parts.age(from.asOf, from))));
+  };
+
   parts.level = (warning) =>
     el("span", { class: `level level-${warning.level}` }, el("i", { class: `shape shape-${warning.shape}`, "aria-hidden": "true" }), page.label("level", warning.level));
 
@@ -102,12 +110,14 @@
   parts.numeral = (grade) => NUMERALS[grade] ?? "";
   parts.diamond = (grade) => el("i", { class: `mark diamond grade-${grade}`, "aria-label": page.label("grade", grade), role: "img" }, el("b", {}, parts.numeral(grade)));
 
-  parts.unitMark = (unit) => page.facts.words[`mark.${unit.kind}`] ?? page.words("mark.unknown");
+  parts.unitMark = (unit) => page.facts.labels.unit_mark[unit.kind] ?? page.words("mark.unknown");
   parts.unitKind = (unit) => page.facts.labels.unit_kind[unit.kind] ?? page.words("unit.unknown_kind");
   parts.unit = (unit) => el("i", { class: `mark unit-${cityhelm.city.unitLook(unit)}`, "aria-hidden": "true" }, parts.unitMark(unit));
 
   parts.kind = (type) => page.facts.labels.sensor_kind[type] ?? page.words("sensor.unknown_kind");
-  parts.kindMark = (type) => el("i", { class: `kind-mark kind-${page.facts.labels.sensor_kind[type] ? type : "Unknown"}`, "aria-hidden": "true" });
+  /** The picture of a kind of sensors, the same file that the map draws; one for all that have none of their own. */
+  parts.picture = (type) => `/assets/marks/${page.facts.pictures.includes(type) ? type : "Unknown"}.svg`;
+  parts.kindMark = (type) => el("i", { class: "kind-mark", style: `--mark:url(${parts.picture(type)})`, "aria-hidden": "true" });
 
   /** A fact of the chosen object. */
   parts.fact = (key, value, isWide = false) => el("div", { class: isWide ? "fact fact-wide" : "fact" }, el("span", {}, page.words(key)), el("b", {}, value));
@@ -117,7 +127,7 @@
   parts.choice = (kind, id, look, ...children) =>
     el("button", { key: `${kind}/${id}`, class: look, "data-choose": JSON.stringify({ kind, id }), "aria-pressed": String(look.includes("-on")) }, ...children);
 
-  parts.empty = (key) => el("div", { class: "quiet" }, page.words(key));
+  parts.empty = (key, fillings) => el("div", { class: "quiet" }, page.words(key, fillings));
 
   cityhelm.parts = parts;
 })();

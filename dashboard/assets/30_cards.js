@@ -1,7 +1,7 @@
 /* Cards: headline numbers, currency of the data, warnings, incidents. Data in (the model), components out. */
 (() => {
   const { page, city, parts } = cityhelm;
-  const { el, div, span, number, sources } = parts;
+  const { el, div, span, number, kpi, sources } = parts;
   const cards = {};
   const FRESHNESS = ["fresh", "late", "stale", "silent", "never"];
   const INGEST_DEAD_MS = 15000;
@@ -13,12 +13,8 @@
     return counts;
   };
 
-  const kpi = (key, value, unit, from, more) =>
-    div("kpi", div("kpi-label", page.words(key)),
-      div("kpi-line", number(value, from), value === null ? null : span("kpi-unit", unit), more ? span("kpi-more", more) : null));
-
   /** What ingest says of itself, or null when it is silent. */
-  const ingestFigures = () => (city.ingest && page.now() - city.ingest.beat < INGEST_DEAD_MS ? city.ingest.metrics : null);
+  const ingestFigures = () => (city.ingest && page.now() - city.ingest.beat < INGEST_DEAD_MS ? city.ingest : null);
 
   /** Whether anything has ever been said: "none open" is a finding only of a city that speaks. */
   cards.hasCity = () => city.devices.size + city.units.size + city.incidents.length + city.warnings.length > 0;
@@ -30,7 +26,8 @@
     const of = (key, n, from) => parts.sentence(page.words(key, { n: page.figure(n) }), from);
     const asOf = city.newest.received;
     const device = { source: sources.device, asOf };
-    const from = (source) => ({ source, asOf: page.now() });
+    const ingest = { source: sources.ingest, asOf: city.ingest?.beat };
+    const from = (source) => ({ source, asOf: city.t });
     return [
       kpi("kpi.sensors", city.devices.size ? page.figure(counts.fresh) : null, page.words("unit.devices"), device,
         city.devices.size ? of("kpi.sensors_of", city.devices.size, device) : null),
@@ -40,8 +37,8 @@
         hasCity && of("kpi.incidents_responding", city.incidents.filter((i) => i.state === "responding").length, from(sources.incidents))),
       kpi("kpi.units_out", hasUnits ? page.figure(out.length) : null, page.words("unit.devices"), from(sources.units),
         hasUnits ? of("kpi.units_available", units.filter((unit) => unit.status === "available").length, from(sources.units)) : null),
-      kpi("kpi.messages", figures ? page.figure(figures.messages_per_s, figures.messages_per_s < 100 ? 1 : 0) : null, page.words("unit.per_second"), { source: sources.ingest, asOf: city.ingest?.beat },
-        figures ? of("kpi.readings", figures.readings_per_s, { source: sources.ingest, asOf: city.ingest?.beat }) : null),
+      kpi("kpi.messages", figures ? page.figure(figures.messages_per_s, figures.messages_per_s < 100 ? 1 : 0) : null, page.words("unit.per_second"), ingest,
+        figures ? of("kpi.readings", figures.readings_per_s, ingest) : null),
     ];
   };
 
@@ -77,7 +74,7 @@
 
   cards.acknowledge = (warning) => {
     if (!page.facts.may_acknowledge || !cards.isUnacknowledged(warning)) return null;
-    return el("button", { class: "button", "data-act": JSON.stringify({ action: "warning.acknowledge", warning: warning.id }), disabled: cityhelm.clicks.isBusy(warning.id) }, page.words("warnings.acknowledge"));
+    return el("button", { class: "button", "data-act": JSON.stringify({ action: "warning.acknowledge", request: { warning: warning.id } }), disabled: cityhelm.clicks.isBusy(warning.id) }, page.words("warnings.acknowledge"));
   };
 
   cards.warnings = (chosen) => {

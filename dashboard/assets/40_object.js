@@ -9,7 +9,7 @@
   object.draw = (chosen, candidates, answer) => {
     if (!city.isLoaded) return parts.empty("loading");
     if (!chosen) return overview();
-    const body = { sensor, unit, incident, warning, type: kindList }[chosen.kind](chosen.id, candidates, answer);
+    const body = { sensor, unit, incident, warning, type: kindList, fleet }[chosen.kind](chosen.id, candidates, answer);
     return [back(), ...(body ?? [parts.empty(object.goneWords[chosen.kind] ?? "object.gone")])];
   };
   object.goneWords = { incident: "incident.ended", warning: "warning.ended" };
@@ -39,20 +39,52 @@
       parts.choice("type", type, "row kind-row", parts.kindMark(type), span("row-title ellipsis", parts.kind(type)),
         div("share", el("i", { style: `width:${(100 * fresh) / n}%` })),
         span("row-side", number(page.figure(fresh), from), " / ", number(page.figure(n), from))));
-    const order = ["dispatched", "enroute", "on_scene", "working", "staging", "returning", "available", "out_of_service"];
-    const units = [...city.units.values()].sort((a, b) => order.indexOf(a.status) - order.indexOf(b.status) || a.id.localeCompare(b.id));
+    const units = [...city.units.values()];
+    const fromUnits = { source: sources.units, asOf: city.t };
+    const out = units.filter((unit) => ["moving", "working"].includes(city.unitLook(unit))).sort(byProgress);
     return [
       div("overview-title", page.words("object.overview"), el("small", {}, page.words("object.hint"))),
       div("list-title", page.words("sensors.title"), el("small", {}, number(page.figure(city.devices.size), from))),
       ...(rows.length ? rows : [parts.empty("no_data")]),
-      div("list-title", page.words("units.title"), el("small", {}, number(page.figure(units.length), { source: sources.units, asOf: page.now() }))),
-      ...(units.length ? units.slice(0, LIST_LENGTH).map(unitRow) : [parts.empty("no_data")]),
+      div("list-title", page.words("units.title"), el("small", {}, number(page.figure(units.length), fromUnits))),
+      ...(units.length ? fleets(units, fromUnits) : [parts.empty("no_data")]),
+      units.length ? div("list-title", page.words("units.out_now"), el("small", {}, number(page.figure(out.length), fromUnits))) : null,
+      ...(units.length && !out.length ? [parts.empty("units.none_out")] : out.slice(0, LIST_LENGTH).map(unitRow)),
+      out.length > LIST_LENGTH ? parts.empty("units.others", { n: out.length - LIST_LENGTH }) : null,
+    ];
+  };
+
+  const PROGRESS = ["dispatched", "enroute", "on_scene", "working", "staging", "returning", "available", "out_of_service"];
+  const byProgress = (a, b) => PROGRESS.indexOf(a.status) - PROGRESS.indexOf(b.status) || a.id.localeCompare(b.id);
+
+  /** Units by kind: how many there are in each look. */
+  const LOOKS = ["available", "moving", "working", "out"];
+  const fleets = (units, from) => {
+    const kinds = new Map();
+    for (const unit of units) {
+      const counts = kinds.get(unit.kind) ?? Object.fromEntries(LOOKS.map((look) => [look, 0]));
+      counts[city.unitLook(unit)] += 1;
+      kinds.set(unit.kind, counts);
+    }
+    const cell = (n) => span(n ? "fleet-n" : "fleet-n fleet-none", number(page.figure(n), from));
+    return [
+      div("fleet fleet-head", span(""), span(""), ...LOOKS.map((look) => span("fleet-n", page.words(`legend.${look}`)))),
+      ...[...kinds].sort(([a], [b]) => a.localeCompare(b)).map(([kind, counts]) =>
+        parts.choice("fleet", kind, "row fleet", parts.unit({ kind, status: "available" }), span("row-title ellipsis", parts.unitKind({ kind })), ...LOOKS.map((look) => cell(counts[look])))),
     ];
   };
 
   const unitRow = (unit) =>
     parts.choice("unit", unit.id, "row row-mark", parts.unit(unit), span("row-title ellipsis", city.name(unit)),
       span("row-side", page.label("unit_status", unit.status), " ", parts.sentence(page.duration((page.now() - unit.since) / 1000), { source: sources.units, measured: unit.since })));
+
+  const fleet = (kind) => {
+    const units = [...city.units.values()].filter((unit) => unit.kind === kind).sort(byProgress);
+    if (!units.length) return null;
+    const n = number(page.figure(units.length), { source: sources.units, asOf: city.t });
+    return [head(parts.unit({ kind, status: "available" }), parts.unitKind({ kind }), [firstOnly(units)], [n]), ...units.slice(0, LIST_LENGTH).map(unitRow)];
+  };
+  const firstOnly = (rows) => (rows.length > LIST_LENGTH ? page.words("sensors.first", { n: LIST_LENGTH }) : "");
 
   const kindList = (type) => {
     const devices = [...city.devices.values()].filter((device) => device.type === type);
@@ -65,8 +97,7 @@
       return parts.choice("sensor", device.id, "row row-mark", el("i", { class: `mark sensor-${dot(device)}` }), span("row-title ellipsis", city.deviceName(device)),
         span("row-side", stream ? [value(stream), " · ", ...parts.age(measured, { source: sources.latest })] : page.words("no_data")));
     });
-    const sub = devices.length > LIST_LENGTH ? page.words("sensors.first", { n: LIST_LENGTH }) : "";
-    return [head(parts.kindMark(type), parts.kind(type), [sub], [number(page.figure(devices.length), { source: sources.device, asOf: page.now() })]), ...rows];
+    return [head(parts.kindMark(type), parts.kind(type), [firstOnly(devices)], [number(page.figure(devices.length), { source: sources.device, asOf: page.now() })]), ...rows];
   };
   const dot = (device) => ({ silent: "stale" })[city.deviceFreshness(device)] ?? city.deviceFreshness(device);
 
@@ -137,7 +168,7 @@
   /** For an order that can still be called back: its unit has not arrived. */
   const cancelButton = (order, sentUnit) =>
     page.facts.may_cancel && city.isOpenOrder(order) && ["dispatched", "enroute"].includes(sentUnit?.status)
-      ? el("button", { class: "button button-plain", "data-act": JSON.stringify({ action: "order.cancel", order: order.id, incident: order.incident }), disabled: cityhelm.clicks.isBusy(order.id) }, page.words("order.cancel"))
+      ? el("button", { class: "button button-plain", "data-act": JSON.stringify({ action: "order.cancel", request: { order: order.id }, about: order.incident }), disabled: cityhelm.clicks.isBusy(order.id) }, page.words("order.cancel"))
       : el("span", {});
 
   /* incident */
@@ -153,8 +184,20 @@
         fact("incident.reported", [parts.time(found.reported, from)]), fact("incident.response", page.label("response", found.response)),
         fact("incident.channel", found.channel), fact("incident.number", found.id), fact("incident.position", position(found, from), true))),
       part(page.words("incident.orders"), "", ...(orders.length ? orders.map(orderCard) : [parts.empty("incident.no_orders")])),
-      candidatePart(id, candidates?.incident === id ? candidates : null, answer?.act?.incident === id ? answer : null),
+      candidatePart(id, candidates?.incident === id ? candidates : null, answer?.act?.about === id ? answer : null),
+      closing(id),
     ];
+  };
+
+  /** Ending an incident that needs no unit; it opens in place, and what is typed there stays while everything else is drawn again. */
+  const REASON = "closing-reason";
+  const closing = (id) => {
+    if (!page.facts.may_close) return null;
+    const button = (ending) => el("button", { class: "button", "data-act": JSON.stringify({ action: "incident.close", request: { incident: id, ending }, about: id }), "data-reason": REASON, disabled: cityhelm.clicks.isBusy(id) },
+      page.words("incident.close_as", { state: page.label("incident_state", ending) }));
+    return el("details", { key: `closing/${id}`, class: "part closing" }, el("summary", {}, page.words("incident.close")),
+      el("input", { id: REASON, class: "input", type: "text", maxlength: 500, autocomplete: "off", placeholder: page.words("incident.close_reason"), "aria-label": page.words("incident.close_reason") }),
+      div("closing-acts", button("closed"), button("false_alarm")));
   };
 
   const candidatePart = (id, candidates, answer) => {
@@ -169,7 +212,7 @@
       const isFirst = rank === 0;
       const isBusy = cityhelm.clicks.isBusy(`${id}/${unitId}`);
       const send = page.facts.may_send
-        ? el("button", { class: isFirst ? "button button-first" : "button", "data-act": JSON.stringify({ action: "order.issue", incident: id, unit: unitId }), disabled: isBusy }, page.words(isBusy ? "incident.sending" : "incident.send"))
+        ? el("button", { class: isFirst ? "button button-first" : "button", "data-act": JSON.stringify({ action: "order.issue", request: { incident: id, unit: unitId }, about: id }), disabled: isBusy }, page.words(isBusy ? "incident.sending" : "incident.send"))
         : "";
       return el("div", { key: unitId, class: isFirst ? "candidate candidate-first" : "candidate" }, parts.unit(candidate),
         el("div", { class: "candidate-name ellipsis" }, city.name(candidate), el("small", {}, `${parts.unitKind(candidate)} · ${page.label("unit_status", candidate.status)}`)),

@@ -5,7 +5,7 @@
   const BUSY_MS = 8000; // an answer comes well before; after that the button may be tried again
   const busy = new Map();
 
-  const keyOf = (act) => act.warning ?? act.order ?? `${act.incident}/${act.unit}`;
+  const keyOf = ({ request }) => request.warning ?? request.order ?? (request.unit ? `${request.incident}/${request.unit}` : request.incident);
   clicks.isBusy = (key) => (busy.get(key) ?? -Infinity) > performance.now() - BUSY_MS;
   clicks.isAnswered = (act) => busy.delete(keyOf(act));
 
@@ -18,24 +18,39 @@
     cityhelm.map.draw();
   };
 
+  /** What the address names: a page that is loaded again shows what it showed. */
   clicks.remembered = () => {
-    const [, kind, id] = location.hash.match(/^#(sensor|unit|incident|warning|type)\/(.+)$/) ?? [];
-    return kind ? { kind, id: decodeURIComponent(id) } : null;
+    const [, kind, id] = location.hash.match(/^#(sensor|unit|incident|warning|type|fleet)\/(.+)$/) ?? [];
+    try {
+      return kind ? { kind, id: decodeURIComponent(id) } : null;
+    } catch {
+      return null; // an address that was cut off
+    }
   };
 
   document.addEventListener("click", (event) => {
-    const pressed = event.target.closest("[data-act],[data-choose],[data-chart],[data-fly],[data-map]");
+    const pressed = event.target.closest("[data-act],[data-choose],[data-chart],[data-fly],[data-map],[data-layer],[data-text]");
     if (!pressed || pressed.disabled) return;
-    const { act, choose, chart, fly, map } = pressed.dataset;
+    const { act, choose, chart, fly, map, layer, text } = pressed.dataset;
     if (act) {
-      const request = JSON.parse(act);
-      busy.set(keyOf(request), performance.now());
-      dash_clientside.set_props("act", { data: { ...request, pressed: page.now() } });
+      const wanted = JSON.parse(act); // {action, request, about: the incident beside whose buttons a refusal is shown}
+      if (pressed.dataset.reason) {
+        const field = document.getElementById(pressed.dataset.reason);
+        wanted.request.reason = field.value.trim();
+        if (!wanted.request.reason) {
+          field.focus(); // what ends something says why
+          return;
+        }
+      }
+      busy.set(keyOf(wanted), performance.now());
+      dash_clientside.set_props("act", { data: { ...wanted, pressed: page.now() } });
       page.beat();
     } else if (choose) clicks.choose(JSON.parse(choose));
     else if (chart) cityhelm.operations.chart(Number(chart));
     else if (fly) cityhelm.map.fly(JSON.parse(fly));
     else if (map) cityhelm.map.press(map);
+    else if (layer) cityhelm.layers.toggle(layer);
+    else if (text) page.setLargeText(!page.hasLargeText);
   });
 
   document.addEventListener("keydown", (event) => {

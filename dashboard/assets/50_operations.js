@@ -17,6 +17,7 @@
     parts.draw("incidents", cards.incidents(chosen));
     parts.draw("incidents-sub", cards.sub("incidents.open", city.incidents.length, parts.sources.incidents));
     parts.draw("object", object.draw(chosen, candidates, answer));
+    cityhelm.layers.draw();
   };
 
   /** The datastream that belongs to what is chosen, if any. */
@@ -37,7 +38,7 @@
     const stream = streamOf(chosen);
     operations.charted = stream;
     document.getElementById("chart-card").hidden = stream === null;
-    const isDue = stream !== null && (charted?.datastream !== stream || now - charted.at > CHART_AGAIN_MS);
+    const isDue = stream !== null && (charted?.datastream !== stream || charted.scale !== page.scale() || now - charted.at > CHART_AGAIN_MS);
     const incident = chosen?.kind === "incident" && city.incident(chosen.id) ? chosen.id : null;
     const isHeld = document.querySelector(".candidates:hover") !== null; // nothing moves away under a hand
     const isAsked = incident !== null && (asked?.incident !== incident || (now - asked.at > ASK_AGAIN_MS && !isHeld));
@@ -63,7 +64,7 @@
       clicks.isAnswered(answer.act);
       page.beat();
     }
-    const isInPlace = answer.outcome !== "done" && answer.act.incident && operations.chosen?.id === answer.act.incident;
+    const isInPlace = answer.outcome !== "done" && answer.act.about && operations.chosen?.id === answer.act.about;
     toast.hidden = isInPlace || performance.now() - toldAt > TOAST_MS;
     toast.className = answer.outcome === "done" ? "toast toast-done" : "toast";
     parts.draw("toast", page.facts.lang === "zh" ? answer.zh : answer.en);

@@ -136,17 +136,21 @@
       picture.src = `/assets/marks/${name}.svg`;
     });
 
+  /** The name of a sensor's mark: one picture for all kinds that have none of their own, one look for stale and silent. */
+  const ofSensor = (type, freshness) => `sensor/${page.facts.pictures.includes(type) ? type : "Unknown"}/${freshness === "silent" ? "stale" : freshness}`;
+  const ofUnit = (kind, look) => `unit/${kind in page.facts.labels.unit_mark ? kind : "unknown"}/${look}`;
+
   /** {atlas: canvas, mapping}: names are sensor/KIND/FRESHNESS, unit/KIND/LOOK, pointer, incident/GRADE, warning/LEVEL. */
   const draw = async () => {
-    const kinds = [...Object.keys(page.facts.labels.sensor_kind).filter((name) => name !== "Vehicle"), "Unknown"];
-    const text = Object.entries(page.facts.words).filter(([key]) => key.startsWith("mark."));
+    const kinds = page.facts.pictures;
+    const letters = Object.entries({ ...page.facts.labels.unit_mark, unknown: page.words("mark.unknown") });
     const [pictures] = await Promise.all([
       Promise.all(kinds.map(load)),
-      document.fonts.load('700 32px "Noto Sans SC"', text.map(([, mark]) => mark).join("") + "ⅠⅡⅢⅣIV"),
+      document.fonts.load('700 32px "Noto Sans SC"', letters.map(([, mark]) => mark).join("") + "ⅠⅡⅢⅣIV"),
     ]);
     const cells = [["pointer", pointer]];
     kinds.forEach((kind, k) => Object.entries(FRESHNESS).forEach(([name, look]) => cells.push([`sensor/${kind}/${name}`, sensor(pictures[k], look)])));
-    for (const [key, mark] of text) for (const look of ["available", "moving", "working", "out"]) cells.push([`unit/${key.slice(5)}/${look}`, unit(mark, look)]);
+    for (const [kind, mark] of letters) for (const look of ["available", "moving", "working", "out"]) cells.push([`unit/${kind}/${look}`, unit(mark, look)]);
     for (const [grade, look] of Object.entries(GRADES)) cells.push([`incident/${grade}`, incident(look)]);
     for (const level of Object.keys(LEVELS)) cells.push([`warning/${level}`, warning(level)]);
     const atlas = document.createElement("canvas");
@@ -164,5 +168,5 @@
     return { atlas: await createImageBitmap(atlas), mapping };
   };
 
-  cityhelm.marks = { draw, CELL };
+  cityhelm.marks = { draw, ofSensor, ofUnit };
 })();

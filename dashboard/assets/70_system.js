@@ -1,7 +1,7 @@
 /* The system screen: what comes in, who works, what was refused, what is kept. One frame in, components out. */
 (() => {
   const { page, parts } = cityhelm;
-  const { el, div, span, number } = parts;
+  const { el, div, span, number, kpi } = parts;
   const LATE_S = 15; // processes say that they live every two seconds, housekeeping every ten
   const DEAD_S = 45;
   const SOURCES = {
@@ -12,6 +12,7 @@
     database: "pg_database_size, schema_version, device, datastream · storage.snapshots.system_snapshot",
     outbox: "outbox · storage.snapshots.system_snapshot",
     audit: "audit_entry, audit_chain · storage.snapshots.system_snapshot",
+    kinds: "device, latest · storage.snapshots.map_snapshot",
   };
 
   const stateOf = (process) => {
@@ -19,8 +20,6 @@
     return age <= LATE_S ? "alive" : age <= DEAD_S ? "late" : "dead";
   };
 
-  const kpi = (key, value, unit, from, more = null) =>
-    div("kpi", div("kpi-label", page.words(key)), div("kpi-line", number(value, from), value === null ? null : span("kpi-unit", unit), more === null ? null : span("kpi-more", more)));
   const figure = (value, digits) => (typeof value === "number" ? page.figure(value, digits) : null);
 
   const kpis = (frame, ingest) => {
@@ -34,7 +33,7 @@
       kpi("system.lag", figure(metrics.lag_s_p95, 2), page.words("unit.seconds"), from),
       kpi("system.pending", figure(metrics.waiting_messages), page.words("unit.items"), from),
       kpi("system.rejected", figure(metrics.rejected_total), page.words("unit.items"), from),
-      div("kpi", div("kpi-label", page.words("system.newest")), div("kpi-line", ...(newest === null ? [number(null, { source: SOURCES.latest })] : parts.age(newest, { source: SOURCES.latest, received: newest })))),
+      div("kpi", div("kpi-label ellipsis", page.words("system.newest")), div("kpi-line", ...(newest === null ? [number(null, { source: SOURCES.latest })] : parts.age(newest, { source: SOURCES.latest, received: newest }))), div("kpi-foot")),
     ];
   };
 
@@ -56,6 +55,24 @@
         el("td", { class: "nowrap" }, number(page.moment(process.started), from)),
         el("td", { class: "topic nowrap" }, process.instance),
         el("td", {}, metricsOf(process)));
+    });
+    return el("table", { class: "table" }, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows));
+  };
+
+  /** Devices by kind and freshness, as the server has counted them. */
+  const FRESHNESS = ["fresh", "late", "stale", "silent", "never"];
+  const kinds = (frame) => {
+    if (!frame.kinds.length) return parts.empty("no_data");
+    const from = { source: SOURCES.kinds, asOf: frame.counted };
+    const right = (n) => el("td", { class: "right" }, number(page.figure(n), from));
+    const head = [el("th", {}, page.words("system.kind")), el("th", { class: "right" }, page.words("system.kind_n")),
+      ...FRESHNESS.map((name) => el("th", { class: "right" }, page.label("freshness", name))), el("th", {}), el("th", { class: "right" }, page.words("system.kind_newest"))];
+    const rows = frame.kinds.map(({ type, counts, measured }) => {
+      const n = Object.values(counts).reduce((sum, count) => sum + count, 0);
+      const bar = div("freshness-bar", ...FRESHNESS.filter((name) => counts[name]).map((name) => el("i", { class: `fresh-${name}`, style: `flex-grow:${counts[name]}` })));
+      return el("tr", { key: type },
+        el("td", { class: "nowrap" }, span("kind-name", parts.kindMark(type), parts.kind(type))), right(n), ...FRESHNESS.map((name) => right(counts[name] ?? 0)), el("td", { class: "wide" }, bar),
+        el("td", { class: "right nowrap" }, ...(measured === null ? [number(null, from)] : parts.age(measured, from))));
     });
     return el("table", { class: "table" }, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows));
   };
@@ -105,8 +122,8 @@
     const from = { source: SOURCES.letters, asOf: frame.t };
     const reasons = div("reasons", ...frame.dead_letters_by_code.map(([code, n]) => span("chip", page.label("rejection", code), " ", number(page.figure(n), from))));
     const rows = frame.dead_letters.map((letter) =>
-      el("tr", {}, el("td", { class: "nowrap" }, number(page.moment(letter.received), { ...from, received: letter.received })), el("td", { class: "nowrap", title: letter.code }, page.label("rejection", letter.code)), el("td", {}, letter.reason), el("td", { class: "topic" }, letter.topic)));
-    const head = ["time", "code", "reason", "topic"].map((key) => el("th", {}, page.words(`system.${key}`)));
+      el("tr", {}, el("td", { class: "nowrap" }, number(page.moment(letter.received), { ...from, received: letter.received })), el("td", { class: "nowrap", title: letter.code }, page.label("rejection", letter.code)), el("td", {}, letter.reason, div("topic", letter.topic))));
+    const head = ["time", "code", "reason"].map((key) => el("th", {}, page.words(`system.${key}`)));
     return [reasons, el("table", { class: "table" }, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows))];
   };
 
@@ -116,6 +133,7 @@
     const ingest = frame.processes.find((process) => process.process === "ingest");
     parts.draw("system-kpis", kpis(frame, ingest));
     parts.draw("processes", processes(frame));
+    parts.draw("kinds", kinds(frame));
     parts.draw("ledger", ledger(frame));
     parts.draw("broker", broker(ingest));
     parts.draw("database", database(frame));

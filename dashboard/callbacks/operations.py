@@ -54,9 +54,9 @@ def register(app: Dash, house: Deployment) -> None:
 
     @app.callback(Output("answer", "data"), Input("act", "data"), prevent_initial_call=True)
     async def perform(act: dict[str, Any] | None) -> Any:
-        if not act:
+        if not isinstance(act, dict):
             return no_update
-        said = await acts_api.perform(house, Action.known(str(act.get("action"))), act)
+        said = await acts_api.perform(house, Action.known(str(act.get("action"))), act.get("request"))
         return {**said.as_json(), "act": act}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -15,6 +16,8 @@ from layouts.page import PageFacts, loading
 from layouts.words import Lang, Words, language
 
 LANGUAGE_COOKIE = "cityhelm_lang"
+PICTURES = tuple(sorted(path.stem for path in (Path(__file__).parents[1] / "assets" / "marks").glob("[A-Z]*.svg")))
+"""Kinds of devices with a picture of their own; the others get that of `Unknown`."""
 
 
 def asked_language(search: str | None, cookie: str | None) -> Lang:
@@ -35,9 +38,12 @@ def page_facts(house: Deployment, screen: Screen, words: Words) -> PageFacts:
         has_basemap=house.tiles is not None,
         bounds=city.bounds if city else None,
         districts={d.code: d.name(words.lang) for d in city.districts} if city else {},
+        places={d.code: d.centroid for d in city.districts} if city else {},
+        pictures=PICTURES,
         may_send=actor is not None and may(actor.role, Action.ISSUE_ORDER),
         may_cancel=actor is not None and may(actor.role, Action.CANCEL_ORDER),
         may_acknowledge=actor is not None and may(actor.role, Action.ACKNOWLEDGE_WARNING),
+        may_close=actor is not None and may(actor.role, Action.CLOSE_INCIDENT),
         detour=house.road_detour,
         speed_kmh=house.unit_speed_kmh,
         actor=words.of(actor.role) if actor else None,

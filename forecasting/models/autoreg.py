@@ -11,7 +11,6 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from statsmodels.tsa.ar_model import AutoReg
 
 from forecasting.gaps import bridge_short_gaps
 from forecasting.models.shape import DAY_S, Floats, Indices, Unfit
@@ -53,6 +52,9 @@ def _daily_curve(n: int, season: int) -> Floats:
 
 def _fit(values: Floats, curve: Floats) -> tuple[float, Floats, Floats]:
     """Constant, weights of the lags, weights of the curve."""
+    # here, because statsmodels takes a second and 60 MB, and who only asks for a model's name needs neither
+    from statsmodels.tsa.ar_model import AutoReg
+
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:

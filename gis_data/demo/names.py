@@ -25,6 +25,11 @@ SECOND = """
     山shan 川chuan 原yuan 谷gu 田tian 井jing 门men 楼lou 塔ta 堤di 渡du 埠bu 汀ting 涧jian 波bo 涛tao 澜lan 泽ze 源yuan 河he
     江jiang 海hai 湖hu 峰feng 岗gang 坪ping 里li 华hua 兴xing 昌chang
 """
+#: Pairs that everyone would take for a province, a city, a mountain or an institution.
+TOO_WELL_KNOWN = frozenset({
+    "青海", "南海", "东海", "北海", "南昌", "西昌", "文昌", "银川", "玉门", "北川", "清华", "新华", "泰山", "嘉兴", "泰兴",
+    "德兴", "平湖", "西湖", "松江", "锦江", "仁川", "石川", "德川", "松原", "永川", "丹江", "芦山", "平江", "石河",
+})  # fmt: skip
 SUFFIX = {
     "arterial": (("大道", "Avenue"), ("路", "Road")),
     "secondary": (("路", "Road"), ("街", "Street")),
@@ -38,7 +43,12 @@ def _split(token: str) -> tuple[str, str]:
 
 def pairs(rng: np.random.Generator) -> Iterator[tuple[str, str]]:
     """(characters, pinyin) of every two-character stem, in a shuffled order; characters differ and no stem comes twice."""
-    stems = [(a, b) for a in FIRST.split() for b in SECOND.split() if a[0] != b[0] and a[1:] != b[1:]]
+    stems = [
+        (a, b)
+        for a in FIRST.split()
+        for b in SECOND.split()
+        if a[0] != b[0] and a[1:] != b[1:] and a[0] + b[0] not in TOO_WELL_KNOWN
+    ]
     for k in rng.permutation(len(stems)):
         (first, first_en), (second, second_en) = _split(stems[k][0]), _split(stems[k][1])
         # an apostrophe where pinyin would otherwise run two syllables together

@@ -23,7 +23,9 @@ RANK = {c.key: c.rank for c in plan.ROAD_CLASSES}
 #: Crossings closer than this are one junction.
 JUNCTION_M = 16.0
 #: A dead end shorter than this is an artefact of drawing and is cut back to the last junction, by rank.
-STUB_M = (900.0, 900.0, 420.0, 150.0)
+STUB_M = (900.0, 900.0, 420.0, 900.0)
+#: A larger street that ends among lanes is no larger street from its last large crossing on, if that end is no longer than this.
+TAIL_M = 3_000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +56,8 @@ def cut(roads: Sequence[Road], extent_m: tuple[float, float]) -> Network:
     breaks = _breaks(lines, rank)
     nodes, at = _junctions(breaks)
     edges = _edges(lines, breaks, at, nodes, rank)
+    edges = _without_stubs(edges, nodes, extent_m)
+    _grade(edges, nodes, extent_m)
     edges = _without_stubs(edges, nodes, extent_m)
     edges = _through(edges, nodes)
     return _largest(edges, nodes)
@@ -141,9 +145,32 @@ def _degrees(edges: Sequence[_Edge], count: int) -> np.ndarray:
     return np.bincount([end for edge in edges for end in (edge.u, edge.v)], minlength=count)
 
 
+def _leaves_map(nodes: np.ndarray, extent_m: tuple[float, float]) -> np.ndarray:
+    return np.asarray((np.abs(nodes) > np.array(extent_m) - 2500).any(axis=1))
+
+
+def _grade(edges: Sequence[_Edge], nodes: np.ndarray, extent_m: tuple[float, float]) -> None:
+    """Makes arterials and secondary streets local from the last crossing with one of their like to where they end."""
+    leaves_map = _leaves_map(nodes, extent_m)
+    local = plan.LOCAL.rank
+    while True:
+        large = _degrees([e for e in edges if e.rank < local], len(nodes))
+        tails = [
+            e
+            for e in edges
+            if 0 < e.rank < local
+            and e.length < TAIL_M
+            and ((large[e.u] == 1 and not leaves_map[e.u]) or (large[e.v] == 1 and not leaves_map[e.v]))
+        ]
+        if not tails:
+            return
+        for edge in tails:
+            edge.rank = local
+
+
 def _without_stubs(edges: list[_Edge], nodes: np.ndarray, extent_m: tuple[float, float]) -> list[_Edge]:
     """Dead ends that are mere overshoots removed, until none is left; roads that leave the map stay."""
-    leaves_map = (np.abs(nodes[:, 0]) > extent_m[0] - 2500) | (np.abs(nodes[:, 1]) > extent_m[1] - 2500)
+    leaves_map = _leaves_map(nodes, extent_m)
     while True:
         degree = _degrees(edges, len(nodes))
         kept = [

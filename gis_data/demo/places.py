@@ -1,7 +1,7 @@
-"""Places of the demonstration city: service halls, stations, hospitals, schools, shelters, warehouses, rail stations.
+"""Places of the demonstration city: halls, stations, hospitals, schools, shelters, stores, works, squares, rail stations.
 
-Every place lies in a district, a few steps from a street. Positions in metres from the centre. Nobody real is named;
-capacities are planning figures of an invented city.
+Every place lies in a district, a few steps from a street. Positions in metres from the centre; names and capacities come
+from `premises`, underpasses from `underpasses`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from shapely.geometry.base import BaseGeometry
 
 from gis_data.demo import plan
 from gis_data.demo.network import Network
+from gis_data.demo.premises import DESCRIBE, Setting, numeral
 from gis_data.demo.quarters import Block
 from gis_data.demo.streets import Fabric
 from gis_data.demo.terrain import Terrain
+from gis_data.demo.underpasses import Underpass
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class Site:
 
 @dataclass(frozen=True)
 class Kind:
-    """How many places of a kind there are, how strongly they follow people (0 evenly over land, 1 like people) and
-    the ranks of street they stand at."""
+    """How many places of a kind there are, how strongly they follow people (0 evenly over land, 1 like people), the ranks
+    of street they stand at, how many each district gets first, and the circles they seek (centre and radius, km)."""
 
     key: str
     id_prefix: str
@@ -45,6 +47,8 @@ class Kind:
     crowd: float
     ranks: tuple[int, ...]
     per_district: int = 0
+    drawn_to_km: Sequence[tuple[tuple[float, float], float]] = ()
+    pull: float = 6.0
 
 
 KINDS = (
@@ -55,7 +59,12 @@ KINDS = (
     Kind("hospital", "hosp", 22, 0.75, (1, 2), 1),
     Kind("school", "school", 104, 0.85, (2, 3), 3),
     Kind("shelter", "shelter", 48, 0.7, (2, 3), 2),
-    Kind("warehouse", "store", 10, 0.3, (1,), 0),
+    Kind("warehouse", "store", 14, 0.3, (1,), 1, plan.INDUSTRY_KM),
+    Kind("factory", "factory", 40, 0.1, (1, 2), 0, plan.INDUSTRY_KM, 60.0),
+    Kind("substation", "sub", 48, 0.6, (2, 3), 1),
+    Kind("pumping_station", "pump", 20, 0.5, (1, 2), 1),
+    Kind("mall", "mall", 32, 1.0, (1, 2), 1, plan.COMMERCE_KM, 12.0),
+    Kind("depot", "depot", 16, 0.4, (1, 2), 1),
 )
 
 
@@ -69,20 +78,25 @@ def choose(
     uses: Sequence[Block],
 ) -> list[Site]:
     """All places. Each kind is spread by taking, again and again, the spot farthest from those taken, weighted by people."""
-    spots = _spots(rng, terrain, network, areas)
+    spots = _spots(rng, terrain, network, areas, uses)
     density = 0.02 + fabric.urban.at(spots.x, spots.y)
     sites: list[Site] = []
     taken = np.zeros(len(spots.x), dtype=bool)
-    for kind in KINDS:
-        open_ = np.isin(spots.rank, kind.ranks) & ~taken & (density > (0.12 if kind.crowd < 0.5 else 0.22))
+    for kind, luck in zip(KINDS, rng.spawn(len(KINDS)), strict=True):
+        open_ = (
+            np.isin(spots.rank, kind.ranks)
+            & ~taken
+            & (~spots.in_park | (kind.key == "shelter"))
+            & (density > (0.12 if kind.crowd < 0.5 else 0.22))
+        )
         weight = np.where(open_, density ** (1.6 * kind.crowd), 0.0)
-        if kind.key == "warehouse":
-            weight *= 1 + 6 * _nearness(spots, plan.INDUSTRY_KM)
+        if kind.drawn_to_km:
+            weight *= 1 + kind.pull * np.minimum(_nearness(spots, kind.drawn_to_km), 0.4)
         chosen = _spread(spots, weight, kind)
         for i in chosen:
             taken |= np.hypot(spots.x - spots.x[i], spots.y - spots.y[i]) < 60
-        sites += _named(kind, chosen, spots, density, road_names, uses)
-    return sites + _stations(areas)
+        sites += _named(kind, chosen, spots, density, road_names, uses, luck)
+    return sites + _squares(areas, uses) + _stations(areas)
 
 
 @dataclass(frozen=True)
@@ -92,10 +106,13 @@ class _Spots:
     rank: np.ndarray
     road: np.ndarray
     district: np.ndarray
+    in_park: np.ndarray
 
 
-def _spots(rng: np.random.Generator, terrain: Terrain, network: Network, areas: Sequence[BaseGeometry]) -> _Spots:
-    """Building plots beside streets: the middle of each edge moved 30 m to one side, on land, inside the city."""
+def _spots(
+    rng: np.random.Generator, terrain: Terrain, network: Network, areas: Sequence[BaseGeometry], uses: Sequence[Block]
+) -> _Spots:
+    """Building plots beside streets: the middle of each edge moved 30 m to one side, on land inside the city, on no square."""
     shapes = network.shapes
     ahead = shapely.get_coordinates(shapely.line_interpolate_point(shapes, 0.52, normalized=True))
     middle = shapely.get_coordinates(shapely.line_interpolate_point(shapes, 0.48, normalized=True))
@@ -110,9 +127,11 @@ def _spots(rng: np.random.Generator, terrain: Terrain, network: Network, areas: 
         shapely.prepare(inner)
         district[shapely.contains(inner, points)] = k
     wet = terrain.wet.buffer(25.0)
-    shapely.prepare(wet)
-    fine = (district >= 0) & ~shapely.contains(wet, points) & (network.rank > 0)
-    return _Spots(spot[fine, 0], spot[fine, 1], network.rank[fine], network.road[fine], district[fine])
+    squares, parks = (shapely.union_all([b.area for b in uses if b.use == use and b.name_zh]) for use in ("square", "green"))
+    shapely.prepare([wet, squares, parks])
+    fine = (district >= 0) & ~shapely.contains(wet, points) & ~shapely.intersects(squares, points) & (network.rank > 0)
+    in_park = shapely.intersects(parks, points[fine])
+    return _Spots(spot[fine, 0], spot[fine, 1], network.rank[fine], network.road[fine], district[fine], in_park)
 
 
 def _nearness(spots: _Spots, around_km: Sequence[tuple[tuple[float, float], float]]) -> np.ndarray:
@@ -150,90 +169,23 @@ def _named(
     density: np.ndarray,
     road_names: Sequence[tuple[str, str]],
     uses: Sequence[Block],
+    luck: np.random.Generator,
 ) -> list[Site]:
     sites = []
     seen: dict[int, int] = {}
-    parks = [b for b in uses if b.name_zh]
-    for number, i in enumerate(chosen, 1):
+    parks = [b for b in uses if b.use == "green" and b.name_zh]
+    for number, (i, rng) in enumerate(zip(chosen, luck.spawn(len(chosen)), strict=True), 1):
         quarter = plan.QUARTERS[spots.district[i]]
         nth = seen[spots.district[i]] = seen.get(spots.district[i], 0) + 1
-        short, short_en = quarter.name_zh.removesuffix("区"), quarter.name_en
-        road, road_en = road_names[spots.road[i]]
-        crowd = float(min(1.0, density[i]))
-        attributes: dict[str, int | float | str] = {}
-        match kind.key:
-            case "service_hall":
-                zh, en = (
-                    (f"{quarter.name_zh}政务服务中心", f"{short_en} Government Service Centre")
-                    if nth == 1
-                    else (f"{short}{road}政务服务分中心", f"{road_en} Service Branch")
-                )
-                attributes = {"windows": round((22 if nth == 1 else 12) * (0.6 + 0.6 * crowd))}
-                if quarter.code == plan.QUARTERS[0].code and nth == 1:
-                    zh, en, attributes = (
-                        f"{plan.NAME_ZH}政务服务中心",
-                        f"{plan.NAME_EN} Government Service Centre",
-                        {"windows": 36},
-                    )
-            case "fire_station":
-                zh, en = f"{road}消防救援站", f"{road_en} Fire Station"
-                attributes = {"engines": 2 + round(2 * crowd)}
-            case "police_station":
-                zh, en = f"{road}派出所", f"{road_en} Police Station"
-            case "ambulance_station":
-                zh, en = f"{road}急救站", f"{road_en} Ambulance Station"
-                attributes = {"ambulances": 2 + round(2 * crowd)}
-            case "hospital":
-                zh, en = (
-                    _HOSPITALS[number - 1]
-                    if number <= len(_HOSPITALS)
-                    else (f"{short}第{_numeral(nth)}医院", f"{short_en} Hospital {nth}")
-                )
-                zh, en = zh.format(short), en.format(short_en)
-                attributes = {"beds": int(round(300 + 1100 * crowd, -1)), "emergency": 1}
-            case "school":
-                level, level_en = (("中学", "Middle School"), ("小学", "Primary School"), ("小学", "Primary School"))[nth % 3]
-                ordinal = (nth + 2) // 3 if nth % 3 == 0 else nth - nth // 3 if nth % 3 else nth
-                zh, en = f"{short}第{_numeral(ordinal)}{level}", f"{short_en} {level_en} No. {ordinal}"
-                attributes = {"pupils": int(round(500 + 1300 * crowd, -1))}
-            case "shelter":
-                near = min(parks, key=lambda b: b.area.distance(shapely.Point(spots.x[i], spots.y[i])))
-                if near.area.distance(shapely.Point(spots.x[i], spots.y[i])) < 350:
-                    zh, en = f"{near.name_zh}应急避难场所", f"{near.name_en} Shelter"
-                else:
-                    zh, en = f"{road}应急避难场所", f"{road_en} Shelter"
-                attributes = {"capacity": int(round(600 + 3400 * crowd, -2))}
-            case _:
-                zh, en = f"{short}应急物资库", f"{short_en} Emergency Warehouse"
-                if nth > 1:
-                    zh, en = f"{short}{road}物资库", f"{road_en} Warehouse"
+        spot = shapely.Point(spots.x[i], spots.y[i])
+        park = min(parks, key=lambda b: b.area.distance(spot), default=None) if kind.key == "shelter" else None
+        beside = (park.name_zh, park.name_en) if park and park.area.distance(spot) < 350 else None
+        setting = Setting(number, nth, quarter, road_names[spots.road[i]], float(min(1.0, density[i])), beside, rng)
+        zh, en, attributes = DESCRIBE[kind.key](setting)
         sites.append(
-            Site(
-                f"{kind.id_prefix}-{number:03d}", kind.key, zh, en, float(spots.x[i]), float(spots.y[i]), quarter.code, attributes
-            )
+            Site(f"{kind.id_prefix}-{number:03d}", kind.key, zh, en, float(spot.x), float(spot.y), quarter.code, attributes)
         )
     return _distinct(sites)
-
-
-_HOSPITALS = (
-    (f"{plan.NAME_ZH}第一人民医院", f"{plan.NAME_EN} First People's Hospital"),
-    *((("{}人民医院", "{} People's Hospital"),) * 11),
-    (f"{plan.NAME_ZH}中心医院", f"{plan.NAME_EN} Central Hospital"),
-    (f"{plan.NAME_ZH}中医医院", f"{plan.NAME_EN} Hospital of Chinese Medicine"),
-    (f"{plan.NAME_ZH}儿童医院", f"{plan.NAME_EN} Children's Hospital"),
-    (f"{plan.NAME_ZH}妇幼保健院", f"{plan.NAME_EN} Maternity Hospital"),
-    (f"{plan.NAME_ZH}传染病医院", f"{plan.NAME_EN} Infectious Diseases Hospital"),
-    (f"{plan.NAME_ZH}急救中心医院", f"{plan.NAME_EN} Trauma Centre"),
-)
-
-
-def _numeral(number: int) -> str:
-    """一, 二, … 十, 十一, … 九十九."""
-    digits = "零一二三四五六七八九"
-    tens, units = divmod(number, 10)
-    if tens == 0:
-        return digits[units]
-    return ("" if tens == 1 else digits[tens]) + "十" + (digits[units] if units else "")
 
 
 def _distinct(sites: list[Site]) -> list[Site]:
@@ -246,7 +198,7 @@ def _distinct(sites: list[Site]) -> list[Site]:
             site = Site(
                 site.id,
                 site.kind,
-                f"{site.name_zh}（{_numeral(n)}）",
+                f"{site.name_zh}（{numeral(n)}）",
                 f"{site.name_en} {n}",
                 site.x_m,
                 site.y_m,
@@ -255,6 +207,57 @@ def _distinct(sites: list[Site]) -> list[Site]:
             )
         out.append(site)
     return out
+
+
+def _squares(areas: Sequence[BaseGeometry], uses: Sequence[Block]) -> list[Site]:
+    """The squares among the blocks, in the order of the plan."""
+    blocks = {b.name_zh: b for b in uses if b.use == "square"}
+    sites = []
+    for number, (zh, en, _) in enumerate(plan.SQUARES, 1):
+        if (block := blocks.get(zh)) is None:
+            continue
+        spot = shapely.point_on_surface(block.area)
+        inside = [k for k, area in enumerate(areas) if area.contains(spot)]
+        if inside:
+            code = plan.QUARTERS[inside[0]].code
+            sites.append(
+                Site(f"square-{number:03d}", "square", zh, en, round(spot.x, 1), round(spot.y, 1), code,
+                     {"area_m2": int(round(block.area.area, -2))})
+            )  # fmt: skip
+    return sites
+
+
+def low_points(
+    areas: Sequence[BaseGeometry], road_names: Sequence[tuple[str, str]], network: Network, found: Sequence[Underpass]
+) -> list[Site]:
+    """The underpasses as places; `road` is the row of the roads layer, the number of the network's edge."""
+    sites = []
+    for number, u in enumerate(found, 1):
+        point = shapely.Point(u.x_m, u.y_m)
+        code = next(plan.QUARTERS[k].code for k, area in enumerate(areas) if area.intersects(point))
+        zh, en = road_names[network.road[u.edge]]
+        sites.append(
+            Site(
+                f"underpass-{number:03d}",
+                "underpass",
+                f"{zh}下穿{u.above[0]}立交",
+                f"{en} underpass below {u.above[1]}",
+                u.x_m,
+                u.y_m,
+                code,
+                {
+                    "road_zh": zh,
+                    "road_en": en,
+                    "road": u.edge,
+                    "above_zh": u.above[0],
+                    "above_en": u.above[1],
+                    "catchment_ha": u.catchment_ha,
+                    "pump_m3_s": u.pump_m3_s,
+                    "area_m2": u.area_m2,
+                },
+            )
+        )
+    return _distinct(sites)
 
 
 def _stations(areas: Sequence[BaseGeometry]) -> list[Site]:

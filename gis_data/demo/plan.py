@@ -54,31 +54,44 @@ QUARTERS = (
     Quarter("990112", "松屿区", "Songyu", (13.6, 6.2), "north", 0.55, 2.7, 44),
 )
 
-#: Towns outside the continuous city: position and radius of their streets.
-TOWNS_KM = (
-    ((-17.2, 3.2), 0.7),
-    ((-9.5, 13.6), 0.8),
-    ((-4.4, 16.8), 0.6),
-    ((8.2, 13.9), 0.9),
-    ((12.6, 11.6), 0.6),
-    ((-17.6, -5.2), 0.8),
-    ((-8.2, -14.6), 0.9),
-    ((-1.4, -15.6), 0.7),
-    ((-14.6, -15.2), 0.6),
-    ((-19.6, 10.8), 0.5),
-    ((-30.5, 8.0), 1.1),
-    ((-27.0, -14.0), 1.2),
-    ((6.0, 26.0), 1.1),
-    ((-18.0, 25.0), 0.9),
-    ((26.0, 19.0), 1.3),
-    ((-10.0, -27.0), 1.3),
-    ((-44.0, -4.0), 1.4),
-    ((-36.0, 24.0), 0.8),
-    ((-33.0, -31.0), 1.2),
-    ((35.0, 36.5), 1.2),
-    ((-52.0, 16.0), 1.0),
-    ((-55.0, -22.0), 1.1),
-    ((22.0, 36.0), 0.9),
+
+@dataclass(frozen=True)
+class Town:
+    """A town outside the continuous city: names, position and radius of its streets (km), whether it is reached by bridge."""
+
+    name_zh: str
+    name_en: str
+    at_km: tuple[float, float]
+    radius_km: float
+    on_island: bool = False
+
+
+#: The first eleven lie inside the city's border. Streets are drawn for those within `streets.HALF_M` of the centre.
+TOWNS = (
+    Town("澜渡镇", "Landu", (-17.2, 3.2), 0.7),
+    Town("霁峰镇", "Jifeng", (-9.5, 13.6), 0.8),
+    Town("岭下镇", "Lingxia", (-4.4, 16.8), 0.6),
+    Town("狮泉镇", "Shiquan", (8.2, 13.9), 0.9),
+    Town("松坪镇", "Songping", (12.6, 11.6), 0.6),
+    Town("石塘镇", "Shitang", (-17.6, -5.2), 0.8),
+    Town("桐口镇", "Tongkou", (-8.2, -14.6), 0.9),
+    Town("沙埠镇", "Shabu", (-1.4, -15.6), 0.7),
+    Town("青坞镇", "Qingwu", (-14.6, -15.2), 0.6),
+    Town("云坪镇", "Yunping", (-19.6, 10.8), 0.5),
+    Town("松屿镇", "Songyu", (19.1, 1.8), 0.9, True),
+    Town("槐塘镇", "Huaitang", (-24.4, -14.2), 1.1),
+    Town("北潭镇", "Beitan", (5.4, 24.4), 1.0),
+    Town("竹岭镇", "Zhuling", (-18.0, 24.2), 0.9),
+    Town("海坪镇", "Haiping", (23.8, 18.6), 1.2),
+    Town("南坞镇", "Nanwu", (-9.6, -24.2), 1.2),
+    Town("澜阳镇", "Lanyang", (-30.5, 8.0), 1.1),
+    Town("西澜镇", "Xilan", (-44.0, -4.0), 1.4),
+    Town("枫岭镇", "Fengling", (-36.0, 24.0), 0.8),
+    Town("鹤塘镇", "Hetang", (-33.0, -31.0), 1.2),
+    Town("东屿镇", "Dongyu", (35.0, 36.5), 1.2),
+    Town("荷川镇", "Hechuan", (-52.0, 16.0), 1.0),
+    Town("柳溪镇", "Liuxi", (-55.0, -22.0), 1.1),
+    Town("蓝汀镇", "Lanting", (22.0, 36.0), 0.9),
 )
 
 #: The river's course from the western edge to the sea, and its width in metres at each of these points.
@@ -122,15 +135,20 @@ STREAMS = (
     Stream(
         "霁溪", "Ji Creek", ((-9.0, 24.0), (-8.2, 18.5), (-10.4, 14.4), (-9.2, 10.6), (-10.4, 7.2), (-9.0, 4.2), (-8.6, 1.3)), 46
     ),
-    Stream("岚河", "Lan Brook", ((3.6, 23.0), (3.0, 18.0), (4.6, 14.2), (3.6, 10.4), (5.4, 7.6), (6.2, 5.6)), 52),
-    Stream("澄水", "Cheng Water", ((7.6, 3.6), (7.2, 1.6), (8.2, -0.6), (7.4, -2.6), (7.8, -5.0)), 64),
+    Stream("岚河", "Lan Brook", ((3.6, 23.0), (3.0, 18.0), (4.6, 14.2), (3.6, 10.4), (5.4, 7.6), (6.2, 5.6), (6.9, 4.6)), 52),
+    Stream("澄水", "Cheng Water", ((7.0, 4.5), (7.5, 3.2), (7.2, 1.6), (8.2, -0.6), (7.4, -2.6), (7.8, -5.0)), 64),
     Stream(
         "桐溪",
         "Tong Creek",
         ((-17.0, -19.0), (-13.0, -15.6), (-9.6, -12.2), (-6.6, -10.8), (-4.8, -6.8), (-3.8, -4.4), (-3.4, 1.2)),
         50,
     ),
-    Stream("石塘河", "Shitang Canal", ((-13.0, -9.0), (-9.8, -7.6), (-6.8, -5.4), (-5.0, -6.6)), 40),
+    Stream(
+        "石塘河",
+        "Shitang Brook",
+        ((-25.0, -9.2), (-21.0, -11.4), (-17.2, -11.6), (-14.6, -11.0), (-13.0, -9.0), (-9.8, -7.6), (-6.8, -5.4), (-5.2, -6.0)),
+        40,
+    ),
 )
 
 
@@ -162,6 +180,40 @@ ISLANDS = (
     Lake("鸥礁", "Gull Reef", (27.0, -19.5), (0.8, 0.5), 0),
 )
 
+SEA_ZH, SEA_EN, SEA_LABEL_KM = "望澜湾", "Wanglan Bay", (17.6, -5.4)
+
+
+@dataclass(frozen=True)
+class SeaLane:
+    """A way over the sea: names, kind (ferry, fairway), points (km), whether it first leads out of the port."""
+
+    name_zh: str
+    name_en: str
+    kind: str
+    points_km: tuple[tuple[float, float], ...]
+    from_port: bool = False
+
+
+SEA_LANES = (
+    SeaLane(
+        "望澜—外澜岛客运航线",
+        "Wanglan to Outer Lan ferry",
+        "ferry",
+        ((12.0, -10.6), (17.0, -9.6), (23.0, -7.4), (29.6, -3.6)),
+        True,
+    ),
+    SeaLane("松屿—外澜岛客运航线", "Songyu to Outer Lan ferry", "ferry", ((19.4, 0.6), (22.0, -1.0), (26.0, -2.2), (29.8, -2.6))),
+    SeaLane(
+        "澜江口航道",
+        "Lan Estuary Fairway",
+        "fairway",
+        ((10.2, -12.6), (15.0, -15.6), (22.0, -17.6), (32.0, -20.6), (46.0, -26.0), (66.0, -33.0)),
+        True,
+    ),
+)
+#: The port: the middle of its quays and the reach of its piers and breakwaters along the shore (km).
+PORT_KM, PORT_REACH_KM = (6.4, -10.6), 1.7
+
 #: Hills inside the urban fabric, kept green: name, centre (km), radius (km), height (m).
 HILLS = (
     ("望澜山", "Wanglan Hill", (-3.0, 5.2), 1.5, 190.0),
@@ -188,9 +240,20 @@ SECONDARY = RoadClass("secondary", "次干路", "Secondary", 40.0, 2)
 LOCAL = RoadClass("local", "支路", "Local", 30.0, 3)
 ROAD_CLASSES = (EXPRESSWAY, ARTERIAL, SECONDARY, LOCAL)
 
-#: Expressways as drawn by hand: name, whether they close, points (km).
-EXPRESSWAYS = (
-    (
+
+@dataclass(frozen=True)
+class Trunk:
+    """A trunk road as drawn by hand: names, whether it closes, points (km), the key of its class."""
+
+    name_zh: str
+    name_en: str
+    closed: bool
+    points_km: tuple[tuple[float, float], ...]
+    kind: str = "expressway"
+
+
+TRUNKS = (
+    Trunk(
         "内环快速路",
         "Inner Ring Expressway",
         True,
@@ -207,7 +270,7 @@ EXPRESSWAYS = (
             (5.8, -1.0),
         ),
     ),
-    (
+    Trunk(
         "绕城高速",
         "Orbital Motorway",
         True,
@@ -230,33 +293,48 @@ EXPRESSWAYS = (
             (11.6, 7.6),
         ),
     ),
-    (
+    Trunk(
         "望北快速路",
         "Wangbei Expressway",
         False,
         ((1.8, 4.6), (1.6, 7.6), (1.2, 10.5), (1.9, 16.0), (4.2, 24.0), (3.0, 36.0), (6.0, 48.0)),
     ),
-    (
+    Trunk(
         "澜西高速",
         "Lanxi Motorway",
         False,
         ((-6.4, 0.2), (-9.4, -0.5), (-12.6, -0.6), (-19.0, -1.6), (-28.0, -1.0), (-40.0, 2.5), (-52.0, 0.5), (-68.0, 4.0)),
     ),
-    ("滨海高速", "Coastal Motorway", False, ((-30.0, -48.0), (-20.0, -34.0), (-14.0, -22.0), (-9.0, -16.5), (-7.2, -12.2))),
-    ("海东高速", "Haidong Motorway", False, ((11.5, 5.6), (16.0, 11.2), (23.0, 18.6), (31.0, 29.0), (37.0, 40.0), (41.0, 48.0))),
-    (
+    Trunk("滨海高速", "Coastal Motorway", False, ((-30.0, -48.0), (-20.0, -34.0), (-14.0, -22.0), (-9.0, -16.5), (-7.2, -12.2))),
+    Trunk(
+        "海东高速", "Haidong Motorway", False, ((11.5, 5.6), (16.0, 11.2), (23.0, 18.6), (31.0, 29.0), (37.0, 40.0), (41.0, 48.0))
+    ),
+    Trunk(
         "霁川快速路",
         "Jichuan Expressway",
         False,
         ((-4.6, 3.6), (-7.8, 4.9), (-12.1, 7.0), (-18.6, 13.6), (-28.0, 20.0), (-40.0, 30.0), (-54.0, 48.0)),
     ),
-    (
+    Trunk(
         "桐原快速路",
         "Tongyuan Expressway",
         False,
         ((-2.4, -5.4), (-2.0, -9.0), (-1.6, -12.8), (-2.6, -20.0), (-8.0, -30.0), (-10.0, -48.0)),
     ),
-    ("松屿大桥", "Songyu Bridge", False, ((11.0, 0.4), (13.4, 1.9), (16.4, 2.1), (18.7, 1.5))),
+    Trunk(
+        "松屿大桥",
+        "Songyu Bridge",
+        False,
+        ((10.9, 0.4), (13.4, 1.9), (16.4, 2.1), (18.2, 1.8), (19.1, 1.75)),
+        "arterial",
+    ),
+    Trunk(
+        "松屿环岛路",
+        "Songyu Island Road",
+        True,
+        ((19.75, 1.8), (19.6, 2.45), (19.2, 2.75), (18.75, 2.4), (18.5, 1.8), (18.5, 1.15), (18.9, 0.85), (19.45, 1.15)),
+        "secondary",
+    ),
 )
 
 
@@ -361,7 +439,7 @@ LINES = (
             ("", "", -8.0, -10.6),
             ("", "", -2.6, -11.6),
             ("", "", 2.2, -10.2),
-            ("临潮港站", "Linchao Harbour Station", 5.6, -8.3),
+            ("临潮港站", "Linchao Harbour Station", 5.5, -9.5),
         ),
     ),
 )
@@ -382,10 +460,34 @@ PARKS = (
     Lake("霁川植物园", "Jichuan Botanical Garden", (-8.6, 7.9), (0.8, 0.55), -40),
     Lake("大学城中央公园", "University Town Park", (-6.6, 6.4), (0.45, 0.32), -40),
     Lake("金融城绿洲", "Financial Centre Green", (5.0, 0.5), (0.42, 0.28), -28),
-    Lake("临潮滨海公园", "Linchao Seaside Park", (6.9, -10.0), (0.9, 0.45), 50),
+    Lake("临潮滨海公园", "Linchao Seaside Park", (6.75, -7.1), (0.85, 0.4), -66),
     Lake("体育公园", "Sports Park", (0.2, 6.6), (0.5, 0.4), -8),
     Lake("北岚公园", "Beilan Park", (-0.4, 11.4), (0.6, 0.45), -8),
     Lake("石渡公园", "Shidu Park", (-12.2, -10.4), (0.5, 0.35), 30),
+)
+
+#: Squares: names and where they are to lie (km); each takes the block there that has a square's size.
+SQUARES = (
+    ("人民广场", "People's Square", (2.2, 1.5)),
+    ("钟楼广场", "Bell Tower Square", (0.6, 2.1)),
+    ("望潮门广场", "Wangchao Gate Square", (-1.9, -1.3)),
+    ("金融城广场", "Financial Centre Plaza", (5.3, 1.6)),
+    ("枕河文化广场", "Zhenhe Culture Square", (-1.5, -3.0)),
+    ("澄湖广场", "Chenghu Square", (7.9, 6.9)),
+    ("云埠广场", "Yunbu Square", (-9.8, -2.5)),
+    ("桐原广场", "Tongyuan Square", (-3.1, -9.0)),
+    ("霁川广场", "Jichuan Square", (-7.4, 6.2)),
+    ("科技园广场", "Science Park Plaza", (-5.9, 4.9)),
+    ("石渡广场", "Shidu Square", (-12.7, -8.8)),
+    ("岫云广场", "Xiuyun Square", (-14.6, 8.0)),
+    ("北岚广场", "Beilan Square", (0.8, 12.2)),
+    ("临潮广场", "Linchao Square", (4.0, -7.3)),
+    ("会展广场", "Exhibition Square", (3.1, -4.2)),
+    ("松屿广场", "Songyu Square", (13.3, 6.1)),
+    ("望澜站广场", "Wanglan Station Square", (-3.3, 3.0)),
+    ("望澜北站广场", "Wanglan North Station Square", (4.3, 12.4)),
+    ("鹭汀广场", "Luting Square", (4.0, 0.8)),
+    ("体育中心广场", "Sports Centre Square", (0.9, 6.2)),
 )
 
 #: Named points of commerce beyond the quarters' own centres: centre (km), radius (km).
@@ -408,10 +510,17 @@ INDUSTRY_KM = (
     ((-13.6, -10.2), 2.4),
     ((-15.2, -7.6), 1.5),
     ((6.4, -8.6), 1.7),
-    ((8.6, -9.6), 1.4),
+    ((5.6, -10.6), 1.4),
     ((-11.4, -3.6), 1.3),
     ((2.4, 13.2), 0.9),
     ((-9.8, 1.9), 0.7),
     ((9.6, -2.8), 1.0),
     ((2.2, -11.2), 1.0),
+)
+#: Colleges: centre (km), radius (km).
+CAMPUS_KM = (
+    ((-7.9, 7.0), 1.0),
+    ((-6.3, 7.7), 0.7),
+    ((9.0, 6.0), 0.5),
+    ((-3.9, -7.4), 0.45),
 )

@@ -10,18 +10,27 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
+from scipy import sparse
+from scipy.sparse import csgraph
 from shapely.geometry.base import BaseGeometry
 
 from gis_data.demo import plan
 from gis_data.demo.network import Network
 from gis_data.demo.streets import Fabric
 from gis_data.demo.terrain import Field, Terrain, blank, blob, noise, softened, wander
+from gis_data.demo.transit import track
 
 SQUARE_M = 1000.0
 #: Half the width kept free for each class of road when a block is drawn, metres, by rank.
 VERGE_M = (26.0, 17.0, 12.0, 8.0)
-#: Residents per unit of urban intensity, relative: homes, shops and offices, works, parks, open country.
-DWELLING = {"residential": 1.0, "commercial": 0.55, "industrial": 0.08, "green": 0.0, "": 0.02}
+#: Half the width of a railway's own ground, metres.
+RAILWAY_M = 16.0
+#: Borders between districts follow streets down to this rank, around faces no larger than this; the first come first.
+BORDER_FACES = ((1, 6e6), (2, 3e6))
+#: Ground a square may take, square metres; open ground smaller than this is a verge and no field.
+SQUARE_BLOCK_M2, FIELD_M2 = (6_000.0, 60_000.0), 12_000.0
+#: Residents per unit of urban intensity, relative: homes, shops and offices, colleges, works, parks, open country.
+DWELLING = {"residential": 1.0, "commercial": 0.55, "campus": 0.4, "industrial": 0.08, "green": 0.0, "square": 0.0, "": 0.02}
 
 
 def border(rng: np.random.Generator, terrain: Terrain) -> BaseGeometry:
@@ -67,12 +76,65 @@ def districts(rng: np.random.Generator, terrain: Terrain, area: BaseGeometry) ->
         spot = face.representative_point()
         if not area.contains(spot):
             continue
-        bank = "north" if north.contains(spot) or spot.x > 12_000 else "south"
+        bank = "north" if north.contains(spot) or (spot.x > 12_000 and spot.y > -8_000) else "south"
         distance = [
             np.hypot(spot.x - q.at_km[0] * 1000, spot.y - q.at_km[1] * 1000) if q.bank == bank else np.inf for q in plan.QUARTERS
         ]
         members[int(np.argmin(distance))].append(face)
     return tuple(shapely.union_all(faces) for faces in members)
+
+
+def along_streets(
+    parts: Sequence[BaseGeometry], area: BaseGeometry, terrain: Terrain, network: Network
+) -> tuple[BaseGeometry, ...]:
+    """The districts with their borders led along arterials, else along secondary streets; on open ground they stay.
+
+    A face between such streets goes to the district in which its middle lies; the river still divides the banks.
+    """
+    large, woven = shapely.MultiLineString(), shapely.MultiPolygon()
+    for rank, face_m2 in BORDER_FACES:
+        fresh_lines = shapely.union_all(network.shapes[network.rank <= rank]).difference(woven.buffer(-1.0))
+        large = shapely.union_all([large, fresh_lines])
+        faces = shapely.get_parts(shapely.polygonize([large]))
+        woven = shapely.union_all(faces[shapely.area(faces) < face_m2])
+    fresh = shapely.union_all([w.area for w in terrain.waters if w.kind == "river"]).buffer(60.0)
+    old = shapely.union_all(shapely.boundary(np.array(parts, dtype=object))).difference(woven.difference(fresh).buffer(-1.0))
+    lines = shapely.union_all([area.boundary, old, large.intersection(area)])
+    faces = shapely.get_parts(shapely.polygonize([lines]))
+    middle = shapely.point_on_surface(faces)
+    prepared = area.buffer(-0.5)
+    shapely.prepare(prepared)
+    faces, middle = faces[shapely.contains(prepared, middle)], middle[shapely.contains(prepared, middle)]
+    owner = np.argmin([shapely.distance(part, middle) for part in parts], axis=0)
+    owner = _without_enclaves(faces, owner)
+    return tuple(shapely.union_all(faces[owner == k]) for k in range(len(parts)))
+
+
+def _without_enclaves(faces: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    """Pieces of a district cut off by another one are given to the neighbour with the longest common border."""
+    one, other = shapely.STRtree(faces).query(faces, predicate="touches")
+    shared = shapely.length(shapely.intersection(faces[one], faces[other]))
+    one, other, shared = one[shared > 0.5], other[shared > 0.5], shared[shared > 0.5]
+    size = shapely.area(faces)
+    owner = owner.copy()
+    for _ in range(3):
+        kin = owner[one] == owner[other]
+        links = sparse.coo_array((np.ones(kin.sum()), (one[kin], other[kin])), shape=(len(faces), len(faces)))
+        count, group = csgraph.connected_components(links, directed=False)
+        group_size = np.bincount(group, size, count)
+        largest = np.zeros(int(owner.max()) + 1)
+        np.maximum.at(largest, owner, group_size[group])
+        astray = group_size[group] < largest[owner]
+        changed = False
+        for g in np.unique(group[astray]):
+            border = (group[one] == g) & (group[other] != g)
+            if border.any():  # an island has no neighbour and stays
+                weight = np.bincount(owner[other[border]], shared[border])
+                owner[group == g] = int(np.argmax(weight))
+                changed = True
+        if not changed:
+            break
+    return owner
 
 
 def parks(rng: np.random.Generator) -> tuple[BaseGeometry, ...]:
@@ -82,7 +144,7 @@ def parks(rng: np.random.Generator) -> tuple[BaseGeometry, ...]:
 
 @dataclass(frozen=True)
 class Block:
-    """A piece of ground between streets and what it is used for; `name` only for parks."""
+    """A piece of ground between streets and what it is used for; `name` only for parks and squares."""
 
     use: str
     area: BaseGeometry
@@ -106,13 +168,14 @@ def blocks(
     patch = blank(27e3, 27e3, 200.0)
     mood = Field(noise(rng, patch, 1500.0, octaves=2), patch.west_m, patch.south_m, 200.0).at(x, y)
     scatter = rng.normal(size=len(dry))
-    shops, works = (
+    shops, works, study = (
         np.max([np.exp(-(((x - e * 1000) ** 2 + (y - n * 1000) ** 2) / (r * 1000) ** 2)) for (e, n), r in spots_km], axis=0)
-        for spots_km in (plan.COMMERCE_KM, plan.INDUSTRY_KM)
+        for spots_km in (plan.COMMERCE_KM, plan.INDUSTRY_KM, plan.CAMPUS_KM)
     )
     use = np.full(len(dry), "residential", dtype=object)
     use[(shops + 0.13 * mood + 0.10 * scatter > 0.52) | (scatter > 2.1)] = "commercial"
     use[(works + 0.16 * mood > 0.42) & (shops < 0.75)] = "industrial"
+    use[(study > 0.4) & (shops < 0.75)] = "campus"
     use[(scatter < -2.05) & (size < 9e4)] = "green"
     park_of = np.full(len(dry), -1)
     for k, lawn in enumerate(lawns):
@@ -124,8 +187,14 @@ def blocks(
             park_of[(share > 0.5) & (park_of < 0)] = k
     built = (park_of < 0) & (urban > 0.27) & (size > 1500) & (size < 1.6e6)
     inner = _inset(dry, network)
+    railways = shapely.union_all([track(line).buffer(RAILWAY_M) for line in plan.LINES if line.kind == "railway"])
+    cut = shapely.intersects(inner, railways)
+    inner[cut] = shapely.difference(inner[cut], railways)
+    square_at = _squares(inner, built)
+    open_ground = (park_of < 0) & ~built & (size > FIELD_M2) & (urban > 0.1)
+    fields = [Block("field", inner[i], float(round(urban[i], 3))) for i in np.flatnonzero(open_ground) if not inner[i].is_empty]
     plain = [
-        Block(str(use[i]), inner[i], float(round(urban[i], 3)))
+        Block("square" if int(i) in square_at else str(use[i]), inner[i], float(round(urban[i], 3)), *square_at.get(int(i), ()))
         for i in np.flatnonzero(built)
         if not inner[i].is_empty and inner[i].area > 700
     ]
@@ -135,16 +204,29 @@ def blocks(
         whole = whole.intersection(lawn.buffer(500)).buffer(0)
         if not whole.is_empty:
             named.append(Block("green", whole, 0.0, park.name_zh, park.name_en))
-    return tuple(named + plain)
+    return tuple(named + plain + fields)
+
+
+def _squares(blocks: np.ndarray, built: np.ndarray) -> dict[int, tuple[str, str]]:
+    """For each of `plan.SQUARES` the nearest built block of SQUARE_BLOCK_M2 that is compact: its names by index."""
+    size, girth = shapely.area(blocks), shapely.length(blocks)
+    fit = built & (size > SQUARE_BLOCK_M2[0]) & (size < SQUARE_BLOCK_M2[1]) & (4 * np.pi * size > 0.55 * girth**2)
+    found: dict[int, tuple[str, str]] = {}
+    for zh, en, (east, north) in plan.SQUARES:
+        far = np.where(fit, shapely.distance(blocks, shapely.Point(east * 1000, north * 1000)), np.inf)
+        far[list(found)] = np.inf
+        if np.isfinite(far).any():
+            found[int(np.argmin(far))] = (zh, en)
+    return found
 
 
 def _without(faces: np.ndarray, wet: BaseGeometry) -> np.ndarray:
-    """Each face less the water in it; faces under water vanish."""
+    """The dry pieces of every face: one that a river runs through gives a piece on either bank."""
     shapely.prepare(wet)
     touched = shapely.intersects(wet, faces)
     out = faces.copy()
     out[touched] = shapely.difference(faces[touched], wet)
-    return np.asarray(out[~shapely.is_empty(out)])
+    return np.asarray(shapely.get_parts(out[~shapely.is_empty(out)]))
 
 
 def _inset(faces: np.ndarray, network: Network) -> np.ndarray:
@@ -160,59 +242,6 @@ def _inset(faces: np.ndarray, network: Network) -> np.ndarray:
                 i = face[group[0]]
                 inner[i] = shapely.difference(inner[i], shapely.union_all(bands[band[group]]))
     return np.asarray(shapely.simplify(inner, 1.0))
-
-
-@dataclass(frozen=True)
-class Lots:
-    """How ground of one use is built over: footprint (m, along × across the block), pitch, share of lots left empty."""
-
-    footprint_m: tuple[float, float]
-    pitch_m: tuple[float, float]
-    empty: float
-
-
-#: Slabs in rows, blocks of shops and offices, sheds. Customary Chinese proportions: slabs about 50 m by 14 m.
-LOTS = {
-    "residential": Lots((50.0, 14.0), (66.0, 38.0), 0.16),
-    "commercial": Lots((44.0, 36.0), (62.0, 54.0), 0.14),
-    "industrial": Lots((96.0, 42.0), (124.0, 66.0), 0.30),
-}
-
-
-def buildings(rng: np.random.Generator, uses: Sequence[Block]) -> tuple[np.ndarray, np.ndarray]:
-    """Footprints (polygons) and floors: each block filled with rows of lots along its longer side."""
-    shapes, floors = [], []
-    for use, lots in LOTS.items():
-        ground = np.array([b.area for b in uses if b.use == use and b.urban > 0.3], dtype=object)
-        urban = np.array([b.urban for b in uses if b.use == use and b.urban > 0.3])
-        if not len(ground):
-            continue
-        corners = shapely.get_coordinates(shapely.oriented_envelope(ground)).reshape(len(ground), 5, 2)
-        side_a, side_b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 1]
-        swap = np.hypot(*side_a.T) < np.hypot(*side_b.T)
-        along, across = np.where(swap[:, None], side_b, side_a), np.where(swap[:, None], side_a, side_b)
-        long_m, wide_m = np.hypot(*along.T), np.hypot(*across.T)
-        along, across = along / long_m[:, None], across / wide_m[:, None]
-        columns, rows = (long_m // lots.pitch_m[0]).astype(int), (wide_m // lots.pitch_m[1]).astype(int)
-        count = columns * rows
-        block = np.repeat(np.arange(len(ground)), count)
-        nth = np.arange(len(block)) - np.repeat(np.cumsum(count) - count, count)
-        u = (nth % columns[block] + 0.5) / columns[block] * long_m[block]
-        v = (nth // columns[block] + 0.5) / rows[block] * wide_m[block]
-        middle = corners.mean(axis=1, where=np.array([True] * 4 + [False])[None, :, None])[block]
-        middle = middle + (u - long_m[block] / 2)[:, None] * along[block] + (v - wide_m[block] / 2)[:, None] * across[block]
-        half = np.array(lots.footprint_m) / 2 * rng.uniform(0.72, 1.06, (len(block), 2))
-        square = rng.random(len(block)) < 0.12 * (use == "residential")  # a tower among the slabs
-        half[square] = 13.0
-        a, c = half[:, :1] * along[block], half[:, 1:] * across[block]
-        boxes = shapely.polygons(np.stack([middle - a - c, middle + a - c, middle + a + c, middle - a + c], axis=1))
-        shapely.prepare(ground)
-        standing = shapely.contains(ground[block], boxes) & (rng.random(len(block)) > lots.empty)
-        shapes.append(boxes[standing])
-        level = {"residential": 6, "commercial": 8, "industrial": 2}[use]
-        height = level + np.where(use == "industrial", 1, 26) * (urban[block] ** 2) * rng.random(len(block)) ** 1.5 + 14 * square
-        floors.append((np.round(height[standing] / 3) * 3).clip(3, 30).astype(int))
-    return np.concatenate(shapes), np.concatenate(floors)
 
 
 def greenway(terrain: Terrain, fabric: Fabric) -> BaseGeometry:
@@ -238,8 +267,8 @@ def population(fabric: Fabric, uses: Sequence[Block], areas: Sequence[BaseGeomet
     grid = blank(24_000.0, 24_000.0, 100.0, (50.0, 50.0))
     x, y = grid.mesh
     share = np.full(x.shape, DWELLING[""])
-    for use in ("residential", "commercial", "industrial", "green"):
-        inside = grid.painted(shapely.union_all([b.area for b in uses if b.use == use]))
+    for use in sorted({b.use for b in uses} & set(DWELLING)):
+        inside = grid.painted(shapely.multipolygons(shapely.get_parts([b.area for b in uses if b.use == use])))
         share[inside] = DWELLING[use]
     label = np.full(x.shape, -1)
     for k, area in enumerate(areas):

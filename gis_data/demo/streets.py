@@ -26,6 +26,10 @@ LAND, BROOK, RIVER, BARRED = 0, 1, 2, 3
 HALF_M, CELL_M = 27_000.0, 50.0
 #: In a park only arterials may pass: between the thresholds of arterial and secondary streets.
 PARK_URBAN = 0.24
+#: Two lanes so close over such a length run abreast; wider streets are drawn in steps too long to tell.
+ABREAST_M, ABREAST_OVER_M = 38.0, 115.0
+#: A bridge is slantwise if, turned by so much, it would be shorter than this share.
+SLANT_RAD, SLANT_SHARE = 0.5, 0.85
 
 
 @dataclass(frozen=True)
@@ -74,16 +78,20 @@ def weave(rng: np.random.Generator, terrain: Terrain, parks: Iterable[BaseGeomet
     heart = np.hypot((x - 300) / 1.15, y - 300) / 1000
     urban = 1 - (1 - urban) * (1 - 0.75 * np.exp(-((heart / 6.4) ** 2)))
     urban = urban * (1 + 0.20 * noise(rng, grid, 2400.0, octaves=2))
-    for at_km, radius_km in plan.TOWNS_KM:
-        far2 = ((x - at_km[0] * 1000) ** 2 + (y - at_km[1] * 1000) ** 2) / (radius_km * 1000) ** 2
-        urban = np.maximum(urban, 0.56 * np.exp(-0.75 * far2) * (1 + 0.15 * noise(rng, grid, 900.0)))
+    for town in plan.TOWNS:
+        east, north = (1000 * k for k in town.at_km)
+        window = grid.around((east, north), 3600 * town.radius_km)
+        if urban[window].size:
+            far2 = ((x[window] - east) ** 2 + (y[window] - north) ** 2) / (town.radius_km * 1000) ** 2
+            rough = noise(rng, Field(far2, 0.0, 0.0, cell_m), 900.0)
+            urban[window] = np.maximum(urban[window], 0.56 * np.exp(-0.75 * far2) * (1 + 0.15 * rough))
     urban *= (1 - smoothstep(0.045, 0.11, steep)) * (1 - smoothstep(60.0, 150.0, height - 12.0))
     urban = np.where(ground == BARRED, 0.0, np.clip(urban, 0, 1))
     lawns = grid.painted(shapely.union_all(list(parks)))
     urban = np.where(lawns, np.minimum(urban, PARK_URBAN), urban)
 
     cos2, sin2 = _directions(rng, grid, terrain, height, ground)
-    grain = np.exp(0.30 * noise(rng, grid, 2100.0, octaves=2))
+    grain = np.clip(np.exp(0.30 * noise(rng, grid, 2100.0, octaves=2)), 0.7, 1.5)
     return Fabric(*(Field(v, grid.west_m, grid.south_m, cell_m) for v in (urban, cos2, sin2, ground, grain)))
 
 
@@ -94,17 +102,18 @@ def _directions(
     x, y = grid.mesh
     cos2, sin2 = np.full_like(x, 0.05), np.zeros_like(x)
 
-    def add(angle: np.ndarray | float, weight: np.ndarray) -> None:
-        nonlocal cos2, sin2
-        cos2 = cos2 + weight * np.cos(2 * np.asarray(angle))
-        sin2 = sin2 + weight * np.sin(2 * np.asarray(angle))
+    def add(angle: np.ndarray | float, weight: np.ndarray, window: tuple[slice, slice] = (slice(None), slice(None))) -> None:
+        cos2[window] += weight * np.cos(2 * np.asarray(angle))
+        sin2[window] += weight * np.sin(2 * np.asarray(angle))
 
     for q in plan.QUARTERS:
         east, north = (1000 * k for k in q.at_km)
         add(math.radians(q.street_deg), np.exp(-((x - east) ** 2 + (y - north) ** 2) / (2 * (q.spread_km * 900) ** 2)))
-    for at_km, radius_km in plan.TOWNS_KM:
-        far2 = (x - at_km[0] * 1000) ** 2 + (y - at_km[1] * 1000) ** 2
-        add(rng.uniform(0, math.pi), np.exp(-far2 / (2 * (radius_km * 1300) ** 2)))
+    for town in plan.TOWNS:
+        east, north = (1000 * k for k in town.at_km)
+        turn_rad, window = rng.uniform(0, math.pi), grid.around((east, north), 6000 * town.radius_km)
+        far2 = (x[window] - east) ** 2 + (y[window] - north) ** 2
+        add(turn_rad, np.exp(-far2 / (2 * (town.radius_km * 1300) ** 2)), window)
     from_centre = np.hypot(x, y)
     add(np.arctan2(y, x), 0.34 * smoothstep(3e3, 7e3, from_centre) * smoothstep(30e3, 12e3, from_centre))
     open_water = ground >= RIVER
@@ -129,7 +138,8 @@ class Manner:
     """How one class of street is drawn.
 
     `spacing_m`: distance between parallels where the city is densest and where it ends, per family (along the
-    direction, across it); `urban_from`: how urban a place must be; `leap_m`: the widest water it bridges, per ground.
+    direction, across it); `urban_from`: how urban a place must be; `leap_m`: the widest water it bridges, per ground;
+    `reach_m`: how far an end is led on to meet another road.
     """
 
     kind: str
@@ -139,12 +149,13 @@ class Manner:
     least_m: float
     leap_m: tuple[float, float]
     bridge_gap_m: float
+    reach_m: float
 
 
 MANNERS = (
-    Manner("arterial", ((950, 2100), (1050, 2300)), 0.17, 60.0, 2200.0, (200.0, 1900.0), 1000.0),
-    Manner("secondary", ((430, 820), (500, 900)), 0.27, 40.0, 800.0, (160.0, 0.0), 300.0),
-    Manner("local", ((150, 270), (205, 360)), 0.33, 30.0, 280.0, (0.0, 0.0), 0.0),
+    Manner("arterial", ((950, 2100), (1050, 2300)), 0.17, 60.0, 2200.0, (200.0, 1900.0), 1000.0, 3200.0),
+    Manner("secondary", ((430, 820), (500, 900)), 0.27, 40.0, 800.0, (160.0, 0.0), 300.0, 900.0),
+    Manner("local", ((150, 270), (205, 360)), 0.33, 30.0, 280.0, (0.0, 0.0), 0.0, 320.0),
 )
 
 
@@ -272,7 +283,7 @@ class Drafter:
         Beside a parallel it goes on for up to one block, so that it ends at a crossing and not in the open.
         """
         path: list[tuple[float, float]] = []
-        start, step, spare = (x, y), self.manner.step_m, -1.0
+        start, step, spare, beside = (x, y), self.manner.step_m, -1.0, 0
         recent = [heading] * 8
         for _ in range(2000):
             angle = self._onward(x, y, heading, family)
@@ -302,6 +313,11 @@ class Drafter:
                 spare -= step
                 if spare < 0 or self.drawn[family].near(*ahead, gap * 0.25):
                     break
+            # where the field turns by 45°, lanes of the other family run alongside: a crossing is passed in fewer steps
+            beside = beside + 1 if step < ABREAST_M and self.drawn[1 - family].near(*ahead, ABREAST_M) else 0
+            if beside * step > ABREAST_OVER_M:
+                del path[-beside + 1 :]
+                break
             if len(path) > 12 and math.dist(ahead, start) < gap * 0.6:
                 break
             path.append(ahead)
@@ -315,8 +331,26 @@ class Drafter:
         return angle if math.cos(angle - heading) >= 0 else angle + math.pi
 
     def _leap(self, x: float, y: float, angle: float) -> tuple[float, float] | None:
-        """The far bank straight ahead, if this class of street builds bridges as long and there is none beside it."""
-        widest = self.manner.leap_m[1]
+        """The far bank straight ahead, if this class of street builds bridges as long, none is beside it, and it is not
+        much nearer to either side: nobody bridges a river slantwise."""
+        found = self._far_bank(x, y, angle)
+        if found is None:
+            return None
+        walked, code = found
+        limit = self.manner.leap_m[1] if code == RIVER else self.manner.leap_m[0]
+        cos, sin = math.cos(angle), math.sin(angle)
+        middle = (x + walked * cos / 2, y + walked * sin / 2)
+        gap = self.manner.bridge_gap_m / self.detail * (1.0 if code == RIVER else 0.35)
+        if walked > limit or any(math.hypot(middle[0] - a, middle[1] - b) < gap for a, b in self.bridges):
+            return None
+        if code == RIVER:
+            beside = (self._far_bank(x, y, angle + turn) for turn in (-SLANT_RAD, SLANT_RAD))
+            if any(other is not None and other[0] < SLANT_SHARE * walked for other in beside):
+                return None
+        return x + (walked + 30) * cos, y + (walked + 30) * sin
+
+    def _far_bank(self, x: float, y: float, angle: float) -> tuple[float, float] | None:
+        """Metres to land beyond the water ahead, and what water it is; None if there is none within the longest bridge."""
         cos, sin, walked, code = math.cos(angle), math.sin(angle), 0.0, float(LAND)
         while walked <= max(self.manner.leap_m):
             walked += 20.0
@@ -328,29 +362,23 @@ class Drafter:
             if code == BARRED:
                 return None
             if here == LAND and walked > 2 * self.cell:
-                limit = widest if code == RIVER else self.manner.leap_m[0]
-                middle = (x + walked * cos / 2, y + walked * sin / 2)
-                gap = self.manner.bridge_gap_m / self.detail * (1.0 if code == RIVER else 0.35)
-                crowded = any(math.hypot(middle[0] - a, middle[1] - b) < gap for a, b in self.bridges)
-                return None if walked > limit or crowded else (px + 30 * cos, py + 30 * sin)
+                return walked, code
         return None
 
 
-def expressways(rng: np.random.Generator) -> list[Road]:
-    """The expressways of the plan, smoothed; an end that the plan lays beside another expressway is joined to it."""
-    lines = [
-        wander(rng, spline(np.asarray(points) * 1000, 60.0, closed), 40.0, 4200.0) for _, _, closed, points in plan.EXPRESSWAYS
-    ]
+def trunks(rng: np.random.Generator) -> list[Road]:
+    """The trunk roads of the plan, smoothed; an end that the plan lays beside another one is led into it in a curve."""
+    lines = [wander(rng, spline(np.asarray(t.points_km) * 1000, 60.0, t.closed), 40.0, 4200.0) for t in plan.TRUNKS]
     shapes = [shapely.LineString(line) for line in lines]
     roads = []
-    for k, (name_zh, name_en, closed, _) in enumerate(plan.EXPRESSWAYS):
+    for k, trunk in enumerate(plan.TRUNKS):
         others = shapely.union_all([shape for j, shape in enumerate(shapes) if j != k])
-        line = lines[k] if closed else _joined(_joined(lines[k], others)[::-1], others)[::-1]
-        roads.append(Road("expressway", line, name_zh, name_en))
+        line = lines[k] if trunk.closed else _joined(_joined(lines[k], others)[::-1], others)[::-1]
+        roads.append(Road(trunk.kind, line, trunk.name_zh, trunk.name_en))
     return roads
 
 
-def _joined(line: np.ndarray, others: BaseGeometry, reach_m: float = 1100.0) -> np.ndarray:
+def _joined(line: np.ndarray, others: BaseGeometry, reach_m: float = 1100.0, curve_m: float = 900.0) -> np.ndarray:
     """The line with its first end led across the nearest of the others, if one is within reach and not crossed anyway."""
     end = shapely.Point(line[0])
     if shapely.LineString(line[: int(reach_m / 50.0)]).intersects(others):
@@ -360,7 +388,9 @@ def _joined(line: np.ndarray, others: BaseGeometry, reach_m: float = 1100.0) -> 
     distance = float(np.hypot(*gap))
     if not 1.0 < distance < reach_m:
         return line
-    return np.vstack([target + gap / distance * 40.0, line[np.hypot(*(line - target).T) > 0.6 * distance]])
+    kept = line[np.hypot(*(line - target).T) > curve_m]
+    bend = spline(np.vstack([target + gap / distance * 40.0, target, kept[0], kept[6]]), 60.0)
+    return np.vstack([bend, kept[7:]])
 
 
 def country_roads(rng: np.random.Generator, terrain: Terrain) -> list[Road]:
@@ -382,9 +412,10 @@ def country_roads(rng: np.random.Generator, terrain: Terrain) -> list[Road]:
         edges.append((a.ravel(), b.ravel(), cost.ravel()))
     a, b, cost = (np.concatenate(part) for part in zip(*edges, strict=True))
     graph = sparse.csr_array((cost, (a, b)), shape=(rows * columns, rows * columns))
-    spots = [at for at, _ in plan.TOWNS_KM] + [q.at_km for q in plan.QUARTERS if math.hypot(*q.at_km) > 8.5]
+    ashore = [town.at_km for town in plan.TOWNS if not town.on_island]
+    spots = ashore + [q.at_km for q in plan.QUARTERS if math.hypot(*q.at_km) > 8.5]
     nodes = [int(np.argmin(np.hypot(x - e * 1000, y - n * 1000))) for e, n in spots]
-    towns = len(plan.TOWNS_KM)
+    towns = len(ashore)
     cost_to, back = csgraph.dijkstra(graph, directed=False, indices=nodes[:towns], return_predecessors=True, limit=110.0)
     wanted: set[tuple[int, int]] = set()
     for i in range(towns):
@@ -405,8 +436,8 @@ def country_roads(rng: np.random.Generator, terrain: Terrain) -> list[Road]:
     return roads
 
 
-def _extended(roads: list[Road], others: list[Road], ground: Field, reach_m: float = 3200.0) -> list[Road]:
-    """Arterials that end in the open led straight on to the next wide road, where no water lies between."""
+def _extended(roads: list[Road], others: list[Road], ground: Field, reach_m: float) -> list[Road]:
+    """Roads that end in the open led straight on to the next road within reach, where no water lies between."""
     lines = [road.line for road in (*others, *roads)]
     shapes = np.array([shapely.LineString(line) for line in lines], dtype=object)
     tree = shapely.STRtree(shapes)
@@ -431,12 +462,12 @@ def _extended(roads: list[Road], others: list[Road], ground: Field, reach_m: flo
 
 def lay_out(rng: np.random.Generator, terrain: Terrain, fabric: Fabric, detail: float = 1.0) -> list[Road]:
     """All roads of the city and its surroundings, widest first, not yet cut at their crossings."""
-    roads = expressways(rng)
+    roads = trunks(rng)
     country = country_roads(rng, terrain)
     for manner in MANNERS:
         # arterials carry the shape of the city and are few: they are always drawn in full
         drawn = Drafter(fabric, manner, roads, 1.0 if manner.kind == "arterial" else detail).draw(rng)
+        roads += _extended(drawn, roads, fabric.ground, manner.reach_m)
         if manner.kind == "arterial":
-            drawn = _extended(drawn, roads, fabric.ground) + country
-        roads += drawn
+            roads += country
     return roads

@@ -23,6 +23,8 @@ from gis_data.demo import plan
 CELL_M = 100.0
 #: Lower bounds in metres of the height bands drawn as relief.
 RELIEF_M = (50, 110, 190, 290, 410, 550)
+#: Upper bounds in metres of the depth bands of the sea.
+DEPTH_M = (-3, -8, -16, -28)
 #: The coast faces this way (degrees from east), at this distance from the centre.
 SEAWARD_DEG, COAST_M = -36.0, 11_600.0
 
@@ -75,6 +77,16 @@ class Field:
                 np.add.at(toggles, (row[inside].astype(int), np.clip(np.ceil(at[inside]), 0, columns).astype(int)), 1)
         return np.asarray(np.cumsum(toggles, axis=1)[:, :-1] % 2 == 1)
 
+    def around(self, centre_m: tuple[float, float], reach_m: float) -> tuple[slice, slice]:
+        """Rows and columns of the grid that lie within `reach_m` of a point, along either axis; empty off the grid."""
+        (east, north), (rows, columns) = centre_m, self.values.shape
+        low_row, high_row = ((north + d - self.south_m) / self.cell_m for d in (-reach_m, reach_m))
+        low_column, high_column = ((east + d - self.west_m) / self.cell_m for d in (-reach_m, reach_m))
+        return (
+            slice(min(max(int(low_row), 0), rows), min(max(int(high_row) + 1, 0), rows)),
+            slice(min(max(int(low_column), 0), columns), min(max(int(high_column) + 1, 0), columns)),
+        )
+
     @property
     def mesh(self) -> tuple[np.ndarray, np.ndarray]:
         """East and north coordinates of every grid point, each of the shape of `values`."""
@@ -96,18 +108,30 @@ def noise(rng: np.random.Generator, like: Field, wavelength_m: float, octaves: i
     for octave in range(octaves):
         step = wavelength_m / 2**octave / like.cell_m
         coarse = rng.normal(size=(int(rows / step) + 4, int(columns / step) + 4))
-        row, column = np.arange(rows) / step + 1, np.arange(columns) / step + 1
-        smooth = _along(_along(coarse, row).T, column).T
-        total += gain**octave * smooth
+        tall = _along(coarse, np.arange(rows) / step + 1)
+        i, weights = _cubic(np.arange(columns) / step + 1, coarse.shape[1])
+        scale = gain**octave
+        for k, weight in enumerate(weights):
+            total += np.take(tall, i + k - 1, axis=1) * (scale * weight)
     return np.asarray((total - total.mean()) / total.std())
+
+
+def _cubic(position: np.ndarray, count: int) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    """Where to read `count` values for positions between them, and the four weights of Catmull-Rom interpolation."""
+    i = np.minimum(position.astype(int), count - 3)
+    t = position - i
+    return i, (
+        0.5 * t * (t * (2 - t) - 1),
+        0.5 * (t * t * (3 * t - 5) + 2),
+        0.5 * t * (t * (4 - 3 * t) + 1),
+        0.5 * t * t * (t - 1),
+    )
 
 
 def _along(values: np.ndarray, position: np.ndarray) -> np.ndarray:
     """Cubic (Catmull-Rom) interpolation along the first axis."""
-    i = np.minimum(position.astype(int), len(values) - 3)
-    t = (position - i)[:, None]
-    a, b, c, d = (values[i + k] for k in (-1, 0, 1, 2))
-    return np.asarray(b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a))))
+    i, weights = _cubic(position, len(values))
+    return np.asarray(sum(values[i + k - 1] * weight[:, None] for k, weight in enumerate(weights)))
 
 
 def smoothstep(low: float, high: float, value: np.ndarray) -> np.ndarray:
@@ -209,7 +233,8 @@ class Water:
 
 @dataclass(frozen=True)
 class Terrain:
-    """The ground: height (m), metres inland from the open coast, land (water taken out), waters, relief bands.
+    """The ground: height (m), metres inland from the open coast, land (water taken out), waters, relief bands: land above a
+    height, sea below a depth (negative).
 
     `course` is the river's centre line with its width (n × 3, metres); `streams` are the smaller ones (n × 2).
     """
@@ -264,7 +289,7 @@ def grow(rng: np.random.Generator, cell_m: float = CELL_M) -> Terrain:
     lakes = [(lake, blob(rng, lake, 0.5 if lake.name_zh.endswith("水库") else 0.34)) for lake in plan.LAKES]
     lake_area = shapely.union_all([shape for _, shape in lakes])
     sea = extent.difference(mainland)
-    waters = [Water("sea", "望澜湾", "Wanglan Bay", sea)]
+    waters = [Water("sea", plan.SEA_ZH, plan.SEA_EN, sea)]
     waters.append(Water("river", plan.RIVER_ZH, plan.RIVER_EN, river.difference(sea)))
     waters += [Water("lake", lake.name_zh, lake.name_en, shape.difference(sea)) for lake, shape in lakes]
     taken = shapely.union_all([sea, river, lake_area])
@@ -274,8 +299,10 @@ def grow(rng: np.random.Generator, cell_m: float = CELL_M) -> Terrain:
     wet = shapely.union_all([w.area for w in waters])
 
     height = _height(rng, grid, inland, course, lakes)
-    relief = tuple((level, softened(height.above(level), 1).simplify(12.0).difference(taken)) for level in RELIEF_M)
-    return Terrain(height, inland_m, mainland, extent.difference(wet), wet, tuple(waters), relief, course, streams, extent)
+    relief = [(level, softened(height.above(level), 1).simplify(12.0).difference(taken)) for level in RELIEF_M]
+    deep = Field(-height.values, height.west_m, height.south_m, height.cell_m)
+    relief += [(level, softened(deep.above(-level), 1).simplify(12.0).intersection(sea)) for level in DEPTH_M]
+    return Terrain(height, inland_m, mainland, extent.difference(wet), wet, tuple(waters), tuple(relief), course, streams, extent)
 
 
 def _eyot(rng: np.random.Generator, course: np.ndarray) -> BaseGeometry:
@@ -296,26 +323,38 @@ def _height(
     """Height in metres: a gently rising plain, hills inland away from the river, named hills inside the city."""
     x, y = grid.mesh
     stride = 4
-    to_river = _distance_to(shapely.LineString(course[:, :2]), x[::stride, ::stride], y[::stride, ::stride])
-    to_river = ndimage.zoom(to_river, (x.shape[0] / to_river.shape[0], x.shape[1] / to_river.shape[1]), order=1)[
-        : x.shape[0], : x.shape[1]
-    ]
-    built = np.zeros_like(x)
-    for at_km, spread_km in [(q.at_km, q.spread_km * 1.05) for q in plan.QUARTERS] + [(at, r * 1.6) for at, r in plan.TOWNS_KM]:
-        built = np.maximum(
-            built, np.exp(-((x - at_km[0] * 1000) ** 2 + (y - at_km[1] * 1000) ** 2) / (2 * (spread_km * 900) ** 2))
-        )
+    to_river = _finer(_distance_to(shapely.LineString(course[:, :2]), x[::stride, ::stride], y[::stride, ::stride]), x)
+    coarse_x, coarse_y = x[::stride, ::stride], y[::stride, ::stride]
+    built = np.zeros_like(coarse_x)
+    centres = [(q.at_km, q.spread_km * 1.05) for q in plan.QUARTERS] + [(t.at_km, t.radius_km * 1.6) for t in plan.TOWNS]
+    for at_km, spread_km in centres:
+        far2 = (coarse_x - at_km[0] * 1000) ** 2 + (coarse_y - at_km[1] * 1000) ** 2
+        built = np.maximum(built, np.exp(-far2 / (2 * (spread_km * 900) ** 2)))
+    built = _finer(built, x)
     hilly = smoothstep(9e3, 24e3, np.hypot(x + 2e3, y + 1e3)) * smoothstep(2.5e3, 12e3, inland)
+    # towards the edge of what is drawn the hills sink into the plain, so that the edge does not show
+    hilly *= smoothstep(0.0, 9e3, x - grid.west_m) * smoothstep(0.0, 9e3, -grid.south_m - y)
+    hilly *= smoothstep(0.0, 9e3, y - grid.south_m)
     hilly *= smoothstep(700.0, 6.5e3, to_river) * (1 - 0.93 * smoothstep(0.12, 0.75, built))
     ridges = 1.0 - np.abs(noise(rng, grid, 7.5e3, octaves=4, gain=0.5)) / 1.4
     broad = 0.5 + 0.5 * np.tanh(noise(rng, grid, 17e3) + 0.5)
     height = np.clip(inland, -50, None) / 900 + 620 * hilly * broad * np.clip(ridges, 0, None) ** 1.4
     for _, _, (east, north), radius_km, top_m in plan.HILLS:
-        far = np.hypot(x - east * 1000, y - north * 1000) / (radius_km * 1000)
-        bump = np.clip(1 - far**1.6, 0, None) * (1 + 0.28 * noise(rng, grid, 900.0, octaves=2))
-        height = np.maximum(height, top_m * np.clip(bump, 0, None))
-    height = np.where(inland < 0, np.clip(inland / 400, -30, -0.5), np.maximum(height, 2.0 + 0 * x))
+        window = grid.around((east * 1000, north * 1000), radius_km * 1200)
+        far = np.hypot(x[window] - east * 1000, y[window] - north * 1000) / (radius_km * 1000)
+        rough = noise(rng, Field(far, 0.0, 0.0, grid.cell_m), 900.0, octaves=2)
+        height[window] = np.maximum(height[window], top_m * np.clip(np.clip(1 - far**1.6, 0, None) * (1 + 0.28 * rough), 0, None))
+    # the sea bed falls by a metre in some 600 m from the shore, which is flat, as off a river's mouth
+    offshore = ndimage.distance_transform_edt(inland < 0) * grid.cell_m
+    depth = np.clip(offshore / 600 * (1 + 0.22 * noise(rng, grid, 6e3, octaves=2)), 0.5, 60)
+    height = np.where(inland < 0, -depth, np.maximum(height, 2.0))
     return Field(height, grid.west_m, grid.south_m, grid.cell_m)
+
+
+def _finer(coarse: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """A coarse grid of the same ground, interpolated to the shape of `like`."""
+    factors = (like.shape[0] / coarse.shape[0], like.shape[1] / coarse.shape[1])
+    return np.asarray(ndimage.zoom(coarse, factors, order=1)[: like.shape[0], : like.shape[1]])
 
 
 def _distance_to(line: BaseGeometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:

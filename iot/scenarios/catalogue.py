@@ -26,7 +26,7 @@ from iot.scenarios.scenes import (
 from iot.simulated.chance import key, normal, uniform
 
 Value = float | str
-LIST_SEPARATOR = ","
+LIST_SEPARATOR, ALL = ",", "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +193,14 @@ def _halls(city: City, seed: int) -> Parameters:
     if not ids:
         raise ValueError("the city has no service hall: expected places of kind service_hall")
     return {
-        "halls": Parameter("办事大厅", "the halls", LIST_SEPARATOR.join(ids), choices=ids, is_list=True),
+        "halls": Parameter("办事大厅", "the halls", ALL, choices=(ALL, *ids), is_list=True),
         "factor": Parameter("人流倍数", "how many times as many people come", 2.5, "", 1, 20),
     }
 
 
 def _surge(city: City, wind: Wind, seed: int, start_s: float, lasts_s: float, *, halls: str, factor: float) -> tuple[Scene, ...]:
-    return (HallRush(start_s, lasts_s, tuple(halls.split(LIST_SEPARATOR)), factor),)
+    chosen = tuple(halls.split(LIST_SEPARATOR))
+    return (HallRush(start_s, lasts_s, () if ALL in chosen else chosen, factor),)
 
 
 # Power failure -------------------------------------------------------------------------------------------------------------

@@ -1,240 +1,198 @@
-"""Calls: what people report (110, 119, 120, 12345) in the simulated city, where and how often.
+"""Calls: what people report (110, 119, 120, 12345) and grid inspectors find in the simulated city, where, when and how often.
 
-Both streams are Poisson in slots of ten seconds, thinned by the hour; incidents choose class and place by what is plausible
-there, a fire of the scenario is reported from where it burns, and heavy rain brings waterlogging. Texts speak of places,
-never of persons.
+Each class of calls is a stream of its own (iot.simulated.occurrences) whose rate follows its hours on working days, at weekends
+and on holidays, an unrest that drifts from day to day and hour to hour as it does in real streams, and the weather at the place:
+
+- accidents: in rain of i mm/h by 1 + 0.71 w with w = 1 − e^(−i/2) (Qiu, Nixon: Effects of adverse weather on traffic crashes,
+  Transportation Research Record 2055, 2008), and in the dark by 1 + d (0.17 + 0.33 w), d growing from 0 to 1 while the sun sinks
+  from 3° above the horizon to 6° below it (lit roads, dry and in rain: Wanvik, Accident Analysis and Prevention 41, 2009);
+- waterlogging: as the rain of the past half hour exceeds what drains take in, by the rate of the class for every 10 mm/h.
+
+To these come underpasses that fill and scenes that are noticed (iot.simulated.notices). All follows from seed, time and scenes,
+so that any stretch of time may be asked for, in one piece or in many.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
-import shapely
-from scipy.spatial import cKDTree
+from numpy.typing import NDArray
 
 from gis_data.city import City
-from iot.payloads import Birth, Event
-from iot.plane import metres_from
-from iot.scenarios import Downpour, Plume, Scene
-from iot.simulated.chance import key, uniform
-from iot.simulated.driving import Roads
-from iot.simulated.rhythm import CALLS, local_time
-from iot.simulated.weather import Weather
+from iot.payloads import Birth
+from iot.plane import Floats
+from iot.scenarios import Downpour, Scene
+from iot.simulated.call_classes import CLASSES, Desk, Influence
+from iot.simulated.chance import drift, key
+from iot.simulated.driving import Ints, Roads
+from iot.simulated.lighting import sun_elevation_deg
+from iot.simulated.notices import Notices
+from iot.simulated.occurrences import FIRST_WORD, HOUR_S, Occurrences, occurrences
+from iot.simulated.rhythm import LocalTime, local_time
+from iot.simulated.streets import Streets
+from iot.simulated.telling import WORDS_USED, Call, Teller
+from iot.simulated.weather import DAY_S, Weather
 
-SLOT_S = 10.0
-INCIDENT_EVERY_S, REQUEST_EVERY_S = 120.0, 60.0
-"""Mean spacing in the busiest hour; over a day about one incident in three minutes and one request in a minute and a half."""
+UNREST_OF_DAY, UNREST_OF_HOUR, UNREST_AT_MOST = 0.07, 0.10, 1.8
+"""Standard deviations of the logarithm. Ambulance calls of New York vary by 8 % more than chance alone from hour to hour, those
+of Montgomery County by 6 % from day to day."""
+TRAFFIC_UNREST = 2.0
+"""How much more restless traffic is: accidents there vary by some 20 % from day to day, part of which is weather."""
 
-REQUEST_WORKING_DAYS = 7
+WET_RISE, DARK_RISE, DARK_AND_WET_RISE = 0.71, 0.17, 0.33
+DRAINS_TAKE_MM_H = 20.0
+"""A third of the rain of an hour for which drains are designed (58 mm/h once in five years): many inlets are clogged."""
+PAST_RAIN_S = np.arange(300.0, 2_101.0, 300.0)
+"""How long ago the rain fell that stands on a street when somebody calls."""
 
+HOURS_KEPT, HOURS_AT_ONCE = 4, 24
+STREET, ALONG, ACCEPT = range(FIRST_WORD + WORDS_USED, FIRST_WORD + WORDS_USED + 3)
 
-@dataclass(frozen=True, slots=True)
-class CallClass:
-    """A class of incident: how often (relative), who is called, shares of severity 1–4, what is said after the place."""
-
-    name: str
-    weight: float
-    channel: str
-    severities: tuple[float, float, float, float]
-    texts: tuple[str, ...]
-    on_large_roads: bool = False
-
-
-INCIDENTS = (
-    CallClass(
-        "medical", 46, "120", (0.03, 0.22, 0.5, 0.25), ("有人突发不适，需急救", "有人跌倒受伤", "有人胸痛，呼吸困难", "有人晕倒")
-    ),
-    CallClass(
-        "traffic_accident", 27, "110", (0.01, 0.09, 0.4, 0.5),
-        ("两车相撞，占用车道", "电动车与汽车刮擦", "追尾，通行缓慢", "单车撞护栏"), on_large_roads=True,
-    ),
-    CallClass("fire", 12, "119", (0.02, 0.14, 0.44, 0.4), ("厨房冒烟", "垃圾桶起火", "电动车棚起火", "烟感报警，待核实")),
-    CallClass("gas_leak", 4, "119", (0.02, 0.28, 0.5, 0.2), ("楼道有燃气味", "施工挖破燃气管")),
-    CallClass("power_failure", 4, "12345", (0.0, 0.05, 0.45, 0.5), ("小区停电", "路灯及信号灯不亮")),
-    CallClass("crowd", 3, "110", (0.0, 0.1, 0.5, 0.4), ("人流密集，请求疏导", "出入口拥堵")),
-    CallClass("other", 4, "110", (0.0, 0.05, 0.35, 0.6), ("树枝倒伏占道", "井盖缺失")),
-)  # fmt: skip
-WATERLOGGING = CallClass(
-    "waterlogging", 0, "110", (0.0, 0.2, 0.6, 0.2), ("路面积水，车辆缓行", "下穿通道积水", "地下车库进水"), on_large_roads=True
+MOST = np.array([of.influence.value for of in CLASSES])
+DESK = np.array([list(Desk).index(of.desk) for of in CLASSES])
+EVERY, IS_REQUEST = np.ones(len(CLASSES), dtype=bool), np.array([of.desk.takes_requests for of in CLASSES])
+REPORT_OF = {False: "incident.reported", True: "request.opened"}
+IS_WET_AND_DARK, IS_FLOODED = (
+    np.array([of.influence is which for of in CLASSES]) for which in (Influence.WET_AND_DARK, Influence.FLOODED)
 )
 
-REQUESTS: Mapping[str, float] = {
-    "noise": 24, "parking": 18, "waste": 13, "road_damage": 11, "streetlight": 8, "water_supply": 8, "waterlogging": 4,
-    "construction": 8, "public_transport": 6,
-}  # fmt: skip
-"""Classes of 12345 requests and how often (relative)."""
 
+class _Likely(NamedTuple):
+    """What happens if weather makes it at least `needs` times as frequent as usual."""
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call: the desk that took it and the event it sends."""
+    what: Occurrences
+    needs: Floats
 
-    device_id: str
-    event: Event
-
-    @property
-    def district_code(self) -> str:
-        return self.device_id.split("/", 1)[0]
+    def between(self, from_s: float, to_s: float) -> _Likely:
+        span = slice(*np.searchsorted(self.what.time_s, (from_s, to_s)).tolist())
+        return _Likely(self.what.picked(span), self.needs[span])
 
 
 class Callers:
-    """The people of a city: where they live and drive, by district."""
+    """The people of a city, who call when something happens."""
 
     def __init__(self, city: City, roads: Roads, weather: Weather) -> None:
-        self._city, self._roads, self._weather, self._seed = city, roads, weather, weather.seed
-        inside = [np.flatnonzero(shapely.contains_xy(d.polygon, roads.lon, roads.lat)) for d in city.districts]
-        self._streets = [nodes[roads.node_class[nodes] >= 1] for nodes in inside]
-        self._large = [nodes[roads.node_class[nodes] <= 1] for nodes in inside]
-        people = np.array(
-            [(d.population or 1) * bool(len(nodes)) for d, nodes in zip(city.districts, self._streets, strict=True)]
-        )
-        self._people = np.cumsum(people / people.sum())
-        self._known = [place for place in city.places if place.district_code]
-        self._tree = cKDTree(np.stack(self._plane([p.lon for p in self._known], [p.lat for p in self._known]), axis=-1))
+        self._city, self._weather = city, weather
+        self._streets = Streets(city, roads)
+        self._teller = Teller(city, self._streets, weather.zone)
+        self._notices = Notices(city, self._streets, self._teller, weather)
+        spreads = {mix: self._streets.spread(mix) for mix in dict.fromkeys(of.mix for of in CLASSES)}
+        self._spreads = [spreads[of.mix] for of in CLASSES]
+        self._keys = np.array([key(weather.seed, "calls", of.desk.word, of.name) for of in CLASSES], dtype=np.uint64)
+        residents = sum(d.population or 0 for d in city.districts)
+        peak_per_s = np.array([residents / 1e5 * of.per_100k_day / of.hours.a_day_at_most_s for of in CLASSES])
+        self._most_per_s = peak_per_s * MOST * UNREST_AT_MOST
+        self._kept: dict[int, _Likely] = {}
 
     def desks(self, at: datetime) -> Iterator[tuple[str, Birth]]:
-        """Births of the desks: one for incidents and one for requests in each district."""
+        """Births of the desks: for incidents, the hotline and the grid centre of each district."""
         for district in self._city.districts:
-            for device_id, zh, en in (
-                (incident_desk(district.code), "接警台", "emergency desk"),
-                (request_desk(district.code), "12345热线", "12345 hotline"),
-            ):
+            for desk in Desk:
                 birth = Birth(
-                    id="birth", ts=at, type="CallDesk", mode="on_change", interval_s=3600, name_zh=f"{district.name_zh}{zh}",
-                    name_en=f"{district.name_en} {en}",
+                    id="birth", ts=at, type="CallDesk", mode="on_change", interval_s=3600, name_zh=f"{district.name_zh}{desk.zh}",
+                    name_en=f"{district.name_en} {desk.en}",
                 )  # fmt: skip
-                yield device_id, birth
+                yield desk.device_id(district.code), birth
 
     def between(self, from_s: float, to_s: float, scenes: Sequence[Scene] = (), *, requests_only: bool = False) -> list[Call]:
         """The calls whose moment lies in [from_s, to_s), in order."""
-        calls = [*self._requests(from_s, to_s, scenes)]
-        if not requests_only:
-            calls += [*self._incidents(from_s, to_s), *self._of_scenes(from_s, to_s, scenes)]
+        return self._of_desks(IS_REQUEST if requests_only else EVERY, from_s, to_s, scenes)
+
+    def incidents(self, from_s: float, to_s: float, scenes: Sequence[Scene] = ()) -> list[Call]:
+        """Those of them that are incidents."""
+        return self._of_desks(~IS_REQUEST, from_s, to_s, scenes)
+
+    def _of_desks(self, asked: NDArray[np.bool_], from_s: float, to_s: float, scenes: Sequence[Scene]) -> list[Call]:
+        """Calls of the classes that are asked for, in order."""
+        kinds = {REPORT_OF[bool(is_request)] for is_request in IS_REQUEST[asked]}
+        noticed = (call for call in self._notices.between(from_s, to_s, scenes) if call.event.event in kinds)
+        calls = [*self._of_every_day(asked, from_s, to_s, scenes), *noticed]
         return sorted(calls, key=lambda call: (call.event.ts, call.event.id))
 
-    def _incidents(self, from_s: float, to_s: float) -> Iterator[Call]:
-        for slot_key, moment_s in self._moments("incident", INCIDENT_EVERY_S, from_s, to_s):
-            weights = np.cumsum([c.weight for c in INCIDENTS])
-            k = int(np.searchsorted(weights / weights[-1], _draw(slot_key, "class"), side="right"))
-            yield self._incident(INCIDENTS[k], slot_key, moment_s)
+    def _of_every_day(self, asked: NDArray[np.bool_], from_s: float, to_s: float, scenes: Sequence[Scene]) -> Iterator[Call]:
+        for likely in self._likely(from_s, to_s):
+            may_be = asked[likely.what.stream]
+            may_be &= ~IS_FLOODED[likely.what.stream] | self._may_pour(likely.what.time_s, scenes)
+            what, needs = likely.what.picked(may_be), likely.needs[may_be]
+            if not len(needs):
+                continue
+            streets = self._streets_of(what)
+            lon, lat = self._streets.along(streets, what.draw(ALONG))
+            happens = needs < self._influence(what, lon, lat, scenes)
+            yield from self._teller.tell(CLASSES, what.picked(happens), lon[happens], lat[happens], streets[happens])
 
-    def _requests(self, from_s: float, to_s: float, scenes: Sequence[Scene]) -> Iterator[Call]:
-        names, weights = list(REQUESTS), np.cumsum(list(REQUESTS.values()))
-        for slot_key, moment_s in self._moments("request", REQUEST_EVERY_S, from_s, to_s):
-            district, lon, lat = self._somewhere(self._streets, slot_key)
-            k = int(np.searchsorted(weights / weights[-1], _draw(slot_key, "class"), side="right"))
-            is_soaked = float(self._weather.rain_mm_h(lon, lat, moment_s, scenes)) > 15
-            name = "waterlogging" if is_soaked and _draw(slot_key, "rain") < 0.6 else names[k]
-            due = working_days_later(datetime.fromtimestamp(moment_s, UTC), REQUEST_WORKING_DAYS, self._weather)
-            yield Call(
-                request_desk(district),
-                Event(
-                    id=self._number(moment_s), ts=_time(moment_s), event="request.opened", source="12345", class_=name,
-                    position=(lon, lat), due=due,
-                ),
-            )  # fmt: skip
+    def _likely(self, from_s: float, to_s: float) -> Iterator[_Likely]:
+        """A stretch of time, many hours at once; single hours are kept for whoever asks second by second."""
+        first, last = int(from_s // HOUR_S), int(np.ceil(to_s / HOUR_S))
+        for hour in range(first, last, HOURS_AT_ONCE):
+            n = min(HOURS_AT_ONCE, last - hour)
+            if n > HOURS_KEPT:
+                yield self._of_hours(hour, n).between(from_s, to_s)
+                continue
+            for one in range(hour, hour + n):
+                if one not in self._kept:
+                    if len(self._kept) >= HOURS_KEPT:
+                        del self._kept[next(iter(self._kept))]
+                    self._kept[one] = self._of_hours(one, 1)
+                yield self._kept[one].between(from_s, to_s)
 
-    def _of_scenes(self, from_s: float, to_s: float, scenes: Sequence[Scene]) -> Iterator[Call]:
-        """A fire is called in when it can be seen; a downpour floods low roads once it has rained for a while."""
+    def _of_hours(self, first: int, n: int) -> _Likely:
+        what = occurrences(self._keys, self._most_per_s, first, n)
+        local = local_time(what.time_s, self._weather.zone)
+        unrest = np.array([
+            *(self._unrest(desk.word, 1.0, what.time_s) for desk in Desk), self._unrest("traffic", TRAFFIC_UNREST, what.time_s)
+        ])  # fmt: skip
+        mood = np.where(IS_WET_AND_DARK, len(Desk), DESK)
+        rate = unrest[mood[what.stream], np.arange(len(what.time_s))]
+        for k, of in enumerate(CLASSES):
+            here = what.stream == k
+            rate[here] *= of.hours.profile.at(LocalTime(*(column[here] for column in local)))
+        needs = what.draw(ACCEPT) * UNREST_AT_MOST * MOST[what.stream] / np.maximum(rate, 1e-9)
+        # A desk numbers what it hears by the tenth of a second.
+        alone = np.zeros(len(needs), dtype=bool)
+        alone[np.unique(np.round(10 * what.time_s) * len(Desk) + DESK[what.stream], return_index=True)[1]] = True
+        chosen = alone & (needs < MOST[what.stream])
+        return _Likely(what.picked(chosen), needs[chosen])
+
+    def _unrest(self, of: str, times: float, time_s: Floats) -> Floats:
+        """A factor with mean 1, so many times as restless as usual."""
+        of_day = times * UNREST_OF_DAY * drift(key(self._weather.seed, "unrest of days", of), time_s, DAY_S)
+        of_hour = times * UNREST_OF_HOUR * drift(key(self._weather.seed, "unrest of hours", of), time_s, 2.0 * HOUR_S)
+        raised = np.exp(of_day + of_hour - times**2 * (UNREST_OF_DAY**2 + UNREST_OF_HOUR**2) / 2)
+        return np.asarray(np.minimum(raised, UNREST_AT_MOST))
+
+    def _streets_of(self, what: Occurrences) -> Ints:
+        streets = np.zeros(len(what.time_s), dtype=np.int64)
+        draws = what.draw(STREET)
+        for k in np.unique(what.stream).tolist():
+            here = what.stream == k
+            streets[here] = self._spreads[k].drawn(draws[here])
+        return streets
+
+    def _may_pour(self, time_s: Floats, scenes: Sequence[Scene]) -> NDArray[np.bool_]:
+        """Whether it may have rained hard enough to fill a street somewhere."""
+        pours = self._weather.spell_mm_h(time_s) > DRAINS_TAKE_MM_H / 2
         for scene in scenes:
-            scene_key = key(self._seed, "scene", round(scene.start_s))
-            match scene:
-                case Plume():
-                    moment_s = scene.start_s + 60 + 60 * _draw(scene_key, "seen")
-                    if from_s <= moment_s < to_s:
-                        yield self._at(scene.lon, scene.lat, "fire", 2, "119", "露天堆放的垃圾起火，浓烟明显", moment_s, "f")
-                case Downpour():
-                    for nth, share in enumerate((0.45, 0.6, 0.75)):
-                        moment_s = scene.start_s + scene.lasts_s * (share + 0.1 * _draw(scene_key, "flooded", nth))
-                        if from_s <= moment_s < to_s:
-                            yield self._flooded(scene, key(scene_key, nth), moment_s)
+            if isinstance(scene, Downpour):
+                pours |= (time_s > scene.start_s) & (time_s < scene.rains_until_s + PAST_RAIN_S[-1])
+        return np.asarray(pours)
 
-    def _flooded(self, scene: Downpour, slot_key: int, moment_s: float) -> Call:
-        """Waterlogging on a large road under the cell."""
-        here = self._roads.nearest(*scene.centre(moment_s))
-        nodes = self._roads.within(here, 0.4 * scene.radius_m)
-        large = [node for node in nodes if self._roads.node_class[node] <= 1] or [here]
-        node = large[int(_draw(slot_key, "place") * len(large))]
-        lon, lat = float(self._roads.lon[node]), float(self._roads.lat[node])
-        text = _picked(WATERLOGGING.texts, _draw(slot_key, "text"))
-        severity = _severity(WATERLOGGING, _draw(slot_key, "severity"))
-        return self._at(lon, lat, WATERLOGGING.name, severity, WATERLOGGING.channel, text, moment_s, "w")
+    def _influence(self, what: Occurrences, lon: Floats, lat: Floats, scenes: Sequence[Scene]) -> Floats:
+        factor = np.ones(len(what.time_s))
+        for is_of, how_much in ((IS_WET_AND_DARK, self._accidents), (IS_FLOODED, self._waterlogging)):
+            here = is_of[what.stream]
+            if here.any():
+                factor[here] = how_much(lon[here], lat[here], what.time_s[here], scenes)
+        return factor
 
-    def _incident(self, of: CallClass, slot_key: int, moment_s: float) -> Call:
-        _, lon, lat = self._somewhere(self._large if of.on_large_roads else self._streets, slot_key)
-        text = _picked(of.texts, _draw(slot_key, "text"))
-        return self._at(lon, lat, of.name, _severity(of, _draw(slot_key, "severity")), of.channel, text, moment_s)
+    def _accidents(self, lon: Floats, lat: Floats, time_s: Floats, scenes: Sequence[Scene]) -> Floats:
+        wet = 1 - np.exp(-self._weather.rain_mm_h(lon, lat, time_s, scenes) / 2)
+        dark = np.clip((3 - sun_elevation_deg(lon, lat, time_s)) / 9, 0, 1)
+        return np.asarray((1 + WET_RISE * wet) * (1 + dark * (DARK_RISE + DARK_AND_WET_RISE * wet)))
 
-    def _at(
-        self, lon: float, lat: float, class_name: str, severity: int, channel: str, text: str, moment_s: float, suffix: str = ""
-    ) -> Call:
-        place = self._known[int(self._tree.query(np.stack(self._plane(lon, lat), axis=-1))[1])]
-        district = self._city.district_of(lon, lat)
-        code = district.code if district else str(place.district_code)
-        event = Event(
-            id=self._number(moment_s) + suffix, ts=_time(moment_s), event="incident.reported", class_=class_name,
-            severity=severity, position=(round(lon, 6), round(lat, 6)), channel=channel, text=f"{place.name_zh}附近{text}",
-        )  # fmt: skip
-        return Call(incident_desk(code), event)
-
-    def _number(self, moment_s: float) -> str:
-        """The number a desk gives a call: its local time, so that people can read it out."""
-        return datetime.fromtimestamp(moment_s, self._weather.zone).strftime("%y%m%d%H%M%S")
-
-    def _moments(self, stream: str, busiest_every_s: float, from_s: float, to_s: float) -> Iterator[tuple[int, float]]:
-        """Key and moment of every call of a stream: at most one a slot, by the hour's rate."""
-        slots = np.arange(math.floor(from_s / SLOT_S), math.ceil(to_s / SLOT_S))
-        stream_key = key(self._seed, stream)
-        rate = CALLS.at(local_time(slots * SLOT_S, self._weather.zone)) / busiest_every_s
-        for slot in slots[uniform(stream_key, slots) < rate * SLOT_S].tolist():
-            slot_key = key(stream_key, slot)
-            moment_s = slot * SLOT_S + math.floor(_draw(slot_key, "moment") * 10 * SLOT_S) / 10  # to a tenth, within the slot
-            if from_s <= moment_s < to_s:
-                yield slot_key, moment_s
-
-    def _somewhere(self, nodes_of: Sequence[np.ndarray], slot_key: int) -> tuple[str, float, float]:
-        """District code and position: a district by its residents, then one of its junctions."""
-        k = int(np.searchsorted(self._people, _draw(slot_key, "district"), side="right"))
-        nodes = nodes_of[k] if len(nodes_of[k]) else self._streets[k]
-        node = int(nodes[int(_draw(slot_key, "place") * len(nodes))])
-        return self._city.districts[k].code, round(float(self._roads.lon[node]), 6), round(float(self._roads.lat[node]), 6)
-
-    def _plane(self, lon: object, lat: object) -> tuple[np.ndarray, np.ndarray]:
-        return metres_from(np.asarray(lon), np.asarray(lat), *self._city.centre)
-
-
-def incident_desk(district_code: str) -> str:
-    return f"{district_code}/incident/desk/i{district_code}"
-
-
-def request_desk(district_code: str) -> str:
-    return f"{district_code}/request/12345/hotline-{district_code}"
-
-
-def working_days_later(moment: datetime, days: int, weather: Weather) -> datetime:
-    """So many days from Monday to Friday later, at the same local hour; public holidays count as their weekday."""
-    local = moment.astimezone(weather.zone)
-    while days:
-        local += timedelta(days=1)
-        days -= local.weekday() < 5
-    return local.astimezone(UTC)
-
-
-def _draw(of: int, *words: int | str) -> float:
-    return float(uniform(key(of, *words), 0))
-
-
-def _picked(texts: Sequence[str], draw: float) -> str:
-    return texts[int(draw * len(texts))]
-
-
-def _severity(of: CallClass, draw: float) -> int:
-    return 1 + int(np.searchsorted(np.cumsum(of.severities), draw, side="right").clip(0, 3))
-
-
-def _time(moment_s: float) -> datetime:
-    return datetime.fromtimestamp(round(moment_s, 1), UTC)
+    def _waterlogging(self, lon: Floats, lat: Floats, time_s: Floats, scenes: Sequence[Scene]) -> Floats:
+        past = self._weather.rain_mm_h(lon[:, None], lat[:, None], time_s[:, None] - PAST_RAIN_S, scenes).mean(axis=1)
+        return np.asarray(np.clip((past - DRAINS_TAKE_MM_H) / 10, 0, Influence.FLOODED.value))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from alerts.identifier import Allotter, compose, is_identifier
+from alerts.identifier import Allotter, compose
 
 AGENCY = "99010000100100"
 NEW_YEAR_IN_BEIJING = datetime(2025, 12, 31, 16, 0, 5, tzinfo=UTC)
@@ -14,16 +14,6 @@ def test_an_identifier_has_31_characters_and_beijing_time() -> None:
     identifier = compose(AGENCY, NEW_YEAR_IN_BEIJING, 7)
     assert identifier == "99010000100100_20260101000005_7"
     assert len(identifier) == 31
-    assert is_identifier(identifier)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "99010000100100_20260101000005", "99010000100100_20261301000005_7", "9901000010010A_20260101000005_7",
-     "99010000100100_20260101000005_77", "99010000100100_20260101000005_7\n", "99010000100100_2026010100000५_7"],
-)  # fmt: skip
-def test_other_texts_are_not_identifiers(text: str) -> None:
-    assert not is_identifier(text)
 
 
 @pytest.mark.parametrize("agency", ["", "9901000010010", "9901000010010A"])
@@ -37,4 +27,4 @@ def test_a_storm_gets_identifiers_of_the_seconds_that_follow() -> None:
     given = [allotter.allot(NEW_YEAR_IN_BEIJING, k % 10) for k in range(25)]
     assert len(set(given)) == 25
     assert given[24] == "99010000100100_20260101000007_4"
-    assert all(is_identifier(identifier) for identifier in given)
+    assert given[10] == "99010000100100_20260101000006_0"

@@ -13,6 +13,7 @@ from domain.forecasts import Forecast
 from domain.moments import Moment
 from domain.observations import Quality
 from domain.warnings import Warning, WarningLevel, WarningSource, WarningState
+from storage import rules
 from storage.connection import Connection, connect
 from storage.forecasts import write_forecasts
 from storage.partitions import DayPartitions
@@ -139,6 +140,110 @@ def test_a_silent_sensor_freezes_its_warning_and_says_since_when(conn: Connectio
     (warning,) = measured(conn, watch, 111, 13)
     assert "silent_since" not in warning.evidence
     assert warning.evidence["value"] == 110
+
+
+def test_a_short_exceedance_between_two_ticks_is_not_overlooked(conn: Connection, watch: Watch) -> None:
+    """A fast replay: ten minutes in one tick, of which two were above 100."""
+    seed_rules(conn, [AT_ONCE], now=NOW)
+    stored(conn, a_device())
+    measured(conn, watch, 50, -20)
+    values = (50, 50, 110, 130, 60, 50, 50, 50, 50, 50)
+    stored(conn, *(a_reading(value, minutes_ago=10 - k) for k, value in enumerate(values, start=1)))
+    watch.tick(conn, NOW)
+    assert steps(conn) == [("candidate", "blue"), ("lifted", "blue")]
+    rows = conn.execute("SELECT (evidence -> 'value')::float FROM warning_history ORDER BY valid_from").fetchall()
+    assert rows == [(110,), (60,)]
+
+
+def test_the_hold_is_counted_in_measured_time_however_fast_readings_come(conn: Connection, watch: Watch) -> None:
+    seed_rules(conn, [RULE], now=NOW)
+    stored(conn, a_device())
+    stored(conn, a_reading(110, minutes_ago=2), a_reading(111, minutes_ago=1), a_reading(112))
+    watch.tick(conn, NOW)
+    (warning,) = open_now(conn)
+    assert (warning.level, warning.evidence["value"], warning.evidence["since"]) == (BLUE, 111, (NOW - minutes(2)).isoformat())
+
+
+def test_a_graver_level_holds_while_the_milder_one_is_raised(conn: Connection, watch: Watch) -> None:
+    seed_rules(conn, [replace(RULE, raise_hold_s=120)], now=NOW)
+    stored(conn, a_device())
+    found = [measured(conn, watch, value, minute) for minute, value in enumerate((110, 170, 170, 170))]
+    assert [[w.level for w in warnings] for warnings in found] == [[], [], [BLUE], [YELLOW]], "yellow since minute 1"
+
+
+def test_a_reading_that_comes_late_raises_nothing_again(conn: Connection, watch: Watch) -> None:
+    seed_rules(conn, [AT_ONCE], now=NOW)
+    stored(conn, a_device())
+    for minute, value in enumerate((110, 20)):
+        measured(conn, watch, value, minute)
+    stored(conn, a_reading(110, minutes_ago=-0.5))
+    watch.tick(conn, NOW + minutes(1.1))
+    Watch(AGENCY).tick(conn, NOW + minutes(1.2))
+    assert open_now(conn, 2) == []
+    assert len(steps(conn)) == 2
+
+
+def test_a_corrected_reading_is_judged_again(conn: Connection, watch: Watch) -> None:
+    seed_rules(conn, [AT_ONCE], now=NOW)
+    stored(conn, a_device())
+    measured(conn, watch, 900, 0)
+    stored(conn, a_reading(9, delay_minutes=0.1, corrects=True))
+    watch.tick(conn, NOW + minutes(0.2))
+    assert open_now(conn, 0.2) == []
+
+
+def test_what_was_judged_is_not_judged_again_by_the_next_watch(conn: Connection, watch: Watch) -> None:
+    """Raised and lifted within one tick, without a hold: a watch that starts afresh must not tell the story again."""
+    seed_rules(conn, [AT_ONCE], now=NOW)
+    stored(conn, a_device(), a_reading(110, minutes_ago=2), a_reading(20, minutes_ago=1))
+    for k in range(3):
+        Watch(AGENCY).tick(conn, NOW + minutes(k / 100))
+    assert len(steps(conn)) == 2
+
+
+def test_a_watch_that_dies_in_the_middle_has_done_nothing(
+    conn: Connection, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seed_rules(conn, [AT_ONCE], now=NOW)
+    stored(conn, a_device(), a_reading(110, minutes_ago=1), a_reading(20))
+
+    def killed(*_: object) -> None:
+        raise ConnectionError
+
+    with monkeypatch.context() as dying:
+        dying.setattr(rules, "note_judged", killed)
+        with pytest.raises(ConnectionError):
+            watch.tick(conn, NOW)
+    assert steps(conn) == []
+    Watch(AGENCY).tick(conn, NOW + minutes(0.1))
+    assert steps(conn) == [("candidate", "blue"), ("lifted", "blue")]
+
+
+def test_a_second_watch_waits_while_one_judges(conn: Connection, database_url: str, watch: Watch) -> None:
+    seed_rules(conn, [AT_ONCE], now=NOW)
+    stored(conn, a_device(), a_reading(110))
+    with connect(database_url) as other, other.transaction():
+        assert rules.take_the_bench(other)
+        assert watch.tick(conn, NOW) == {"standby": True}
+        assert open_now(conn) == []
+    assert watch.tick(conn, NOW)["standby"] is False
+    assert len(open_now(conn)) == 1
+
+
+def test_after_a_long_absence_the_last_quarter_of_an_hour_is_judged(conn: Connection, watch: Watch) -> None:
+    seed_rules(conn, [AT_ONCE], now=NOW)
+    stored(conn, a_device())
+    measured(conn, watch, 50, -180)
+    stored(conn, a_reading(900, minutes_ago=20), a_reading(50, minutes_ago=18), a_reading(110, minutes_ago=10), a_reading(50))
+    watch.tick(conn, NOW)
+    assert steps(conn) == [("candidate", "blue"), ("lifted", "blue")], "the 900 of twenty minutes ago is history"
+
+
+def test_a_sensor_that_speaks_once_in_two_hours_is_heard_all_the_same(conn: Connection, watch: Watch) -> None:
+    seed_rules(conn, [AT_ONCE], now=NOW)
+    stored(conn, a_device(interval_s=7200), a_reading(110, minutes_ago=100))
+    watch.tick(conn, NOW)
+    assert len(open_now(conn)) == 1
 
 
 def test_back_fill_of_yesterday_warns_nobody_today(conn: Connection, watch: Watch) -> None:

@@ -4,6 +4,7 @@ records every request to somebody else and every complaint in the console.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -81,13 +82,19 @@ def small_city_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass(slots=True)
 class Server:
-    """A running dashboard. Its clock starts at the scenes' NOW and goes on."""
+    """A running dashboard. Its clock starts at the scenes' NOW, or another time, and goes on."""
 
     url: str
     started: float
+    starts_at: datetime = NOW
 
     def now(self) -> datetime:
-        return NOW + timedelta(seconds=time.monotonic() - self.started)
+        return self.starts_at + timedelta(seconds=time.monotonic() - self.started)
+
+    def viewers(self) -> int:
+        """How many streams are open."""
+        with urllib.request.urlopen(f"{self.url}/api/health", timeout=5) as answer:
+            return int(json.loads(answer.read())["viewers"])
 
     def minutes_after(self) -> float:
         """Minutes since NOW on the server's clock: what scenes call a negative `minutes_ago`."""
@@ -107,20 +114,33 @@ def _wait_until_ready(url: str, fault: list[BaseException]) -> None:
 
 @dataclass(slots=True)
 class Visit:
-    """A page of the dashboard and what it did that it should not have."""
+    """Pages of the dashboard and what they did that they should not have. `page` is the first of them."""
 
     page: Page
     outside: list[str]
     complaints: list[str]
 
-    def open(self, url: str, *, with_map: bool = False) -> Page:
-        """The page once its numbers are there; with its map too where the test is about that (drawn in software, it takes
-        longer than all the rest)."""
-        self.page.goto(url, wait_until="domcontentloaded")
-        self.page.wait_for_selector(".kpi")
+    def open(self, url: str, *, with_map: bool = False, page: Page | None = None) -> Page:
+        """A page once its numbers are there; with its map where the test is about that (drawn in software, it takes longer than
+        all the rest)."""
+        page = page or self.page
+        page.add_init_script(f"window.isWithMap = {str(with_map).lower()}")
+        page.goto(url, wait_until="domcontentloaded")
+        page.wait_for_selector(".kpi")
         if with_map:
-            self.page.evaluate("cityhelm.ready")
-        return self.page
+            page.evaluate("cityhelm.ready")
+        return page
+
+    def another(self) -> Page:
+        """One more tab of the same browser."""
+        page = self.page.context.new_page()
+        page.set_default_timeout(60_000)
+        return page
+
+
+WITHOUT_MAP = """addEventListener("DOMContentLoaded", () => {
+  if (!window.isWithMap && window.cityhelm) cityhelm.map.open = async () => cityhelm.page.becomeReady();
+})"""
 
 
 @pytest.fixture
@@ -135,10 +155,11 @@ def visit(chromium: Browser) -> Iterator[Visit]:
     outside: list[str] = []
     complaints: list[str] = []
     own = ("http://127.0.0.1:", "data:", "blob:")
+    context.add_init_script(WITHOUT_MAP)
+    context.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
+    context.on("weberror", lambda fault: complaints.append(str(fault.error)))
     context.on("request", lambda request: None if request.url.startswith(own) else outside.append(request.url))
     page = context.new_page()
-    page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
     page.set_default_timeout(60_000)
     yield Visit(page, outside, complaints)
     context.close()
@@ -156,10 +177,15 @@ def serve(small_city_dir: Path, visit: Visit) -> Serve:
 
     @contextmanager
     def serving(
-        database_url: str, *, acts_as: Actor | None = COMMANDER, port: int | None = None, is_missed: bool = False
+        database_url: str,
+        *,
+        acts_as: Actor | None = COMMANDER,
+        port: int | None = None,
+        is_missed: bool = False,
+        starts_at: datetime = NOW,
     ) -> Iterator[Server]:
         port, stop, fault = port or free_port(), Event(), []
-        server = Server(f"http://127.0.0.1:{port}", time.monotonic())
+        server = Server(f"http://127.0.0.1:{port}", time.monotonic(), starts_at)
 
         def run() -> None:
             try:
@@ -175,8 +201,8 @@ def serve(small_city_dir: Path, visit: Visit) -> Serve:
         try:
             _wait_until_ready(server.url, fault)
             yield server
-            if not is_missed:
-                visit.page.goto("about:blank")
+            for page in visit.page.context.pages if not is_missed else ():
+                page.goto("about:blank")
         finally:
             stop.set()
             thread.join(15)
@@ -194,3 +220,44 @@ def soon(condition: Callable[[], Any], what: str, within_s: float = 20) -> Any:
             return answer
         time.sleep(0.1)
     raise AssertionError(f"{what}: not within {within_s:.0f} s")
+
+
+CUT = """() => {
+  const isCutting = (style) => ["hidden", "clip"].includes(style.overflowX) || ["hidden", "clip"].includes(style.overflowY);
+  const isScrolling = (style) => ["auto", "scroll"].includes(style.overflowX) || ["auto", "scroll"].includes(style.overflowY);
+  const cut = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const hasText = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+    if (!hasText || !element.checkVisibility() || element.closest("#map, #chart")) continue;
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    const box = range.getBoundingClientRect();
+    for (let place = element; place !== document.documentElement; place = place.parentElement) {
+      const style = getComputedStyle(place);
+      if (isScrolling(style) || (place !== element && style.textOverflow === "ellipsis")) break;
+      if (place.matches(".row-title.ellipsis, .row-more > .ellipsis, .object-head .ellipsis, .candidate-name, .value > .ellipsis")) break; // names that others gave
+      if (!isCutting(style)) continue;
+      const frame = place.getBoundingClientRect();
+      if (box.left < frame.left - 1 || box.right > frame.right + 1 || box.top < frame.top - 3 || box.bottom > frame.bottom + 3) {
+        cut.push([element.className || element.tagName, element.textContent.slice(0, 60)]);
+        break;
+      }
+    }
+  }
+  return cut;
+}"""
+"""Texts of which something lies outside what holds them; what scrolls may hold more than it shows."""
+
+
+def overlapping(page: Page, selector: str) -> list[list[str]]:
+    """Pairs of elements that lie over one another, though neither is part of the other."""
+    found: list[list[str]] = page.evaluate(
+        """selector => {
+          const all = [...document.querySelectorAll(selector)].filter((e) => e.checkVisibility());
+          const name = (e) => e.className || e.id || e.tagName;
+          const [box, isOver] = [(e) => e.getBoundingClientRect(), (x, y) => x.left < y.right - 1 && x.right > y.left + 1 && x.top < y.bottom - 1 && x.bottom > y.top + 1];
+          return all.flatMap((a, k) => all.slice(k + 1).filter((b) => !a.contains(b) && isOver(box(a), box(b))).map((b) => [name(a), name(b)]));
+        }""",
+        selector,
+    )
+    return found

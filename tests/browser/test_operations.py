@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from domain.observations import freshness
 from domain.orders import OrderState
+from domain.sensors import DeviceMode, DeviceState
 from domain.units import UnitStatus
 from domain.warnings import WarningLevel
 from storage import orders as orders_table
@@ -26,6 +27,7 @@ from tests.support.scenes import (
     a_position,
     a_reading,
     a_rule,
+    a_state,
     a_status,
     a_unit,
     an_incident,
@@ -111,7 +113,7 @@ def test_an_empty_database_shows_no_data_and_never_a_number(serve: Serve, visit:
         soon(lambda: "实时" in text_of(page, "#live"), "the first frame")
         expect(page.locator("#kpis .kpi")).to_have_count(5)
         assert page.locator("#kpis .empty").all_inner_texts() == ["暂无数据"] * 5
-        for place in ("#currency", "#warnings", "#incidents", "#object"):
+        for place in ("#currency", "#warnings", "#incidents", "#object", "#layers"):
             assert "暂无数据" in text_of(page, place)
         assert [n["text"] for n in numbers(page) if not re.fullmatch(r"\d\d:\d\d:\d\d", n["text"])] == []  # the clock alone
 
@@ -126,12 +128,26 @@ def test_a_value_that_is_late_turns_grey(serve: Serve, visit: Visit, database_ur
 
 
 def test_freshness_is_the_domain_s(serve: Serve, visit: Visit, database_url: str) -> None:
+    """The browser ages values between frames by the rule it was told: the same answer for every age, mode and state."""
     ages = [None, 0, 9.9, 10, 10.1, 15, 15.1, 50, 50.1, 119, 121, 179, 181, 599, 601]
+    cases = [(age, s, mode, state) for age in ages for s in (1, 5, 60) for mode in (*DeviceMode, "odd") for state in (*DeviceState, "odd")]
     with serve(database_url) as server:
         page = visit.open(server.url)
-        for interval_s in (1, 5, 60):
-            shown = page.evaluate("([ages, s]) => ages.map(age => cityhelm.city.freshness(age, s))", [ages, interval_s])
-            assert shown == [freshness(age, interval_s).value for age in ages]
+        judged = page.evaluate("cases => cases.map(([age, s, mode, state]) => cityhelm.city.freshness(age, s, mode, state))", cases)
+        assert judged == [freshness(*case).value for case in cases]
+        page.evaluate("cityhelm.page.facts.freshness.until[0][1] = 1000")
+        assert page.evaluate("cityhelm.city.freshness(601, 60, 'periodic', 'online')") == "fresh"  # it repeats no number of its own
+
+
+def test_a_device_that_speaks_on_change_is_live_while_it_is_there(
+    serve: Serve, visit: Visit, database_url: str, conn: Connection
+) -> None:
+    stored(conn, a_device(mode="on_change", interval_s=5), a_reading(41, minutes_ago=50), a_state("online", minutes_ago=55))
+    with serve(database_url) as server:
+        page = visit.open(server.url)
+        page.evaluate("id => cityhelm.clicks.choose({kind: 'sensor', id})", STATION)
+        expect(page.locator(".object-head .chip")).to_have_text("实时")
+        expect(page.locator(".value .num").first).to_have_class("num")
 
 
 def test_an_order_goes_from_a_click_to_the_unit_s_answer(
@@ -163,8 +179,9 @@ def test_a_refusal_is_shown_word_for_word_beside_the_button(
         page = visit.open(server.url)
         page.locator("#incidents .row").click()
         expect(page.locator(".candidate")).to_have_count(2)
+        page.locator(".candidate .button").first.hover()  # nothing moves away under a hand
         # meanwhile someone else takes the unit, with a clock a moment ahead, so that the page still offers it
-        page.evaluate("cityhelm.city.apply = () => true")
+        page.evaluate("cityhelm.city.apply = () => true; cityhelm.city.replace = () => {}")
         stored(conn, a_status(UnitStatus.WORKING, minutes_ago=-server.minutes_after()))
         page.locator(".candidate .button").first.click()
         expect(page.locator(".refusal")).to_have_text(re.compile("^急救1车 处置中.09:00 起$"))
@@ -180,6 +197,26 @@ def test_a_warning_is_acknowledged_by_a_click(serve: Serve, visit: Visit, databa
         expect(page.locator("#warnings .button")).to_have_count(0)
 
 
+def test_an_incident_is_closed_with_a_reason_that_nobody_takes_from_under_one_s_hand(
+    serve: Serve, visit: Visit, database_url: str, conn: Connection, scene: int
+) -> None:
+    with serve(database_url) as server:
+        page = visit.open(server.url)
+        page.locator("#incidents .row").click()
+        page.locator(".closing summary").click()
+        page.get_by_role("button", name="误报").click()  # without a reason: nothing happens but that one is asked for it
+        expect(page.locator("#closing-reason")).to_be_focused()
+        page.keyboard.type("测试报警")
+        stored(conn, a_reading(58.5, minutes_ago=-server.minutes_after()))
+        page.wait_for_timeout(1500)  # everything is drawn again meanwhile
+        expect(page.locator("#closing-reason")).to_have_value("测试报警")
+        page.get_by_role("button", name="误报").click()
+        expect(page.locator("#toast")).to_contain_text("已结束")
+        expect(page.locator("#object")).to_contain_text("该事件已经结束")
+        said = conn.execute("SELECT detail ->> 'reason' FROM audit_unsealed WHERE action = 'incident.close'").fetchall()
+        assert said == [("测试报警",)]
+
+
 def test_who_may_not_act_sees_no_button(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
     with serve(database_url, acts_as=None) as server:
         page = visit.open(server.url)
@@ -187,6 +224,7 @@ def test_who_may_not_act_sees_no_button(serve: Serve, visit: Visit, database_url
         expect(page.locator(".candidate")).to_have_count(2)
         expect(page.locator(".candidate .button")).to_have_count(0)
         expect(page.locator("#warnings .button")).to_have_count(0)
+        expect(page.locator(".closing")).to_have_count(0)
         expect(page.locator(".actor")).to_have_text("只读")
 
 
@@ -269,6 +307,7 @@ def test_a_database_that_goes_away_is_said_and_comes_back(
         allow(databases, name, False)
         expect(page.locator("#live")).to_contain_text("数据库中断")
         assert page.locator("#kpis .num").count() > 3  # what was known stays, and grows older
+        expect(page.locator("#kpis .kpi-line > .num").first).to_have_class("num stale")
         allow(databases, name, True)
         expect(page.locator("#live")).to_have_text("实时")
 
@@ -283,6 +322,39 @@ def test_a_server_that_goes_away_is_said_and_found_again(serve: Serve, visit: Vi
         assert page.locator("#kpis .num").count() > 3
     unanswered = ("ERR_CONNECTION_REFUSED", "Failed to fetch", "ERR_INCOMPLETE_CHUNKED")
     visit.complaints[:] = [said for said in visit.complaints if not any(word in said for word in unanswered)]
+
+
+def test_a_page_that_stays_open_does_not_grow(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
+    """Two thousand frames with new values, moves and lists: as many things in the page as before, and no more memory."""
+    live = """async (n) => {
+      const [stream] = cityhelm.city.streams.keys();
+      for (let k = 0; k < n; k += 1) {
+        const t = cityhelm.page.now();
+        const incidents = k % 2 ? { ids: [] } : { changed: [{ id: `x-${k}`, hazard: 'fire', grade: 'III', state: 'reported', lon: 113.2, lat: 23.1, reported: t }], ids: [`x-${k}`] };
+        cityhelm.city.apply({ t, newest: [5, 1], values: [[stream, k, 0, 5, 4], [99, k, 0, 5, 4]], units: [], moved: [['a-1', 113 + k / 1e5, 23.1, 5, 30, 90]], incidents });
+        if (k % 10 === 0) cityhelm.operations.draw(k, null, null, null);
+        if (k % 100 === 0) await new Promise((resolve) => setTimeout(resolve));
+      }
+      return [document.querySelectorAll('*').length, cityhelm.city.streams.size, cityhelm.city.units.size];
+    }"""
+    with serve(database_url) as server:
+        page = visit.open(server.url)
+        page.evaluate("cityhelm.stream.state = 'live'; cityhelm.city.replace = () => {}")
+        cdp = page.context.new_cdp_session(page)
+
+        def measured(frames: int) -> tuple[list[int], float, float]:
+            things = page.evaluate(live, frames)
+            cdp.send("HeapProfiler.collectGarbage")
+            listeners = next(m["value"] for m in cdp.send("Performance.getMetrics")["metrics"] if m["name"] == "JSEventListeners")
+            return things, listeners, cdp.send("Runtime.getHeapUsage")["usedSize"]
+
+        cdp.send("Performance.enable")
+        measured(200)
+        things, listeners, used = measured(200)
+        things_after, listeners_after, used_after = measured(2_000)
+        assert things_after == things
+        assert listeners_after <= listeners
+        assert used_after - used < 500_000
 
 
 def allow(databases: Databases, name: str, is_allowed: bool) -> None:

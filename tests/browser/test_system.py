@@ -57,6 +57,20 @@ def test_figures_come_by_themselves_and_say_where_from(serve: Serve, visit: Visi
         assert len(page.screenshot()) > 50_000
 
 
+def test_devices_are_counted_by_kind_and_freshness(serve: Serve, visit: Visit, database_url: str, conn: Connection) -> None:
+    for n, minutes_ago in enumerate((0, 2.5, 5, 60)):
+        device_id = f"440106/environment/north/air-{n}"
+        stored(conn, a_device(device_id), a_reading(41, device_id=device_id, minutes_ago=minutes_ago))
+    stored(conn, a_device("440106/traffic/north/park-1", type_name="OffStreetParking"))
+    with serve(database_url) as server:
+        page = visit.open(f"{server.url}/system")
+        rows = page.locator("#kinds tbody tr")
+        expect(rows).to_have_count(2)
+        texts = [row.split() for row in rows.all_inner_texts()]
+        assert texts[0][:7] == ["空气监测站", "4", "1", "1", "1", "1", "0"]
+        assert texts[1] == ["停车场", "1", "0", "0", "0", "0", "1", "暂无数据"]
+
+
 def test_an_empty_database_has_nothing_to_count(serve: Serve, visit: Visit, database_url: str) -> None:
     with serve(database_url) as server:
         page = visit.open(f"{server.url}/system")
@@ -64,6 +78,7 @@ def test_an_empty_database_has_nothing_to_count(serve: Serve, visit: Visit, data
         expect(page.locator("#broker")).to_have_text("暂无数据")
         expect(page.locator("#dead-letters")).to_have_text("没有死信")
         assert page.locator("#system-kpis .num").count() == 0
+        expect(page.locator("#kinds")).to_have_text("暂无数据")
         expect(page.locator("#database")).to_contain_text(re.compile("设备\\s*暂无数据"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from tests.dashboard.conftest import House, ask, post
     [
         "/api", "/api/", "/api/nothing", "/api/chart/abc", "/api/stream?channel=nothing", "/tiles/1/2/3.png", "/tiles/8/1/1.mvt",
         "/vendor/deck.mjs", "/vendor/old/deck.mjs", "/vendor/abc/absent.mjs", "/vendor/abc/secret.py", "/docs", "/redoc", "/openapi.json",
-        "/nothing", "/system/nothing",
+        "/nothing", "/system/nothing", "/vendor/abc/\0.mjs", f"/vendor/abc/{'x' * 3_000}.mjs", f"/tiles/{'9' * 5_000}/1/1.mvt", "/tiles/٣/1/1.mvt",
     ],
 )  # fmt: skip
 def test_what_is_not_known_is_not_found(house: House, path: str) -> None:
@@ -32,6 +33,19 @@ def test_nobody_reaches_a_file_outside_the_libraries(house: House, vendor: Path)
     (vendor.parent / "outside.mjs").write_text("secret")
     reply = ask(create_app(house()), "/vendor/abc/../outside.mjs")
     assert reply.status == 404
+
+
+def test_libraries_may_lie_behind_a_link(house: House, vendor: Path, tmp_path: Path) -> None:
+    """A folder that is shared by installations is often one; what a link inside it points to elsewhere is still refused."""
+    link = tmp_path / "link"
+    link.symlink_to(vendor, target_is_directory=True)
+    outside = tmp_path / "outside.mjs"
+    outside.write_text("secret")
+    (vendor / "led-astray.mjs").symlink_to(outside)
+    app = create_app(replace(house(), vendor=link))
+    assert ask(app, "/vendor/abc/deck.mjs").body == b"export {}"
+    for path in ("led-astray.mjs", "../outside.mjs", "secret.py", ""):
+        assert ask(app, f"/vendor/abc/{path}").status == 404
 
 
 def test_people_who_lost_their_way_get_a_link_home(house: House) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from dashboard.hub import MAP, QUEUE_LENGTH, SYSTEM, Channel, Hub, MapTaker, Viewer
+from dashboard.hub import COUNT_EVERY, MAP, QUEUE_LENGTH, SYSTEM, Channel, Hub, MapTaker, SystemTaker, Viewer
 from storage.connection import Connection
 from tests.support import loops
 from tests.support.scenes import NOW, a_device, a_position, a_reading, a_status, a_unit, an_incident, stored, the_stream
@@ -148,14 +148,14 @@ def test_a_frame_holds_what_changed_and_nothing_else(conn: Connection) -> None:
     first = take(conn, NOW)
     assert [row[1] for row in first["values"]] == [41.0]
     assert [u["id"] for u in first["units"]] == ["a-1"]
-    assert [i["id"] for i in first["incidents"]] == ["i-1"]
+    assert [i["id"] for i in first["incidents"]["changed"]] == first["incidents"]["ids"] == ["i-1"]
     second = take(conn, NOW + timedelta(seconds=1))
-    assert (second["values"], second["units"]) == ([], [])
+    assert (second["values"], second["units"], second["moved"]) == ([], [], [])
     assert {"incidents", "warnings", "orders"} & set(second) == set()
     stored(conn, a_reading(42, minutes_ago=-0.02), a_position(113.27, minutes_ago=-0.02))
     third = take(conn, NOW + timedelta(seconds=2))
-    assert third["values"] == [(the_stream(conn), 42.0, "good", 1772413201200, 1772413201200)]
-    assert [u["lon"] for u in third["units"]] == [113.27]
+    assert third["values"] == [[the_stream(conn), 42.0, 0, 800, 0]]  # good, measured and received 0.8 s before the frame
+    assert third["moved"] == [["a-1", 113.27, 23.125, 800, 36, 90]]
     orjson.dumps([first, second, third])
 
 
@@ -164,6 +164,17 @@ def test_a_frame_stays_small_when_nothing_happens(conn: Connection) -> None:
     stored(conn, *[a_device(f"440106/environment/north/air-{n}") for n in range(50)])
     take(conn, NOW)
     assert len(orjson.dumps(take(conn, NOW + timedelta(seconds=1)))) < 200
+
+
+def test_the_system_page_counts_the_devices_now_and_then(conn: Connection) -> None:
+    take = SystemTaker()
+    stored(conn, a_device(), a_reading(41))
+    assert [(kind["type"], kind["counts"]) for kind in take(conn, NOW)["kinds"]] == [("AirQualityObserved", {"fresh": 1})]
+    soon = take(conn, NOW + COUNT_EVERY / 2)
+    assert soon["counted"] == NOW.timestamp() * 1000
+    later = take(conn, NOW + timedelta(minutes=5))
+    assert [kind["counts"] for kind in later["kinds"]] == [{"stale": 1}]
+    orjson.dumps(later)
 
 
 def test_what_ingest_held_back_during_an_outage_is_not_missed(conn: Connection) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -22,6 +24,7 @@ from storage import heartbeats
 from storage.connection import Connection
 from storage.migrate import SchemaMismatch
 from tests.support.scenes import COMMANDER
+from tests.support.source import ROOT
 
 
 def run(database_url: str, port: int, stop: Event, *, host: str = "127.0.0.1", acts_as: Actor | None = None) -> None:
@@ -89,3 +92,10 @@ def _until(condition: Any) -> Any:
             return found
         time.sleep(0.1)
     raise AssertionError("not within 20 s")
+
+
+def test_the_process_carries_no_fitting_of_models() -> None:
+    """It shows the names of models alone: the library that fits them costs a second of start and 60 MB for as long as it runs."""
+    asked = "import sys, dashboard.service; print([name for name in ('statsmodels', 'patsy') if name in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    assert said.stdout.strip() == "[]"

@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dispatch import orders, service
+from dispatch.closing import Unattended
 from dispatch.service import Dispatcher, Line
-from domain.incidents import IncidentState
+from domain.incidents import Grade, IncidentState
 from domain.moments import Moment
 from domain.orders import Order, OrderState
 from domain.units import UnitStatus
@@ -30,6 +31,8 @@ from tests.iot.test_mqtt import refusing_broker
 from tests.support.scenes import AMBULANCE, COMMANDER, NOW, a_status, a_unit, an_ack, an_incident, minutes, stored
 
 ZONE = ZoneInfo("Asia/Shanghai")
+PATIENT = Unattended(3600, (Grade.IV,))
+"""An ordinary incident waits an hour for somebody."""
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +57,7 @@ def scene(conn: Connection) -> Connection:
 def dispatching(address: BrokerAddress) -> Iterator[Dispatcher]:
     line = Line(address, client_id="test-dispatcher", order_expiry_s=120, stop=Event())
     try:
-        yield Dispatcher(line)
+        yield Dispatcher(line, PATIENT)
     finally:
         line.close()
 
@@ -283,7 +286,9 @@ def test_the_process_sends_and_stops_when_told(database_url: str, conn: Connecti
     now = datetime.now(UTC)
     stored(conn, an_incident(), a_unit(), a_status("available", minutes_ago=60))
     stop = Event()
-    process = Thread(target=service.run, args=(database_url, broker), kwargs={"order_expiry_s": 120, "stop": stop})
+    process = Thread(
+        target=service.run, args=(database_url, broker), kwargs={"order_expiry_s": 120, "unattended": PATIENT, "stop": stop}
+    )
     with listening(broker) as heard:
         process.start()
         order = send(conn, now)
@@ -301,3 +306,15 @@ def test_the_process_sends_and_stops_when_told(database_url: str, conn: Connecti
     stop.set()
     process.join(5)
     assert not process.is_alive()
+
+
+def test_what_nobody_acted_on_is_closed_once_a_minute_and_said(
+    conn: Connection, nobody: BrokerAddress, caplog: pytest.LogCaptureFixture
+) -> None:
+    stored(conn, an_incident("i-1", grade=Grade.IV, minutes_ago=59.5), an_incident("i-2", grade=Grade.III, minutes_ago=90))
+    with dispatching(nobody) as dispatcher:
+        assert dispatcher.tick(conn, NOW)["unattended_total"] == 0
+        assert dispatcher.tick(conn, NOW + minutes(0.6))["unattended_total"] == 0, "not every quarter of a second"
+        assert dispatcher.tick(conn, NOW + minutes(1.1))["unattended_total"] == 1
+    assert [incident.incident_id for incident in incidents.list_open_incidents(conn, Moment.live(NOW + minutes(2)))] == ["i-2"]
+    assert "1 incident(s) closed as unattended, since nobody acted on them for 1 h: i-1" in caplog.text

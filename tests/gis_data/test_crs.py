@@ -15,6 +15,19 @@ PUBLISHED = {
     "Shenzhen": ((113.912316, 22.543847), (113.9171764808363, 22.540796131694766)),
     "Beijing": ((116.377817, 39.911954), (116.38404722455657, 39.91334545536069)),
 }
+# Test points of github.com/wandergis/coordtransform (test/app.js): 116.404, 39.915 taken as GCJ-02 and given as BD-09, taken as
+# WGS-84 and given as GCJ-02. Its inverses are one step of the iteration and good to some metres.
+TIANANMEN = (116.404, 39.915)
+TIANANMEN_GCJ_AS_BD = (116.41036949371029, 39.92133699351021)
+TIANANMEN_WGS_AS_GCJ = (116.41024449916938, 39.91640428150164)
+TIANANMEN_BD_AS_GCJ_ONE_STEP = (116.39762729119315, 39.90865673957631)
+# Places of the GeoNames gazetteer (WGS-84) that no system may move: abroad, and across the border by the rectangle alone.
+ABROAD = {
+    "San Francisco": (-122.41942, 37.77493),
+    "Dresden": (13.73832, 51.05089),
+    "Sydney": (151.20732, -33.86785),
+    "Tokyo": (139.69171, 35.6895),
+}
 # Well inside the rectangle, so that a shifted point is still inside it.
 LON, LAT = st.floats(73, 137), st.floats(2, 55)
 
@@ -33,6 +46,23 @@ def test_bd09_is_the_published_turn_and_shift_of_gcj02() -> None:
     theta = np.arctan2(y, x) + 3e-6 * np.cos(x * 3000 * np.pi / 180)
     expected = (r * np.cos(theta) + 0.0065, r * np.sin(theta) + 0.006)
     assert from_wgs84(*PUBLISHED["Beijing"][0], Crs.BD09) == pytest.approx(expected, abs=1e-9)
+
+
+def test_published_points_convert_to_bd09_and_back() -> None:
+    lon, lat = to_wgs84(*TIANANMEN, Crs.GCJ02)
+    wgs = (float(lon), float(lat))
+    assert from_wgs84(*wgs, Crs.BD09) == pytest.approx(TIANANMEN_GCJ_AS_BD, abs=1e-9)
+    assert to_wgs84(*TIANANMEN_GCJ_AS_BD, Crs.BD09) == pytest.approx(wgs, abs=1e-9)
+    assert from_wgs84(*TIANANMEN, Crs.GCJ02) == pytest.approx(TIANANMEN_WGS_AS_GCJ, abs=1e-9)
+    back = from_wgs84(*to_wgs84(*TIANANMEN, Crs.BD09), Crs.GCJ02)
+    assert back == pytest.approx(TIANANMEN_BD_AS_GCJ_ONE_STEP, abs=1e-5)
+
+
+@pytest.mark.parametrize("place", ABROAD)
+@pytest.mark.parametrize("crs", list(Crs))
+def test_known_places_abroad_stay_where_they_are(place: str, crs: Crs) -> None:
+    assert from_wgs84(*ABROAD[place], crs) == ABROAD[place]
+    assert to_wgs84(*ABROAD[place], crs) == ABROAD[place]
 
 
 @given(LON, LAT, st.sampled_from([Crs.GCJ02, Crs.BD09]))
@@ -57,8 +87,13 @@ def test_outside_china_nothing_moves(lon: float, lat: float, crs: Crs) -> None:
     assert from_wgs84(lon, lat, crs) == (lon, lat)
 
 
-def test_cgcs2000_is_taken_as_wgs84() -> None:
+def test_cgcs2000_is_taken_as_wgs84_as_the_epsg_dataset_does() -> None:
+    """EPSG gives a null transformation between 4490 and 4326; PROJ is asked as an independent witness."""
+    pyproj = pytest.importorskip("pyproj")
     assert to_wgs84(116.4, 39.9, Crs.CGCS2000) == (116.4, 39.9)
+    assert from_wgs84(116.4, 39.9, Crs.CGCS2000) == (116.4, 39.9)
+    witness = pyproj.Transformer.from_crs("EPSG:4490", "EPSG:4326", always_xy=True)
+    assert witness.transform(116.4, 39.9) == pytest.approx((116.4, 39.9), abs=1e-9)
 
 
 def test_arrays_keep_their_shape_and_mix_inside_with_outside() -> None:

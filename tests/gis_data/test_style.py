@@ -6,9 +6,10 @@ import json
 import re
 
 import pytest
+from pmtiles.reader import MmapSource, Reader
 
 from gis_data.city import City
-from gis_data.style import FIRST_LABEL_LAYER, map_style
+from gis_data.style import FIRST_LABEL_LAYER, METRO, map_style
 
 WARNING_COLOURS = {"#ff4d4f", "#ff922b", "#ffd43b", "#4dabf7"}
 
@@ -29,8 +30,38 @@ def test_layers_are_distinct_and_draw_what_the_tiles_hold(small_city: City) -> N
     assert len(set(ids)) == len(ids)
     assert FIRST_LABEL_LAYER in ids
     assert all(
-        layer["type"] == "symbol" or layer["id"] == "station-dot" for layer in style["layers"][ids.index(FIRST_LABEL_LAYER) :]
+        layer["type"] == "symbol" or layer["id"] in ("station-dot", "place-dot")
+        for layer in style["layers"][ids.index(FIRST_LABEL_LAYER) :]
     )
+
+
+def test_every_layer_draws_from_the_tiles_of_the_demonstration_city(small_city: City) -> None:
+    assert small_city.tiles_path is not None
+    with small_city.tiles_path.open("rb") as file:
+        told = Reader(MmapSource(file)).metadata()
+    held = {layer["id"] for layer in told["vector_layers"]}
+    style = map_style(small_city, "zh", "http://h")
+    asked = {layer["source-layer"] for layer in style["layers"] if "source-layer" in layer}
+    assert asked <= held
+    assert held - asked == set()
+
+
+def test_metro_lines_are_told_apart_and_named(small_city: City) -> None:
+    layers = {layer["id"]: layer for layer in map_style(small_city, "zh", "http://h")["layers"]}
+    assert len(set(METRO.values())) == len(METRO)
+    assert layers["metro-name"]["paint"]["text-color"] == layers["metro"]["paint"]["line-color"]
+
+
+def test_text_is_at_least_thirteen_pixels_high(small_city: City) -> None:
+    def sizes(value: object) -> list[float]:
+        if isinstance(value, list) and value[0] == "interpolate":
+            return [float(v) for v in value[4::2]]
+        assert isinstance(value, int | float)
+        return [float(value)]
+
+    for layer in map_style(small_city, "en", "http://h")["layers"]:
+        if layer["type"] == "symbol":
+            assert min(sizes(layer["layout"]["text-size"])) >= 13, layer["id"]
 
 
 def test_labels_speak_the_language_asked_for(small_city: City) -> None:

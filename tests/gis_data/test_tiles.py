@@ -43,6 +43,39 @@ def test_tiles_at_the_centre_hold_what_each_zoom_is_to_show(small_city: City) ->
         assert layers <= set(_decoded(data)), zoom
 
 
+def test_bay_islands_and_towns_are_named_in_both_languages(small_city: City) -> None:
+    assert small_city.tiles_path is not None
+    store = tiles.TileStore(small_city.tiles_path)
+    x, y = _tile_at(*small_city.centre, 10)
+    seen: dict[str, set[tuple[str, str]]] = {}
+    for column in range(x - 1, x + 3):
+        for row in range(y - 1, y + 2):
+            data = store.get(10, column, row)
+            for feature in _decoded(data).get("labels", {"features": []})["features"] if data else []:
+                names = feature["properties"]
+                seen.setdefault(names["kind"], set()).add((names["name_zh"], names["name_en"]))
+    assert ("望澜湾", "Wanglan Bay") in seen["sea"]
+    assert ("外澜岛", "Outer Lan Island") in seen["island"]
+    assert ("狮泉镇", "Shiquan") in seen["town"]
+
+
+def test_the_sea_goes_on_beyond_the_drawn_country_at_the_widest_zooms(small_city: City) -> None:
+    assert small_city.tiles_path is not None
+    data = tiles.TileStore(small_city.tiles_path).get(8, *_tile_at(124.8, 29.6, 8))
+    assert data is not None
+    assert "beyond" in _decoded(data)
+
+
+def test_a_street_cut_at_its_crossings_bears_its_name_once(tmp_path: Path) -> None:
+    row = {"class": "arterial", "name_zh": "一路", "name_en": "First Road"}
+    pieces = [(shapely.LineString([(10.1 + k / 1000, 50.1), (10.101 + k / 1000, 50.1)]), row) for k in range(3)]
+    tiles.build({"roads": _layer("roads", *pieces)}, tmp_path / "t.pmtiles", 14)
+    data = tiles.TileStore(tmp_path / "t.pmtiles").get(13, *_tile_at(10.1015, 50.1, 13))
+    assert data is not None
+    (road,) = _decoded(data)["roads"]["features"]
+    assert road["geometry"]["type"] == "LineString"
+
+
 def test_there_is_no_tile_where_nothing_is_drawn(small_city: City) -> None:
     assert small_city.tiles_path is not None
     store = tiles.TileStore(small_city.tiles_path)

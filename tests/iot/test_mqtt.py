@@ -68,7 +68,7 @@ def test_what_is_taken_raises_nothing() -> None:
         for _ in range(20):
             publisher.publish("city/v1/440106/units/a/b/telemetry", b"{}", timeout_s=5)
         publisher.flush(5)
-        assert len(publisher._kind_of) <= 20
+        assert len(publisher._named) <= 20
 
 
 def test_a_refused_message_is_raised_with_its_kind_the_reason_and_the_cure() -> None:

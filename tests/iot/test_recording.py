@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from iot.mapping import DataMapping, UnusableInput, load_mapping
-from iot.recording import Recording, read_recording
+from iot.recording import Happening, Recording, read_recording
 
 HEAD = 'title = "T"\norigin = "the publisher of T"\n'
 LONG = (
@@ -72,6 +72,46 @@ within = [-76.0, 39.0, -75.0, 41.0]
 classes = [{ begins = "Fire: ALARM", class = "fire", severity = 4 }, { begins = "Fire:", class = "fire", severity = 2 }]
 """
 )
+RESPONSES = (
+    HEAD
+    + """
+says = "response"
+[device]
+district = "d"
+domain = "unit"
+site = "s"
+column = "unit"
+type = "Vehicle"
+[time]
+column = "called"
+zone = "America/Los_Angeles"
+[event]
+id_column = "call"
+class_column = "what"
+source = "119"
+desk = "d/incident/119/desk"
+lon = "x"
+lat = "y"
+crs = "EPSG:4326"
+classes = [{ begins = "Fire", class = "fire", severity = 2 }, { begins = "Fall", class = "medical" }]
+severity_column = "code"
+severities = { 3 = 3 }
+[steps]
+dispatched = "sent"
+enroute = "out"
+on_scene = "there"
+available = "free"
+[units]
+kind_column = "type"
+kinds = [{ begins = "ENGINE", kind = "engine" }]
+[places]
+crs = "EPSG:4326"
+rows = [{ device = "3", lon = -122.5, lat = 37.5 }]
+key = "E0*([0-9]+)"
+"""
+)
+"""Local times of the afternoon of 17 January 2018, eight hours behind UTC."""
+UNITS = "call,unit,type,what,code,x,y,called,sent,out,there,free\n"
 
 
 def mapped(folder: Path, text: str) -> DataMapping:
@@ -193,6 +233,137 @@ def test_the_first_class_that_fits_counts_and_points_outside_are_left_out(tmp_pa
 )  # fmt: skip
 def test_what_is_wrong_with_a_file_is_named(tmp_path: Path, csv: str, sentence: str) -> None:
     assert sentence in sentence_of(tmp_path, LONG, csv)
+
+
+def afternoon(call: str, unit: str, what: str, *clock: str, x: float = -122.4, kind: str = "ENGINE") -> str:
+    """A row of responses; clock times (empty: none) of call, order, leaving, arrival, being free again."""
+    times = ",".join(f"2018-01-17 {time}" if time else "" for time in clock)
+    return f"{call},{unit},{kind},{what},3,{x},37.8,{times}\n"
+
+
+def told(recording: Recording) -> list[str]:
+    """Each row as minute, what happens, device and word, in UTC."""
+    words = [recording.class_names[k] for k in recording.event_class]
+    devices = [recording.device_ids[k].rsplit("/", 1)[1] for k in recording.device]
+    return [
+        " ".join(filter(None, (time[-5:], Happening(what).name, device, word)))
+        for time, what, device, word in zip(times_of(recording), recording.happening, devices, words, strict=True)
+    ]
+
+
+def test_a_response_is_taken_apart_into_what_happened_when(tmp_path: Path) -> None:
+    rows = afternoon("7", "E03", "Fire: house", "16:00", "16:01", "16:02", "16:05", "16:30") + afternoon(
+        "7", "M2", "Fire: house", "16:00", "16:02", "16:03", "", "16:40", kind="MEDIC ONE"
+    )
+    recording = read(tmp_path, RESPONSES, UNITS + rows)
+    assert told(recording) == [
+        "00:00 REPORT desk fire",
+        "00:01 STATUS E03 dispatched", "00:01 POSITION E03",
+        "00:02 STATUS M2 dispatched", "00:02 STATUS E03 enroute",
+        "00:03 STATUS M2 enroute",
+        "00:05 STATUS E03 on_scene", "00:05 POSITION E03",
+        "00:30 STATUS E03 available", "00:30 POSITION E03",
+        "00:40 STATUS M2 available", "00:40 CLOSING desk fire",
+    ]  # fmt: skip
+    at_home, at_scene = (-122.5, 37.5), (-122.4, 37.8)
+    places = list(zip(recording.lon, recording.lat, strict=True))
+    positions = recording.happening == Happening.POSITION
+    assert [place for place, is_position in zip(places, positions, strict=True) if is_position] == [at_home, at_scene, at_home]
+    assert dict(zip(recording.device_ids, recording.kinds, strict=True)) == {
+        "d/incident/119/desk": "", "d/unit/s/E03": "engine", "d/unit/s/M2": "medic_one",
+    }  # fmt: skip
+    assert set(recording.key[recording.happening != Happening.STATUS]) == {"7"}
+
+
+def test_a_class_without_a_severity_takes_that_of_its_row(tmp_path: Path) -> None:
+    rows = afternoon("7", "E03", "Fire", "16:00", "16:01", "", "", "16:30") + afternoon(
+        "8", "E04", "Fall", "16:00", "16:01", "", "", "16:30"
+    )
+    recording = read(tmp_path, RESPONSES, UNITS + rows)
+    reports = recording.happening == Happening.REPORT
+    assert recording.severity[reports].tolist() == [2, 3]
+
+
+def test_steps_of_the_same_second_keep_their_order(tmp_path: Path) -> None:
+    recording = read(tmp_path, RESPONSES, UNITS + afternoon("7", "E03", "Fire", "16:00", "16:01", "16:01", "16:01", "16:30"))
+    statuses = [line for line in told(recording) if "STATUS" in line]
+    assert [line.split()[-1] for line in statuses] == ["dispatched", "enroute", "on_scene", "available"]
+    assert np.diff(recording.time_us[recording.happening == Happening.STATUS]).min() > 0
+
+
+def test_a_unit_sent_on_before_it_was_free_does_not_become_free_in_between(tmp_path: Path) -> None:
+    rows = afternoon("7", "E03", "Fire", "16:00", "16:01", "", "", "16:30") + afternoon(
+        "8", "E03", "Fire", "16:10", "16:20", "", "", "16:50"
+    )
+    recording = read(tmp_path, RESPONSES, UNITS + rows)
+    assert [line for line in told(recording) if "STATUS" in line or "CLOSING" in line] == [
+        "00:01 STATUS E03 dispatched", "00:20 STATUS E03 dispatched", "00:20 CLOSING desk fire",
+        "00:50 STATUS E03 available", "00:50 CLOSING desk fire",
+    ]  # fmt: skip
+
+
+def test_an_incident_stays_open_while_one_of_its_units_is_not_known_to_be_free(tmp_path: Path) -> None:
+    rows = afternoon("7", "E03", "Fire", "16:00", "16:01", "", "", "16:30") + afternoon(
+        "7", "E04", "Fire", "16:00", "16:01", "", "", ""
+    )
+    assert not any("CLOSING" in line for line in told(read(tmp_path, RESPONSES, UNITS + rows)))
+
+
+def test_a_span_shows_what_goes_on_in_it_and_no_end_of_what_began_before(tmp_path: Path) -> None:
+    rows = afternoon("7", "E03", "Fire", "16:00", "16:01", "", "", "16:30") + afternoon(
+        "8", "E04", "Fire", "16:20", "16:21", "16:22", "", "16:50"
+    )
+    span = {"time_from": datetime(2018, 1, 18, 0, 20, tzinfo=UTC), "time_to": datetime(2018, 1, 18, 0, 45, tzinfo=UTC)}
+    assert told(read(tmp_path, RESPONSES, UNITS + rows, **span)) == [
+        "00:20 REPORT desk fire", "00:21 STATUS E04 dispatched", "00:22 STATUS E04 enroute", "00:30 STATUS E03 available", "00:30 POSITION E03",
+    ]  # fmt: skip
+
+
+def test_a_response_without_a_place_is_left_out_and_counted(tmp_path: Path) -> None:
+    rows = (
+        afternoon("7", "E03", "Fire", "16:00", "16:01", "", "", "16:30")
+        + "8,E04,ENGINE,Fire,3,,,2018-01-17 16:00,2018-01-17 16:01,,,\n"
+    )
+    recording = read(tmp_path, RESPONSES, UNITS + rows)
+    assert recording.left_out == 1
+    assert not any("E04" in line for line in told(recording))
+
+
+def test_a_step_that_is_no_time_is_named(tmp_path: Path) -> None:
+    row = afternoon("7", "E03", "Fire", "16:00", "16:01", "", "", "16:30").replace("2018-01-17 16:30", "later")
+    assert "row 1, column 'free' is 'later': expected an ISO 8601 time" in sentence_of(tmp_path, RESPONSES, UNITS + row)
+
+
+def test_an_incident_of_unknown_end_is_over_after_the_time_the_mapping_says(tmp_path: Path) -> None:
+    csv = "t,kind,x,y\n2016-01-23 08:22,Fire: A,-75.3,40.1\n2016-01-23 08:30,Fire: B,-75.3,40.1\n"
+    calls = CALLS.replace('source = "911"', 'source = "911"\nends_after_s = 600')
+    recording = read(tmp_path, calls, csv)
+    assert told(recording) == [
+        "13:22 REPORT desk fire", "13:30 REPORT desk fire", "13:32 CLOSING desk fire", "13:40 CLOSING desk fire",
+    ]  # fmt: skip
+    assert recording.key.tolist() == ["1", "2", "1", "2"]
+
+
+REQUESTS = CALLS.replace('"incident"\n[device]', '"request"\n[device]')
+
+
+def test_what_stands_for_no_position_is_none_and_a_request_without_one_is_kept(tmp_path: Path) -> None:
+    csv = "t,kind,x,y\n2016-01-23 08:22,Flood,-75.3,40.1\n2016-01-23 08:23,Flood,n/k,n/k\n2016-01-23 08:24,Flood,0,0\n"
+    recording = read(tmp_path, REQUESTS.replace("within", 'missing = ["n/k", 0]\nwithin'), csv)
+    assert recording.lon.tolist() == pytest.approx([-75.3, np.nan, np.nan], nan_ok=True)
+    assert recording.left_out == 0
+    assert "row 2, column 'x' is 'n/k': expected a number" in sentence_of(tmp_path, REQUESTS, csv)
+
+
+def test_a_class_may_stand_in_a_column_of_its_own_and_an_id_in_another(tmp_path: Path) -> None:
+    csv = "t,no,ill,wet,x,y\n2021-07-20 08:00,a7,0,1,-75.3,40.1\n2021-07-20 08:01,a8,1,1,-75.3,40.1\n2021-07-20 08:02,a9,0,0,-75.3,40.1\n"
+    flags = '[{ column = "ill", begins = "1", class = "medical" }, { column = "wet", begins = "1", class = "waterlogging" }]'
+    before, _, after = REQUESTS.partition('class_column = "kind"')
+    after = after[: after.index("classes = ")]
+    recording = read(tmp_path, f'{before}id_column = "no"{after}classes = {flags}\n', csv)
+    classes = [recording.class_names[k] for k in recording.event_class]
+    assert dict(zip(recording.key, classes, strict=True)) == {"a7": "waterlogging", "a8": "medical", "a9": "other"}
+    assert set(recording.happening) == {Happening.REQUEST}
 
 
 def test_a_file_that_is_not_there_says_where_it_comes_from(tmp_path: Path) -> None:

@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 
 from domain.incidents import Grade
 from domain.observations import DeviceBirth, Quality, Reading
+from domain.units import UnitPosition, UnitStatusReport
 from ingest.parse import parse
 from iot.mapping import UnusableInput, load_mapping
 from iot.mqtt import BrokerAddress
-from iot.recording import Recording, read_recording
+from iot.recording import Happening, Recording, read_recording
 from iot.replay import AS_FAST_AS_POSSIBLE, Timeline, births, iter_import, iter_messages, replay
 from tests.iot.conftest import Listener
-from tests.iot.test_recording import CALLS, LONG, mapped, read
+from tests.iot.test_recording import CALLS, LONG, RESPONSES, UNITS, afternoon, mapped, read
 
 NOW = datetime(2026, 3, 2, 1, tzinfo=UTC)
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -33,8 +34,11 @@ REAL = {
     "beijing_air": ("beijing/air.parquet", 4, 973_492),
     "montgomery_911": ("montgomery/911.parquet", 1, 55_057),
     "mva_halls": ("mva/waits.parquet", 24, 264_908),
+    "houston_311": ("houston/311_flooding.parquet", 1, 7_826),
+    "henan_720": ("henan_720/posts.parquet", 1, 535),
+    "sf_fire": ("sf/units.parquet", 165, 2_795),
 }
-"""File, devices, and readings or incidents after empty cells and points outside are left out."""
+"""File, devices, and readings, incidents or placed requests after empty cells and points outside are left out."""
 
 spans = st.integers(0, 10_000_000_000)
 
@@ -108,6 +112,61 @@ def test_a_birth_says_place_unit_and_range(tmp_path: Path) -> None:
     assert (birth.device_id, birth.type_name, birth.lon, birth.lat) == ("d/air/s/A", "AirQualityObserved", 113.2, 23.1)
     assert [(p.name, p.unit, p.low, p.high) for p in birth.properties] == [("pm25", "ug/m3", 0, 1000)]
     assert dict(birth.attributes)["name_zh"] == "甲"
+
+
+def test_a_device_that_measures_per_item_announces_no_series_and_its_readings_carry_the_unit(tmp_path: Path) -> None:
+    per_item = LONG.replace('column = "station"', 'column = "station"\nitem_column = "service"')
+    recording = read(tmp_path, per_item, "station,service,t,PM\nA,tax,2015-03-02 08:00,40\n")
+    ((topic, payload),) = births(recording, int(NOW.timestamp() * 1e6))
+    (birth,) = parse(topic, payload, NOW)
+    assert isinstance(birth, DeviceBirth)
+    assert birth.properties == ()
+    (message,) = iter_messages(recording, timeline_of(recording, 60), is_batched=False)
+    (reading,) = parse(message.topic, message.payload, NOW + timedelta(days=1))
+    assert isinstance(reading, Reading)
+    assert (reading.item, reading.value, reading.unit) == ("tax", 40, "ug/m3")
+
+
+def test_responses_are_heard_as_units_that_move_and_an_incident_that_ends(tmp_path: Path) -> None:
+    rows = afternoon("7", "E03", "Fire", "16:00", "16:01", "", "16:05", "16:30") + afternoon(
+        "7", "M2", "Fire", "16:00", "16:01", "", "", "16:20", kind="MEDIC"
+    )
+    recording = read(tmp_path, RESPONSES, UNITS + rows)
+    parsed = {topic: parse(topic, payload, NOW) for topic, payload in births(recording, int(NOW.timestamp() * 1e6))}
+    engine, medic, desk = (parsed[f"city/v1/d/{name}/birth"][0] for name in ("unit/s/E03", "unit/s/M2", "incident/119/desk"))
+    assert isinstance(engine, DeviceBirth)
+    assert isinstance(medic, DeviceBirth)
+    assert isinstance(desk, DeviceBirth)
+    assert (engine.type_name, dict(engine.attributes)["kind"], engine.lon) == ("Vehicle", "engine", -122.5)
+    assert (dict(medic.attributes)["kind"], medic.lon) == ("medic", None)
+    assert desk.type_name == "CallDesk"
+
+    messages = list(iter_messages(recording, timeline_of(recording, 60), is_batched=False))
+    *before, (topic, last) = [(m.topic, m.payload) for m in messages]
+    said = [report for t, payload in before for report in parse(t, payload, NOW + timedelta(hours=1))]
+    statuses = [(r.unit_id, r.status) for r in said if isinstance(r, UnitStatusReport)]
+    assert statuses == [
+        ("E03", "dispatched"), ("M2", "dispatched"), ("E03", "on_scene"), ("M2", "available"), ("E03", "available"),
+    ]  # fmt: skip
+    assert [(r.unit_id, r.lon) for r in said if isinstance(r, UnitPosition)] == [
+        ("E03", -122.5),
+        ("E03", -122.4),
+        ("E03", -122.5),
+    ]
+    reported = msgspec.json.decode(messages[0].payload)
+    closing = msgspec.json.decode(last)
+    assert (topic, closing["event"]) == ("city/v1/d/incident/119/desk/event", "incident.closed")
+    assert closing["incident"] == reported["id"] != closing["id"]
+
+
+def test_in_batches_the_words_of_one_unit_keep_their_order(tmp_path: Path) -> None:
+    rows = "".join(afternoon(str(k), f"E{k:02}", "Fire", "16:00", "16:01", "16:01", "16:05", "16:30") for k in range(1, 30))
+    recording = read(tmp_path, RESPONSES, UNITS + rows)
+    batches = list(iter_messages(recording, timeline_of(recording, math.inf), is_batched=True))
+    assert len(batches) == 59  # statuses and positions of each unit: but only E03 has a home; and what the desk says
+    for batch in batches:
+        times = [said.ts for said in msgspec.json.decode(batch.payload, type=list[_Ts])]
+        assert times == sorted(times)
 
 
 def test_batches_say_the_same_in_fewer_messages_of_at_most_64_kib(tmp_path: Path) -> None:
@@ -239,7 +298,8 @@ def test_the_real_files_become_messages_that_are_all_understood(name: str) -> No
     mapping = load_mapping(REPLAYS / f"{name}.toml")
     recording = read_recording(mapping, DATA / file)
     assert len(recording.device_ids) == n_devices
-    values = recording.values if mapping.event is None else recording.lon[:, None]
+    is_report = (recording.happening == Happening.REPORT) | (recording.happening == Happening.REQUEST)
+    values = recording.values if mapping.event is None else recording.lon[is_report]
     assert int((values == values).sum()) == n_readings
     timeline = timeline_of(recording, math.inf)
     last = max(len(recording) - 3_000, 0)
@@ -251,8 +311,10 @@ def test_the_real_files_become_messages_that_are_all_understood(name: str) -> No
         ]
         for report in parse(topic, payload, NOW)
     ]
-    assert len(understood) >= 3_000
-    assert {type(report).__name__ for report in understood} <= {"DeviceBirth", "Reading", "IncidentReport"}
+    assert len(understood) >= min(3_000, len(recording))
+    assert {type(report).__name__ for report in understood} <= {
+        "DeviceBirth", "Reading", "IncidentReport", "IncidentClosing", "RequestReport", "UnitStatusReport", "UnitPosition",
+    }  # fmt: skip
 
 
 class _Ts(msgspec.Struct):

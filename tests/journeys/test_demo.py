@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from pathlib import Path
@@ -31,8 +32,14 @@ def count(city: RunningCity, query: str) -> int:
         return int(row[0])
 
 
-def test_one_command_from_mqtt_to_the_map_and_back_to_a_unit(home: Path, city_dir: Path) -> None:
-    with running_city("demo", home, city_dir) as city:
+@pytest.mark.parametrize(
+    ("mosquitto", "broker"),
+    [("", "The private broker is "), pytest.param("none", "The private broker is amqtt", marks=pytest.mark.long)],
+)
+def test_one_command_from_mqtt_to_the_map_and_back_to_a_unit(home: Path, city_dir: Path, mosquitto: str, broker: str) -> None:
+    """On the broker this machine has, and on the one that needs nothing installed."""
+    with running_city("demo", home, city_dir, CITYHELM_MOSQUITTO=mosquitto) as city:
+        assert broker in city.said()
         first = wait_for("a first reading", lambda: latest_times(city), within_s=30, city=city)
         wait_for(
             "live readings",
@@ -76,6 +83,10 @@ def test_one_command_from_mqtt_to_the_map_and_back_to_a_unit(home: Path, city_di
         city.process.send_signal(signal.SIGTERM)
         assert city.process.wait(30) == 0
         assert wait_for("every process gone", lambda: city.processes() == [], within_s=10)
+        words = "Stopped: everything that was acknowledged is stored, and the same command goes on from there."
+        wait_for("its last words", lambda: city.lines[-1] == words, within_s=5)
+        faults = [line for line in city.lines if re.search(r"\b(ERROR|CRITICAL|Traceback)\b", line)]
+        assert faults == []
 
 
 @pytest.mark.long

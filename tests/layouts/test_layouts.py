@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from domain.observations import FRESH_UNTIL, SHORTEST_INTERVAL_S, Quality
 from domain.warnings import WarningLevel
 from layouts import operations, system
 from layouts.page import PageFacts, Tab, shell
@@ -22,7 +23,8 @@ def facts(lang: Lang) -> PageFacts:
     words = Words(lang)
     return PageFacts(
         channel="map", lang=lang, zone="Asia/Shanghai", vendor="/vendor/x", has_basemap=True, bounds=(113.1, 23.0, 113.4, 23.2),
-        districts={"440106": "东区"}, may_send=True, may_cancel=True, may_acknowledge=True, detour=1.3, speed_kmh=40, actor="x",
+        districts={"440106": "东区"}, places={"440106": (113.3, 23.1)}, pictures=("Unknown",), may_send=True, may_cancel=True,
+        may_acknowledge=True, may_close=True, detour=1.3, speed_kmh=40, actor="x",
         tabs=(Tab("/", "screen.operations", True), Tab("/system", "screen.system", False)), other_language_href="/?lang=en",
         words=words.all(), labels=words.labels(),
     )  # fmt: skip
@@ -73,6 +75,39 @@ def test_what_the_browser_is_told_at_the_start_is_plain() -> None:
     told = json.loads(json.dumps(facts("zh").as_store()))
     assert "tabs" not in told
     assert told["words"]["no_data"] == "暂无数据"
+
+
+def test_the_browser_is_told_the_rule_of_freshness_instead_of_repeating_it() -> None:
+    told = json.loads(json.dumps(facts("zh").as_store()))
+    assert told["freshness"] == {
+        "until": [[name.value, intervals] for name, intervals in FRESH_UNTIL], "beyond": "silent", "unmeasured": "never",
+        "shortest_interval_s": SHORTEST_INTERVAL_S, "settled": {"on_change/online": "fresh", "on_change/offline": "silent"},
+    }  # fmt: skip
+    assert [Quality.from_code(code).value for code in range(len(Quality))] == told["qualities"]
+    scripts = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "dashboard/assets").glob("*.js")))
+    assert not re.search(r"\*\s*(interval|device\.interval)|on_change", scripts.replace("intervals * unit", ""))
+
+
+def test_large_text_is_a_quarter_larger_whatever_the_screen() -> None:
+    usual = re.search(r"\nhtml \{\s*font-size: min\(calc\((.+?)\), calc\((.+?)\)\)", SHEETS)
+    large = re.search(r"html\.large-text \{\s*font-size: calc\(1\.25 \* min\((.+?), (.+?)\)\)", SHEETS)
+    assert usual is not None
+    assert large is not None
+    assert usual.groups() == large.groups() == ("100vw / 192", "100vh / 108")
+
+
+def test_no_rule_of_the_style_sheets_is_left_over() -> None:
+    """What was taken off a screen takes its look along; a rule without an element may also be one that was cut in half."""
+    used = "\n".join(
+        path.read_text(encoding="utf-8")
+        for folder, kind in (("dashboard", "*.py"), ("dashboard/assets", "*.js"), ("layouts", "*.py"))
+        for path in sorted((ROOT / folder).rglob(kind))
+        if "static" not in path.parts
+    )
+    built = ("level-", "shape-", "grade-", "fresh-", "sensor-", "unit-", "state-", "part-", "plot", "js-plotly")
+    names = set(re.findall(r"\.([a-z][\w-]*)", re.sub(r"/\*.*?\*/|\{[^}]*\}", " ", SHEETS, flags=re.DOTALL)))
+    assert len(names) > 80
+    assert sorted(n for n in names if not n.startswith(built) and not re.search(rf"(?<![\w-]){n}(?![\w-])", used)) == []
 
 
 def test_the_four_level_colours_mean_warnings_and_nothing_else() -> None:

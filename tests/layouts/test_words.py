@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from domain.units import UnitKind
-from layouts.words import CATALOGUE, LANGUAGES, Words, language
+from layouts.words import CATALOGUE, LANGUAGES, Lang, Words, language
 from tests.support.source import ROOT, product_modules
 
 CJK = re.compile("[\u4e00-\u9fff]")
@@ -37,7 +37,14 @@ def test_words_are_filled_and_unknown_ones_refused() -> None:
 
 
 def test_marks_are_the_units_own_in_chinese() -> None:
-    assert [Words("zh")(f"mark.{kind.value}") for kind in UnitKind] == [kind.mark for kind in UnitKind]
+    assert Words("zh").labels()["unit_mark"] == {kind.value: kind.mark for kind in UnitKind}
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_no_two_kinds_of_units_have_the_same_mark(lang: Lang) -> None:
+    marks = list(Words(lang).labels()["unit_mark"].values())
+    assert len({*marks, Words(lang)("mark.unknown")}) == len(marks) + 1
+    assert {len(mark) for mark in marks} == {1}
 
 
 def test_both_languages_have_the_same_labels() -> None:

@@ -14,7 +14,7 @@ from signal import Signals
 import pytest
 
 from runtime import deathbound, embedded_postgres, quarters
-from runtime.embedded_postgres import find_installation, private_postgres, throwaway_postgres
+from runtime.embedded_postgres import find_installation, private_postgres
 from runtime.quarters import CannotStart
 from storage.connection import DatabaseUnreachable, connect
 from tests.runtime.conftest import IS_ROOT, ROOT, copied, family, is_alive, wait_until
@@ -217,11 +217,3 @@ with private_postgres(Path({str(home / "postgres")!r}), fast=True) as url:
 """)
     assert ended.stdout == "cityhelm\n", ended.stderr
     assert wait_until(lambda: not quarters.is_inhabited(home / "postgres"))
-
-
-def test_a_throwaway_leaves_nothing() -> None:
-    with throwaway_postgres() as url:
-        assert _ask(url, "show fsync") == "off"
-        directory = Path(str(_ask(url, "show data_directory"))).parent
-        assert directory.exists()
-    assert not directory.parent.exists()

@@ -39,7 +39,7 @@ time.sleep(100)
 
 
 def _process(name: str) -> Process:
-    return Process(name, f"{name}.service", name, name, "heartbeat")
+    return Process(name, name, name, "heartbeat")
 
 
 def _supervise(
@@ -249,7 +249,7 @@ from runtime.processes import Process
 from runtime.supervisor import Patience, supervise
 codes = {{"deaf": {DEAF!r}, "good": {STAY!r}}}
 supervise(
-    [Process(name, name, name, name, "heartbeat") for name in codes], os.environ, announce=print,
+    [Process(name, name, name, "heartbeat") for name in codes], os.environ, announce=print,
     command=lambda process: [sys.executable, "-I", "-S", "-c", codes[process.name]], patience=Patience(grace_s=0.5),
 )
 """)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from domain.observations import Rejection
 from storage import retirement
 from storage.connection import Connection
-from storage.ledger import list_dead_letters
+from storage.deadletters import list_dead_letters
 from tests.support.scenes import NOW, stored
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime
 from itertools import chain
 from threading import Barrier
 
@@ -21,7 +20,6 @@ from domain.warnings import (
 )
 from storage import rules, warnings
 from storage.connection import Connection, connect
-from storage.warnings import Holding
 from tests.support.scenes import NOW, STATION, a_device, a_rule, minutes, stored
 
 LIVE = Moment.live(NOW)
@@ -164,19 +162,6 @@ def test_who_acknowledged_last_is_remembered(conn: Connection) -> None:
 
 def test_the_running_number_has_one_digit(conn: Connection) -> None:
     assert [warnings.next_number(conn) for _ in range(12)] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
-
-
-def test_holdings_are_kept_per_rule_and_object(conn: Connection) -> None:
-    def at(minutes_ago: float) -> datetime:
-        return NOW - minutes(minutes_ago)
-
-    warnings.save_holdings(conn, "r1", {1: Holding(WarningLevel.BLUE, at(9)), 2: Holding(None, at(8))})
-    warnings.save_holdings(conn, "r2", {1: Holding(WarningLevel.RED, at(7))})
-    warnings.save_holdings(conn, "r1", {1: Holding(WarningLevel.YELLOW, at(2))})
-    warnings.save_holdings(conn, "r1", {})
-    assert warnings.load_holdings(conn, "r1") == {1: Holding(WarningLevel.YELLOW, at(2)), 2: Holding(None, at(8))}
-    assert warnings.load_holdings(conn, "r2") == {1: Holding(WarningLevel.RED, at(7))}
-    assert warnings.load_holdings(conn, "r3") == {}
 
 
 def test_rules_come_back_as_they_were_seeded(conn: Connection) -> None:

@@ -1,0 +1,91 @@
+"""The policy file: what is delivered is well-formed, and every mistake in it is named with file, key, value and expectation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from domain.incidents import Grade
+from domain.warnings import WarningLevel, WarningSource
+from runtime.policy import Policy, PolicyError, load_policy
+
+DELIVERED = Path(__file__).parents[2] / "config/city.toml"
+
+
+def faults_of(path: Path) -> list[str]:
+    with pytest.raises(PolicyError) as caught:
+        load_policy(path)
+    return [fault.removeprefix(f"{path}: ") for fault in caught.value.faults]
+
+
+@pytest.fixture
+def changed(tmp_path: Path) -> Path:
+    """A copy of the delivered file, to be spoilt."""
+    path = tmp_path / "city.toml"
+    path.write_bytes(DELIVERED.read_bytes())
+    return path
+
+
+def spoil(path: Path, *changes: tuple[str, str]) -> list[str]:
+    """What is said of the delivered file after these changes."""
+    text = path.read_text(encoding="utf-8")
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after, 1)
+    path.write_text(text, encoding="utf-8")
+    return faults_of(path)
+
+
+def test_the_delivered_policy_is_well_formed() -> None:
+    policy = load_policy(DELIVERED)
+    assert isinstance(policy, Policy)
+    assert (policy.retention_days, policy.order_expiry_s) == (400, 120.0)
+    assert (policy.unattended_after_s, policy.unattended_grades) == (6 * 3600.0, (Grade.IV,))
+    dust = next(rule for rule in policy.rules if rule.rule_id == "pm25_high")
+    assert [(t.level, t.raise_at, t.clear_at) for t in dust.thresholds][:2] == [
+        (WarningLevel.RED, 250, 235), (WarningLevel.ORANGE, 150, 140),
+    ]  # fmt: skip
+    assert {rule.source for rule in policy.rules} == {WarningSource.RULE, WarningSource.FORECAST}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fault"),
+    [
+        ("retention_days = 400", "retention_days = 6", "ingest.retention_days is 6: expected a whole number of days from 7 to 36500, such as 400"),
+        ("retention_days = 400", "retention_days = true", "ingest.retention_days is True: expected a whole number"),
+        ("retention_days = 400", "", "ingest.retention_days is missing: expected a whole number of days"),
+        ("retention_days = 400", "retention_day = 400\nretention_days = 400", "ingest.retention_day is not a key of the policy: expected one of retention_days"),
+        ("[dispatch]", "[dispach]\na = 1\n[dispatch]", "[dispach] is not a table of the policy: expected one of dispatch, "),
+        ("order_expiry_s = 120", "order_expiry_s = nan", "dispatch.order_expiry_s is nan: expected a number of seconds from 10 to 3600"),
+        ("unattended_after_h = 6", "unattended_after_h = -1", "incident.unattended_after_h is -1: expected a number of hours from 0 (never)"),
+        ('unattended_grades = ["IV"]', 'unattended_grades = ["V"]', "incident.unattended_grades is ['V']: expected a list of grades, each one of I, II, III, IV"),
+        ('unattended_grades = ["IV"]', 'unattended_grades = "IV"', "incident.unattended_grades is 'IV': expected a list of grades"),
+        ('agency = "99010000100100"', 'agency = "9901"', "warning.agency is '9901': expected 14 digits in quotes"),
+        ('direction = "above"', 'direction = "up"', "rule[pm25_high].direction is 'up': expected above or below"),
+        ("yellow = { raise = 115, clear = 108 }", "yellow = { raise = 115, clear = 116 }", "rule[pm25_high].yellow is {'raise': 115, 'clear': 116}: expected two numbers, the clear value below or at the raise value"),
+        ("yellow = { raise = 115, clear = 108 }", "yellow = { raise = 60, clear = 55 }", "rule[pm25_high].blue raises at 75: expected it on the near side of 60, where yellow raises"),
+        ('id = "water_level_high"', 'id = "pm25_high"', "rule[pm25_high] is given 2 times: expected each id once"),
+        ("raise_hold_s = 20", "raise_hold_s = 20\nhold = 3", "rule[pm25_high].hold is not a key of a rule: expected one of "),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_key_value_and_expectation(changed: Path, before: str, after: str, fault: str) -> None:
+    (said,) = spoil(changed, (before, after))
+    assert said.startswith(fault)
+
+
+def test_all_mistakes_are_named_at_once(changed: Path) -> None:
+    said = spoil(
+        changed, ("horizon_h = 24", "horizon_h = 0"), ("detour = 1.3", "detour = 9"), ("raise_hold_s = 60", 'raise_hold_s = "1m"')
+    )
+    assert [fault.partition(" is ")[0] for fault in said] == [
+        "forecast.horizon_h", "dispatch.detour", "rule[water_level_high].raise_hold_s",
+    ]  # fmt: skip
+
+
+def test_a_file_that_is_not_there_or_no_toml_is_a_sentence(tmp_path: Path) -> None:
+    (fault,) = faults_of(tmp_path / "none.toml")
+    assert fault.startswith(f"{tmp_path / 'none.toml'} does not exist: expected the policy file; set CITYHELM_CONFIG")
+    (tmp_path / "half.toml").write_text("[ingest\n")
+    (fault,) = faults_of(tmp_path / "half.toml")
+    assert fault.startswith(f"{tmp_path / 'half.toml'} cannot be read (")
