@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks._records import WORKDAY, Floats, Record, counted, held, kinds_of_days, meant
+from benchmarks._records import WORKDAY, Floats, Record, counted, held, kinds_of_days, meant, taken
 from iot.simulated.calendar import EPOCH, day_types
 
 Records = Iterator[tuple[str, Record]]
@@ -50,12 +50,11 @@ def _la_speed(file: Path) -> Records:
 
 
 def _dresden_parking(file: Path) -> Records:
-    """Free places of car parks every quarter of an hour, and how often each of them spoke in each hour. Times are UTC."""
+    """Places taken in car parks, as shares, every quarter of an hour. Times are UTC."""
     rows = pd.read_parquet(file)
     of, names = pd.factorize(rows.place_id, sort=True)
     first, kinds, time_s = _calendar(rows.timestamp.dt.tz_convert("Europe/Berlin").dt.tz_localize(None), "DE", "SN")
-    yield "", Record(first, kinds, held(of, time_s, rows.free, shape=(len(names), len(kinds), 96)))
-    yield "words", Record(first, kinds, counted(of, time_s, shape=(len(names), len(kinds), 24)))
+    yield "", Record(first, kinds, taken(held(of, time_s, rows.free, shape=(len(names), len(kinds), 96))))
 
 
 def _melbourne(file: Path) -> Records:

@@ -31,12 +31,12 @@ class Record:
 
     @property
     def n_days(self) -> int:
-        return self.values.shape[1]
+        return len(self.kinds)
 
     @property
     def slots(self) -> int:
         """Of a day."""
-        return self.values.shape[2]
+        return int(self.values.shape[2])
 
     @property
     def flat(self) -> Floats:
@@ -91,7 +91,7 @@ def meant(sensor: ArrayLike, time_s: ArrayLike, values: ArrayLike, *, shape: tup
 def counted(sensor: ArrayLike, time_s: ArrayLike, *, shape: tuple[int, int, int]) -> Floats:
     """How many events fall into each slot (n × days × slots); 0 where there is none."""
     place, here = _places(sensor, time_s, shape)
-    return np.bincount(place[here], minlength=int(np.prod(shape))).reshape(shape).astype(float)
+    return np.bincount(place[here], minlength=int(np.prod(shape))).astype(float).reshape(shape)
 
 
 def held(sensor: ArrayLike, time_s: ArrayLike, values: ArrayLike, *, shape: tuple[int, int, int]) -> Floats:
@@ -106,6 +106,13 @@ def held(sensor: ArrayLike, time_s: ArrayLike, values: ArrayLike, *, shape: tupl
         last = np.searchsorted(time_s[mine], starts_s, side="right") - 1
         rows[k, last >= 0] = values[mine][last[last >= 0]]
     return rows.reshape(shape)
+
+
+def taken(free: Floats) -> Floats:
+    """Free places of lots (n × days × slots) as shares that are taken: 1 − free ÷ the lot's usual most, its quantile of 99 %. What
+    is announced as a lot's size is often another number, and impossible numbers are in every feed."""
+    most = np.nanquantile(free, 0.99, axis=(1, 2), keepdims=True)
+    return np.asarray(np.clip(1 - free / most, 0, 1))
 
 
 def _places(sensor: ArrayLike, time_s: ArrayLike, shape: tuple[int, int, int]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks._records import DAY_S, WORKDAY, Floats, Record, counted, held, meant
+from benchmarks._records import DAY_S, WORKDAY, Floats, Record, counted, held, meant, taken
 from domain.halls import HallEventKind, TicketChannel
 from domain.sensors import DeviceMode, SensorKind
-from gis_data.city import City
+from gis_data.city import ROAD_CLASSES, City
 from iot.payloads import Event
-from iot.simulated import halls
+from iot.simulated import crowd, halls
 from iot.simulated.calendar import EPOCH, day_types
 from iot.simulated.call_classes import Desk
 from iot.simulated.calls import Callers
@@ -33,14 +33,22 @@ OPENS_H, CLOSES_H = 9, 17
 """Of halls on working days (iot.simulated.halls.staff.WORKDAY)."""
 
 SENSORS = {
-    SensorKind.TRAFFIC_FLOW: {"speed": "averageVehicleSpeed"},
-    SensorKind.PARKING: {"car parks": "availableSpotNumber"},
-    SensorKind.CROWD_FLOW: {"people": "peopleCount"},
-    SensorKind.AIR_QUALITY: {"pm25": "pm25", "no2": "no2", "o3": "o3"},
-    SensorKind.WEATHER: {"temperature": "temperature"},
-    SensorKind.WATER_NETWORK: {"water flow": "waterFlow"},
+    SensorKind.TRAFFIC_FLOW: ("speed", "averageVehicleSpeed"),
+    SensorKind.PARKING: ("car parks", "availableSpotNumber"),
+    SensorKind.CROWD_FLOW: ("people", "peopleCount"),
+    SensorKind.WATER_NETWORK: ("water flow", "waterFlow"),
+    SensorKind.AIR_QUALITY: ("", "pm25", "no2", "o3"),
+    SensorKind.WEATHER: ("", "temperature"),
 }
-"""Names of records by kind of sensor, and the property that each holds."""
+"""Names of records by kind of sensor ("" for the property's own) and the properties that are compared."""
+
+PARTS = {
+    SensorKind.TRAFFIC_FLOW: {"expressways": ("road_class", float(ROAD_CLASSES.index("expressway")))},
+    SensorKind.CROWD_FLOW: {
+        "station": ("setting", crowd.STATION), "shopping": ("setting", crowd.SHOPPING), "square": ("setting", crowd.OUTDOORS)
+    },
+}  # fmt: skip
+"""Parts of a record: the trait and its value that belong to each."""
 
 CALLS = {"calls": "all", "medical calls": "medical", "accidents": "traffic_accident", "fires": "fire", "hotline": "hotline"}
 """Names of records of calls: all incidents, those of a class, requests to 12345."""
@@ -61,8 +69,18 @@ class SimulatedCity:
         self._weather = Weather(seed, self.zone)
         self._instruments = Instruments(deploy(city, seed), self._weather)
 
+    @property
+    def not_compared(self) -> list[str]:
+        """Kinds of devices that no real set is read for."""
+        return [kind.type_name for kind in self._instruments.kinds if kind not in SENSORS]
+
+    @property
+    def periodic(self) -> list[SensorKind]:
+        """Kinds that are compared and speak at every beat, whether there is news or not."""
+        return [kind for kind in SENSORS if self._instruments.devices(kind)[0].mode is DeviceMode.PERIODIC]
+
     def records(self) -> Records:
-        """Everything that there is a real set for, by name."""
+        """Everything that is compared, by name."""
         yield from self._sensors()
         yield from self._calls()
         yield from self._halls()
@@ -103,20 +121,20 @@ class SimulatedCity:
         return np.concatenate([said.device for _, said in weeks]), np.concatenate([time_s for time_s, _ in weeks]), values
 
     def _sensors(self) -> Records:
-        for kind, names in SENSORS.items():
+        for kind, (name, *properties) in SENSORS.items():
             devices = self._instruments.devices(kind)
             of, time_s, values = self._readings(kind)
+            if devices[0].mode is DeviceMode.ON_CHANGE:
+                free = held(of, time_s, values[properties[0]], shape=(len(devices), self.n_days, 96))
+                yield name, self._record(taken(free))
+                continue
             shape = len(devices), self.n_days, DAY_S // devices[0].interval_s
-            for name, property_name in names.items():
-                if devices[0].mode is DeviceMode.ON_CHANGE:
-                    yield name, self._record(held(of, time_s, values[property_name], shape=(len(devices), self.n_days, 96)))
-                    yield f"{name}: words", self._record(counted(of, time_s, shape=(len(devices), self.n_days, 24)))
-                    continue
-                yield name, self._record(meant(of, time_s, values[property_name], shape=shape))
-
-    def traits(self, kind: SensorKind, trait: str) -> Floats:
-        """One trait of each device of a kind."""
-        return np.array([device.traits[trait] for device in self._instruments.devices(kind)])
+            for property_name in properties:
+                record = self._record(meant(of, time_s, values[property_name], shape=shape))
+                yield name or property_name, record
+            for part, (trait, value) in PARTS.get(kind, {}).items():
+                these = [k for k, device in enumerate(devices) if device.traits[trait] == value]
+                yield f"{name}: {part}", self._record(record.values[these])
 
     def _calls(self) -> Records:
         begin_s = self._start.timestamp()
@@ -139,7 +157,7 @@ class SimulatedCity:
         numbers = {hall.device_id: k for k, hall in enumerate(halls.halls_of(self.city, self.seed))}
         arrived: dict[bool, list[tuple[int, float]]] = {True: [], False: []}
         steps: list[list[tuple[float, int]]] = [[] for _ in numbers]
-        waiting = set()
+        waiting: set[tuple[int, int, str]] = set()
         end = self._start + timedelta(days=self.n_days)
         for moment_s, device_id, _, event in halls.history(self.city, self._weather, self.seed, self._start, end):
             if not isinstance(event, Event) or event.ticket is None or event.event not in QUEUES:
@@ -153,7 +171,9 @@ class SimulatedCity:
                 steps[hall].append((time_s, 1 if QUEUES[event.event] else -1))
         for name, came in (("walk-ins", arrived[True]), ("hall arrivals", arrived[True] + arrived[False])):
             of, time_s = np.array(came).T
-            yield name, self._open(counted(of, time_s, shape=(len(numbers), self.n_days, 48)))
+            record = self._open(counted(of, time_s, shape=(len(numbers), self.n_days, 48)))
+            yield name, record
+            yield f"{name}: together", record.summed()
         starts_s = np.arange(self.n_days * 288) * 300.0
         people = np.zeros((len(numbers), len(starts_s)))
         for k, column in enumerate(steps):

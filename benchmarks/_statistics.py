@@ -43,6 +43,14 @@ def correlation(one: Floats, other: Floats) -> float:
     return _ratio(float(a @ b), float(np.sqrt((a @ a) * (b @ b))))
 
 
+def as_long_as(record: Record, other: Record) -> Record:
+    """The first days of a record that begin on the weekday of the other's, as many as that has and only the slots that it has
+    somewhere: what few days do to a figure they do then to both."""
+    begin = (other.first_day.weekday() - record.first_day.weekday()) % 7
+    part = record.picked(np.arange(begin, begin + other.n_days))
+    return part.with_values(np.where(np.isfinite(other.values).any(axis=0), part.values, np.nan))
+
+
 def swing(curve: Floats) -> float:
     """(Highest − lowest) ÷ mean, which a correlation does not see."""
     there = curve[np.isfinite(curve)]

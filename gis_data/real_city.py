@@ -269,16 +269,23 @@ def _roads(config: Path, entry: Mapping[str, Any], root: Path) -> Layer:
     if "crs" not in entry:
         raise ValueError(f"{where}.crs is missing: roads say their coordinate system; expected one of {', '.join(systems.Crs)}")
     crs = systems.Crs.of(entry["crs"], f"{where}.crs")
-    least_kmh = {name: float(kmh) for name, kmh in dict(entry.get("least_kmh", {})).items()}
+    least_kmh = dict(entry.get("least_kmh", {}))
     strange = sorted(set(least_kmh) - set(ROAD_CLASSES))
     if strange:
         raise ValueError(f"{where}.least_kmh.{strange[0]} is not a road class: expected {', '.join(ROAD_CLASSES)}")
+    travel_factor = entry.get("travel_factor", 1)
+    for key, number in (("travel_factor", travel_factor), *((f"least_kmh.{name}", kmh) for name, kmh in least_kmh.items())):
+        if not isinstance(number, int | float):
+            raise ValueError(f"{where}.{key} is {number!r}: expected a number, such as 60")
     nodes, arcs = (_graph_table(where, entry, name, root) for name in ("nodes", "arcs"))
     lon, lat = systems.to_wgs84(nodes["lon"].to_numpy(), nodes["lat"].to_numpy(), crs, f"{where}.nodes")
-    travel_s = arcs["travel"].to_numpy() * float(entry.get("travel_factor", 1.0))
+    travel_s = arcs["travel"].to_numpy() * travel_factor
     if not (travel_s > 0).all():
         row = int(np.argmin(travel_s > 0))
         raise ValueError(f"{where}.arcs: row {row + 1} takes {travel_s[row]:g} s: expected more than 0")
+    twins = nodes["id"][nodes["id"].duplicated()]
+    if len(twins):
+        raise ValueError(f"{where}.nodes: the id {twins.iloc[0]:g} is there twice: expected every id once; check columns.id")
     node_at = pd.Series(range(len(nodes)), index=nodes["id"])
     ends = np.column_stack([arcs[way].map(node_at).to_numpy(float) for way in ("from", "to")])
     if np.isnan(ends).any():

@@ -6,7 +6,7 @@ One message holds one object or an array of them; each object, and each value of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -26,9 +26,12 @@ from domain.observations import (
     Reading,
     Rejection,
 )
+from domain.rejections import Reason, reject
 from domain.sensors import DeviceMode, DeviceState, find_kind
 from domain.units import CommandAck, UnitPosition, UnitStatus, UnitStatusReport
-from gis_data.crs import to_wgs84
+from gis_data.crs import Crs, to_wgs84
+from ingest import complaints
+from ingest.complaints import short
 from iot import payloads
 from iot.payloads import LARGEST_VALUE, LONGEST_PROPERTY
 from iot.topics import COMMAND, Topic, parse_topic
@@ -44,10 +47,10 @@ _SEVERITY_WHEN_UNSAID = 3
 
 
 class _Bad(Exception):  # noqa: N818 - carried from a check to the rejection, never further
-    def __init__(self, code: str, reason: str) -> None:
+    def __init__(self, reason: Reason, **fillings: object) -> None:
         super().__init__(reason)
-        self.code = code
         self.reason = reason
+        self.fillings = fillings
 
 
 def parse(topic_name: str, payload: bytes, received_time: datetime) -> list[Report]:
@@ -104,26 +107,27 @@ def parse_carefully(topic_name: str, payload: bytes, received_time: datetime) ->
     topic = parse_topic(topic_name)
     device_id = topic.device_id if topic else None
 
-    def refuse(code: str, reason: str, part: bytes = payload) -> Rejection:
-        return Rejection(topic_name, part[:MAX_PAYLOAD_BYTES], received_time, code, reason, device_id)
+    def refuse(reason: Reason, fillings: Mapping[str, object], part: bytes = payload) -> Rejection:
+        said = {name: filling if isinstance(filling, str) else short(filling) for name, filling in fillings.items()}
+        return reject(reason, topic_name, part[:MAX_PAYLOAD_BYTES], received_time, device_id, said)
 
     if topic is None:
-        return [refuse("unknown_topic", f"topic '{topic_name}': expected city/v1/district/domain/site/device/kind")]
+        return [refuse(Reason.UNKNOWN_TOPIC, {"value": topic_name})]
     if topic.kind == COMMAND:
         return []
     read = _READERS.get(topic.kind)
     if read is None:
-        return [refuse("unknown_kind", f"kind '{topic.kind}': expected one of {', '.join(_READERS)}")]
+        return [refuse(Reason.UNKNOWN_KIND, {"value": topic.kind, "expected": ", ".join(_READERS)})]
     if not payload and topic.kind in ("birth", "state"):
         return []  # how MQTT clears a retained message
     if len(payload) > MAX_PAYLOAD_BYTES:
-        return [refuse("too_large", f"payload of {len(payload)} bytes: expected at most {MAX_PAYLOAD_BYTES}")]
+        return [refuse(Reason.TOO_LARGE, {"value": len(payload), "expected": MAX_PAYLOAD_BYTES})]
     if b"\\u0000" in payload:
-        return [refuse("nul_character", "the payload has a NUL character: expected text that a database can hold")]
+        return [refuse(Reason.NUL_CHARACTER, {})]
     try:
         decoded = msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-        return [refuse("broken_json", f"the payload is not JSON ({fault}): expected one object or an array of objects")]
+        return [refuse(*complaints.of_json(payload, fault))]
     objects: Iterable[Any] = decoded if isinstance(decoded, list) else [decoded]
     if topic.kind == "telemetry" and _is_senml(decoded):
         objects = _from_senml(decoded, received_time)
@@ -131,18 +135,18 @@ def parse_carefully(topic_name: str, payload: bytes, received_time: datetime) ->
     for said in objects:
         part = payload if not isinstance(decoded, list) else msgspec.json.encode(said)
         if not isinstance(said, dict):
-            reports.append(refuse("malformed", f"{_short(said)}: expected an object", part))
+            reports.append(refuse(Reason.NO_OBJECT, {"value": said}, part))
             continue
         try:
             reports.extend(read(topic, said, received_time, partial(refuse, part=part)))
         except (msgspec.ValidationError, ValueError, OverflowError) as fault:
-            reports.append(refuse("malformed", f"{fault}: expected values within their range", part))
+            reports.append(refuse(*complaints.of_object(said, fault), part))
         except _Bad as bad:
-            reports.append(refuse(bad.code, bad.reason, part))
+            reports.append(refuse(bad.reason, bad.fillings, part))
     return reports
 
 
-_Refuse = Callable[[str, str], Rejection]
+_Refuse = Callable[[Reason, Mapping[str, object]], Rejection]
 _T = TypeVar("_T")
 
 
@@ -155,14 +159,10 @@ def _telemetry(topic: Topic, said: dict[str, Any], received_time: datetime, refu
     reports: list[Report] = []
     for name, value in t.values.items():
         if len(name) > LONGEST_PROPERTY:
-            reports.append(
-                refuse(
-                    "malformed", f"{_short(name)} has {len(name)} characters: expected a property of at most {LONGEST_PROPERTY}"
-                )
-            )
+            reports.append(refuse(Reason.TOO_LONG, {"name": "values.key", "value": short(name), "expected": LONGEST_PROPERTY}))
             continue
         if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST_VALUE:
-            reports.append(refuse("not_a_number", f"{name} is {_short(value)}: expected a finite number"))
+            reports.append(refuse(Reason.NOT_FINITE, {"name": name, "value": short(value)}))
             continue
         reports.append(
             Reading(
@@ -190,14 +190,12 @@ def _birth(topic: Topic, said: dict[str, Any], received_time: datetime, refuse: 
     b = msgspec.convert(said, payloads.Birth)
     time = _measured_time(b.ts, received_time)
     if DeviceMode.known(b.mode) is None:
-        raise _Bad("malformed", f"mode is '{b.mode}': expected one of {', '.join(DeviceMode)}")
+        raise _Bad(Reason.UNKNOWN_WORD, name="mode", value=short(b.mode), expected=", ".join(DeviceMode))
     for name, spec in b.properties.items():
         if len(name) > LONGEST_PROPERTY:
-            raise _Bad(
-                "malformed", f"{_short(name)} has {len(name)} characters: expected a property of at most {LONGEST_PROPERTY}"
-            )
+            raise _Bad(Reason.TOO_LONG, name="properties.key", value=short(name), expected=LONGEST_PROPERTY)
         if spec.min is not None and spec.max is not None and spec.min > spec.max:
-            raise _Bad("malformed", f"{name} has min {spec.min} above max {spec.max}: expected min ≤ max")
+            raise _Bad(Reason.MIN_ABOVE_MAX, name=name, value=spec.min, expected=spec.max)
     lon, lat = _wgs84(b.position, b.crs) if b.position is not None else (None, None)
     kind = find_kind(b.type)
     interval_s = b.interval_s or float(kind.interval_s if kind else 60)
@@ -217,7 +215,7 @@ def _birth(topic: Topic, said: dict[str, Any], received_time: datetime, refuse: 
 def _state(topic: Topic, said: dict[str, Any], received_time: datetime, refuse: _Refuse) -> list[Report]:
     s = msgspec.convert(said, payloads.State)
     if s.state not in (DeviceState.ONLINE.value, DeviceState.OFFLINE.value):
-        raise _Bad("malformed", f"state is '{s.state}': expected online or offline")
+        raise _Bad(Reason.UNKNOWN_WORD, name="state", value=short(s.state), expected="online, offline")
     return [DeviceStateReport(topic.device_id, _measured_time(s.ts, received_time), received_time, s.state)]
 
 
@@ -236,12 +234,12 @@ def _event_report(topic: Topic, e: payloads.Event, time: datetime, received_time
         case "status":
             status = _needed(e.status, "status")
             if UnitStatus.known(status) is None:
-                raise _Bad("malformed", f"status is '{status}': expected one of {', '.join(UnitStatus)}")
+                raise _Bad(Reason.UNKNOWN_WORD, name="status", value=short(status), expected=", ".join(UnitStatus))
             return UnitStatusReport(topic.device, topic.device_id, time, received_time, status, e.order)
         case "incident.reported":
             severity = _SEVERITY_WHEN_UNSAID if e.severity is None else e.severity
             if severity not in GRADE_BY_SEVERITY:
-                raise _Bad("malformed", f"severity is {severity}: expected 1 (worst) to 4")
+                raise _Bad(Reason.UNKNOWN_WORD, name="severity", value=severity, expected="1, 2, 3, 4")
             lon, lat = _wgs84(_needed(e.position, "position"), e.crs)
             return IncidentReport(
                 incident_id=f"{topic.device}-{e.id}", device_id=topic.device_id, phenomenon_time=time,
@@ -261,10 +259,7 @@ def _event_report(topic: Topic, e: payloads.Event, time: datetime, received_time
                 e.snapshot,
             )  # fmt: skip
         case unknown:
-            raise _Bad(
-                "unknown_event",
-                f"event '{unknown}': expected a hall event, status, incident.reported, request.opened or detection",
-            )
+            raise _Bad(Reason.UNKNOWN_EVENT, value=short(unknown))
 
 
 def _hall_event(topic: Topic, e: payloads.Event, kind: HallEventKind, time: datetime, received_time: datetime) -> HallEvent:
@@ -273,7 +268,7 @@ def _hall_event(topic: Topic, e: payloads.Event, kind: HallEventKind, time: date
     else:
         _needed(e.ticket, "ticket")
     if kind is HallEventKind.RATING and _needed(e.grade, "grade") not in range(1, 6):
-        raise _Bad("malformed", f"grade is {e.grade}: expected 1 (very satisfied) to 5")
+        raise _Bad(Reason.UNKNOWN_WORD, name="grade", value=e.grade, expected="1, 2, 3, 4, 5")
     return HallEvent(
         hall_id=topic.site, device_id=topic.device_id, event_id=e.id, phenomenon_time=time, received_time=received_time,
         event=kind, ticket=e.ticket, item=e.item, window_no=e.window, clerk=e.clerk, channel=e.channel, grade=e.grade,
@@ -297,34 +292,31 @@ _READERS: dict[str, Callable[[Topic, dict[str, Any], datetime, _Refuse], list[Re
 
 def _measured_time(time: datetime, received_time: datetime) -> datetime:
     if time > received_time + FUTURE_TOLERANCE:
-        ahead_s = (time - received_time).total_seconds()
         raise _Bad(
-            "future",
-            f"ts {time.isoformat()} is {ahead_s:.0f} s ahead of our clock: expected at most 300 s; set the device's clock",
-        )
+            Reason.FUTURE, value=time.isoformat(), ahead_s=round((time - received_time).total_seconds()),
+            expected=round(FUTURE_TOLERANCE.total_seconds()),
+        )  # fmt: skip
     if time < EARLIEST:
-        raise _Bad(
-            "clock_not_set", f"ts {time.isoformat()} is before 1990: expected the time of measurement; set the device's clock"
-        )
+        raise _Bad(Reason.CLOCK_NOT_SET, value=time.isoformat())
     return time.astimezone(UTC)
 
 
 def _wgs84(position: tuple[float, float], crs: str) -> tuple[float, float]:
     lon, lat = position
     if not (-180 <= lon <= 180 and -90 <= lat <= 90):
-        raise _Bad("impossible_position", f"position is [{lon}, {lat}]: expected [longitude, latitude] in degrees")
+        raise _Bad(Reason.IMPOSSIBLE_POSITION, value=[lon, lat])
     if crs == "EPSG:4326":
         return lon, lat
     try:
         lons, lats = to_wgs84(lon, lat, crs)
     except ValueError as fault:
-        raise _Bad("unknown_crs", str(fault)) from fault
+        raise _Bad(Reason.UNKNOWN_CRS, value=short(crs), expected=", ".join(Crs)) from fault
     return float(lons), float(lats)
 
 
 def _needed(value: _T | None, name: str) -> _T:
     if value is None:
-        raise _Bad("malformed", f"the event has no '{name}': expected it for this kind of event")
+        raise _Bad(Reason.MISSING, name=name)
     return value
 
 
@@ -375,8 +367,3 @@ def _from_senml(pack: list[Any], received_time: datetime) -> list[Any]:
             }
         )
     return objects
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

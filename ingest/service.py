@@ -22,11 +22,12 @@ import paho.mqtt.client as paho
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from domain.batches import Batch, BatchCounts
-from domain.observations import Rejection
+from domain.rejections import Reason, reject
+from ingest.complaints import short
 from ingest.parse import parse
 from ingest.quality import judge
 from iot.mqtt import BrokerAddress, BrokerUnreachable, connect, new_client
-from iot.topics import SUBSCRIPTION
+from iot.topics import SUBSCRIPTION, parse_topic
 from storage import heartbeats, retirement, rollups
 from storage.connection import Connection, is_connection_lost, is_unstorable
 from storage.ingestion import Ingestion
@@ -85,16 +86,17 @@ def store_batch(ingestion: Ingestion, batch: Batch, now: datetime) -> BatchCount
     """Registers, judges and writes a batch."""
     ingestion.register(batch, now)
     streams = ingestion.registry.streams
-    batch.readings[:] = [
-        judge(reading, streams[reading.device_id, reading.property, reading.item]) for reading in batch.readings
-    ]
+    batch.readings[:] = [judge(reading, streams[reading.device_id, reading.property, reading.item]) for reading in batch.readings]
     return ingestion.write(batch)
 
 
 def _dead_letter(message: Message, fault: Exception) -> Batch:
     batch = Batch()
-    reason = f"the database cannot hold it ({str(fault).strip().splitlines()[0]}): expected values within its types"
-    batch.add(Rejection(message.topic, message.payload, message.received_time, "unstorable", reason.replace("\x00", "")))
+    topic = parse_topic(message.topic)
+    said = {"said": short(str(fault).strip().splitlines()[0])}
+    batch.add(
+        reject(Reason.UNSTORABLE, message.topic, message.payload, message.received_time, topic.device_id if topic else None, said)
+    )
     return batch
 
 

@@ -247,7 +247,6 @@ def _response_rows(mapping: DataMapping, event: EventColumns, frame: pd.DataFram
     """Rows for all that a file of responses says: reports, statuses, positions, ends. A unit answers one call at a time: what an
     earlier call says of it after it was sent to the next is left out."""
     assert mapping.units is not None
-    assert event.desk is not None
     calls = _event_rows(mapping, event, frame, file)
     calls["kind"] = _kinds(mapping.units, frame)
     unusable, calls = calls[~calls["is_usable"]], calls[calls["is_usable"]]
@@ -256,29 +255,32 @@ def _response_rows(mapping: DataMapping, event: EventColumns, frame: pd.DataFram
             calls.assign(time_us=_moments_us(frame[column], mapping.time, file) + k, event_class=str(status))
             for k, (status, column) in enumerate(mapping.steps)
         ]
-    ).dropna(subset="time_us")  # the index is still the file's row
+    ).dropna(subset="time_us")  # the index is still the file's row, in what follows as well
     turns["happening"] = Happening.STATUS
     sent_us = turns.groupby(level=0)["time_us"].min().sort_values(kind="stable")
     next_us = sent_us.groupby(calls["device"].reindex(sent_us.index)).shift(-1)
     free_us = turns["time_us"].where(turns["event_class"] == UnitStatus.AVAILABLE).groupby(level=0).max()
     turns = turns[~(turns["time_us"] >= next_us.reindex(turns.index))]
+    reports = calls.sort_values("time_us", kind="stable").drop_duplicates("key").assign(device=event.desk, kind="")
+    left_us = np.fmin(free_us.reindex(calls.index), next_us.reindex(calls.index)).groupby(calls["key"])
+    over_us = left_us.max().where(left_us.count() == left_us.size())  # none while a unit is not known to have left
+    ends = reports.assign(time_us=reports["key"].map(over_us), happening=Happening.CLOSING).dropna(subset="time_us")
+    rows = pd.concat([unusable, reports, turns, _positions(mapping, file, turns, sent_us), ends])
+    return rows.astype({"time_us": np.int64, "is_usable": bool}).reset_index(drop=True)
 
-    names = list(calls["device"].unique())
-    home = dict(zip(names, _places_of(mapping, file, names)[0], strict=True))
-    is_at_home = turns["time_us"].eq(sent_us.reindex(turns.index)) | turns["event_class"].eq(UnitStatus.AVAILABLE)
+
+def _positions(mapping: DataMapping, file: Path, turns: pd.DataFrame, sent_us: pd.Series[Any]) -> pd.DataFrame:
+    """Units at home when they are sent (times by row of the file) and when they are free, at the incident on arrival."""
     is_there = turns["event_class"] == UnitStatus.ON_SCENE
-    at_home = turns[is_at_home & ~is_there]
+    is_home = turns["time_us"].eq(sent_us.reindex(turns.index)) | turns["event_class"].eq(UnitStatus.AVAILABLE)
+    at_home = turns[is_home & ~is_there]
+    names = list(at_home["device"].unique())
+    home = dict(zip(names, _places_of(mapping, file, names)[0], strict=True))
     at_home = at_home.assign(
         lon=at_home["device"].map(lambda name: home[name].lon), lat=at_home["device"].map(lambda name: home[name].lat)
     )
-    positions = pd.concat([turns[is_there], at_home]).dropna(subset=["lon", "lat"]).drop_duplicates(["device", "time_us"])
-
-    reports = calls.sort_values("time_us", kind="stable").drop_duplicates("key").assign(device=event.desk, kind="")
-    left_us = np.fmin(free_us.reindex(calls.index), next_us.reindex(calls.index)).groupby(calls["key"])
-    over_us = left_us.max().where(left_us.count() == left_us.size())
-    closings = reports.assign(time_us=reports["key"].map(over_us), happening=Happening.CLOSING).dropna(subset="time_us")
-    rows = pd.concat([unusable, reports, turns, positions.assign(happening=Happening.POSITION, event_class=""), closings])
-    return rows.astype({"time_us": np.int64, "is_usable": bool}).reset_index(drop=True)
+    known = pd.concat([turns[is_there], at_home]).dropna(subset=["lon", "lat"]).drop_duplicates(["device", "time_us"])
+    return known.assign(happening=Happening.POSITION, event_class="")
 
 
 def _kinds(units: UnitKinds, frame: pd.DataFrame) -> pd.Series[Any]:

@@ -436,16 +436,13 @@ def _city_build(arguments: argparse.Namespace, settings: Settings) -> int:
 def _scenario_list(arguments: argparse.Namespace, settings: Settings) -> int:
     from gis_data.city import load_city
     from iot.control import encode_record
-    from runtime.scenarios import describe, list_entries, running_scenarios
+    from runtime.scenarios import describe, describe_entry, list_entries, running_scenarios
     from runtime.workers import DEMONSTRATION_SEED
 
     city = load_city(settings.city) if (settings.city / "city.json").exists() else None
     entries = list_entries(city, DEMONSTRATION_SEED)
     for entry in entries:
-        print(f"{entry.name:16} {entry.zh} {entry.en}, {entry.lasts_min:g} min")
-        usual = (f"--set {key}={value:g}" if isinstance(value, float) else f"--set {key}={value}" for key, value in entry.settings.items())
-        details = (entry.about_zh, entry.about_en, *usual)
-        print(*(f"{'':16} {line}" for line in (*details, *([entry.fault] if entry.fault else []))), sep="\n")
+        print(*describe_entry(entry), sep="\n")
     try:
         state = running_scenarios(_broker(settings))
     except CannotStart:

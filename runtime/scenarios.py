@@ -31,7 +31,7 @@ from iot.control import (
 from iot.line import Line
 from iot.mqtt import BrokerAddress
 from iot.payloads import encode
-from iot.scenarios.catalogue import CATALOGUE, Value
+from iot.scenarios.catalogue import CATALOGUE, Parameter
 
 LISTEN_S = 1.5
 """How long the broker may take to hand out what it retains; there is no telling that it retains nothing but waiting."""
@@ -45,7 +45,7 @@ class NotDone(Exception):  # noqa: N818 - an answer, not a fault
 
 
 class Entry(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """A scenario as the catalogue has it, with its usual settings in a city, or why it cannot be there."""
+    """A scenario as the catalogue has it, with what can be asked of it in a city, or why it cannot be there."""
 
     name: str
     zh: str
@@ -53,21 +53,30 @@ class Entry(msgspec.Struct, omit_defaults=True, kw_only=True):
     about_zh: str
     about_en: str
     lasts_min: float
-    settings: dict[str, Value] = {}
+    parameters: dict[str, Parameter] = {}
     fault: str | None = None
 
 
 def list_entries(city: City | None, seed: int) -> list[Entry]:
-    """The catalogue; without a city it has no settings."""
+    """The catalogue; without a city it has no parameters."""
     entries = []
     for name, of in CATALOGUE.items():
         entry = Entry(name=name, zh=of.zh, en=of.en, about_zh=of.about_zh, about_en=of.about_en, lasts_min=of.lasts_min)
         try:
-            entry.settings = of.settings(city, seed, {}) if city is not None else {}
+            entry.parameters = of.asks(city, seed) if city is not None else {}
         except ValueError as fault:
             entry.fault = f"not in this city: {fault}"
         entries.append(entry)
     return entries
+
+
+def describe_entry(entry: Entry) -> list[str]:
+    """What it is and what can be asked of it, in lines."""
+    lines = [entry.about_zh, entry.about_en, *([entry.fault] if entry.fault else [])]
+    for name, of in entry.parameters.items():
+        usual = of.default if isinstance(of.default, str) else f"{of.default:g}"
+        lines.append(f"--set {name}={usual}".ljust(32) + f"{of.zh} {of.en}" + (f", {of.unit}" if of.unit else ""))
+    return [f"{entry.name:16} {entry.zh} {entry.en}, {entry.lasts_min:g} min", *(f"{'':16} {line}" for line in lines)]
 
 
 def describe(running: Running, zone: ZoneInfo) -> str:

@@ -190,11 +190,14 @@ def blocks(
     railways = shapely.union_all([track(line).buffer(RAILWAY_M) for line in plan.LINES if line.kind == "railway"])
     cut = shapely.intersects(inner, railways)
     inner[cut] = shapely.difference(inner[cut], railways)
-    square_at = _squares(inner, built)
+    squares = []
+    for i, (zh, en) in _squares(inner, built).items():
+        ground, inner[i] = _paved(inner[i])
+        squares.append(Block("square", ground, float(round(urban[i], 3)), zh, en))
     open_ground = (park_of < 0) & ~built & (size > FIELD_M2) & (urban > 0.1)
     fields = [Block("field", inner[i], float(round(urban[i], 3))) for i in np.flatnonzero(open_ground) if not inner[i].is_empty]
     plain = [
-        Block("square" if int(i) in square_at else str(use[i]), inner[i], float(round(urban[i], 3)), *square_at.get(int(i), ()))
+        Block(str(use[i]), inner[i], float(round(urban[i], 3)))
         for i in np.flatnonzero(built)
         if not inner[i].is_empty and inner[i].area > 700
     ]
@@ -204,20 +207,29 @@ def blocks(
         whole = whole.intersection(lawn.buffer(500)).buffer(0)
         if not whole.is_empty:
             named.append(Block("green", whole, 0.0, park.name_zh, park.name_en))
-    return tuple(named + plain + fields)
+    return tuple(named + squares + plain + fields)
 
 
 def _squares(blocks: np.ndarray, built: np.ndarray) -> dict[int, tuple[str, str]]:
-    """For each of `plan.SQUARES` the nearest built block of SQUARE_BLOCK_M2 that is compact: its names by index."""
+    """For each of `plan.SQUARES` the index of the nearest built block that is compact, one of a square's size if possible."""
     size, girth = shapely.area(blocks), shapely.length(blocks)
-    fit = built & (size > SQUARE_BLOCK_M2[0]) & (size < SQUARE_BLOCK_M2[1]) & (4 * np.pi * size > 0.55 * girth**2)
+    fit = built & (size > SQUARE_BLOCK_M2[0]) & (4 * np.pi * size > 0.55 * girth**2)
+    detour = np.where(size > SQUARE_BLOCK_M2[1], 900.0, 0.0)
     found: dict[int, tuple[str, str]] = {}
     for zh, en, (east, north) in plan.SQUARES:
-        far = np.where(fit, shapely.distance(blocks, shapely.Point(east * 1000, north * 1000)), np.inf)
+        far = np.where(fit, shapely.distance(blocks, shapely.Point(east * 1000, north * 1000)) + detour, np.inf)
         far[list(found)] = np.inf
         if np.isfinite(far).any():
             found[int(np.argmin(far))] = (zh, en)
     return found
+
+
+def _paved(block: BaseGeometry) -> tuple[BaseGeometry, BaseGeometry]:
+    """What a square takes of its block and what it leaves: all of it, or a round of a large square's size."""
+    if block.area <= SQUARE_BLOCK_M2[1]:
+        return block, shapely.Polygon()
+    ground = block.intersection(shapely.point_on_surface(block).buffer((SQUARE_BLOCK_M2[1] / np.pi) ** 0.5))
+    return ground, block.difference(ground.buffer(10.0))
 
 
 def _without(faces: np.ndarray, wet: BaseGeometry) -> np.ndarray:

@@ -48,8 +48,8 @@ Parameters = Mapping[str, Parameter]
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One entry. `parameters` looks for its places in a city (raises ValueError where there are none), `compose` makes the
-    scenes."""
+    """One entry. `lasts_min` is how long its causes last as a rule, `parameters` looks for its places in a city (raises
+    ValueError where there are none), `compose` makes the scenes."""
 
     name: str
     zh: str
@@ -60,9 +60,14 @@ class Scenario:
     parameters: Callable[[City, int], Parameters] = field(repr=False)
     compose: Callable[..., tuple[Scene, ...]] = field(repr=False)
 
+    def asks(self, city: City, seed: int) -> dict[str, Parameter]:
+        """What can be asked of it in a city. Raises ValueError with one sentence where it cannot be."""
+        lasts = Parameter("持续时间", "how long the cause lasts", self.lasts_min, "min", 1, 24 * 60)
+        return {"lasts_min": lasts, **self.parameters(city, seed)}
+
     def settings(self, city: City, seed: int, given: Mapping[str, Value]) -> dict[str, Value]:
         """Every parameter with its value, as given or as usual. Raises ValueError with one sentence for what cannot be."""
-        known = {"lasts_min": _lasts(self.lasts_min), **self.parameters(city, seed)}
+        known = self.asks(city, seed)
         for name in given:
             if name not in known:
                 raise ValueError(f"{self.name} has no parameter '{name}': expected one of {', '.join(known)}")
@@ -73,10 +78,6 @@ class Scenario:
         settings = self.settings(city, seed, given)
         lasts_s = 60 * float(settings.pop("lasts_min"))
         return self.compose(city, weather, key(seed, self.name, round(start_s)), start_s, lasts_s, **settings)
-
-
-def _lasts(minutes: float) -> Parameter:
-    return Parameter("持续时间", "how long the cause lasts", minutes, "min", 1, 24 * 60)
 
 
 def _checked(scenario: str, name: str, value: Value, of: Parameter) -> Value:

@@ -1,4 +1,4 @@
-"""The simulated city: what its devices measure, where its units drive, what its people call about.
+"""The simulated city: what its devices measure, who queues in its halls, where its units drive, what its people call about.
 
-Everything is a function of seed, place and time: asked twice, answered alike, whether for the live city or for its past.
+Everything is a function of seed, place, time and scenes: asked twice, answered alike, whether for the live city or for its past.
 """

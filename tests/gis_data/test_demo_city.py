@@ -76,7 +76,7 @@ def test_the_city_has_the_places_that_its_services_need(small_city: City) -> Non
     counted = {kind: len(small_city.places_of(kind)) for kind in {p.kind for p in small_city.places}}
     least = {"service_hall": 12, "fire_station": 12, "police_station": 12, "ambulance_station": 12, "hospital": 12}
     least |= {"school": 50, "shelter": 24, "warehouse": 12, "metro_station": 20, "underpass": 16, "factory": 24}
-    least |= {"substation": 24, "pumping_station": 12, "mall": 20, "square": 6, "depot": 12}
+    least |= {"substation": 24, "pumping_station": 12, "mall": 20, "square": 16, "depot": 12}
     assert {kind: n for kind, n in least.items() if counted.get(kind, 0) < n} == {}
     assert len({p.id for p in small_city.places}) == len(small_city.places)
     halls = small_city.places_of("service_hall")

@@ -186,6 +186,8 @@ def test_roads_without_travel_times_are_drawn_and_are_no_graph() -> None:
         ("travel_factor = 60", "travel_factor = 0", r"roads\.arcs: row 1 takes 0 s: expected more than 0"),
         ('travel = "minutes"', 'travel = "hours"', r"roads\.arcs\.columns\.travel is 'hours': .* it has a, b, minutes"),
         ("skip_rows = 1", "skip_rows = 0", r"roads\.nodes\.file: .*nodes\.csv cannot be read|roads\.nodes\.columns\.id is 'no'"),
+        ("travel_factor = 60", 'travel_factor = "60"', r"roads\.travel_factor is '60': expected a number"),
+        ("expressway = 60", 'expressway = "fast"', r"roads\.least_kmh\.expressway is 'fast': expected a number"),
         ("travel_factor = 60", "lanes = 2", r"roads\.lanes is not known: expected arcs, crs, least_kmh"),
     ],
 )
@@ -204,6 +206,10 @@ def test_an_arc_to_nowhere_and_a_ragged_line_are_found(roads: Path, tmp_path: Pa
         real_city.gather(roads)
     (tmp_path / "arcs.csv").write_text("a,b,minutes\n7,8,1,9\n")
     with pytest.raises(ValueError, match=r"arcs\.csv cannot be read .*a line has 4 cells where the header has 3: 7,8,1,9"):
+        real_city.gather(roads)
+    (tmp_path / "nodes.csv").write_text("nodes\nno,x,y\n7,0,0\n7,1,1\n")
+    (tmp_path / "arcs.csv").write_text("a,b,minutes\n7,7,1\n")
+    with pytest.raises(ValueError, match=r"roads\.nodes: the id 7 is there twice"):
         real_city.gather(roads)
     (tmp_path / "arcs.csv").write_text("a,b,minutes\n7,,1\n")
     with pytest.raises(ValueError, match=r"arcs\.csv, row 1 after the header, lacks a number"):

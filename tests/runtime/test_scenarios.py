@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import shapely
 
+from gis_data.city import write_city
+from gis_data.layers import Layer
 from runtime import cli, scenarios
 from runtime.embedded_broker import BrokerHandle, throwaway_broker
 
@@ -93,6 +97,20 @@ def test_where_no_city_is_running_there_is_nothing_to_switch_but_a_list_to_read(
     listed = last_json(said)
     assert listed["simulator"] is None
     assert [each["name"] for each in listed["scenarios"]][:2] == ["rainstorm", "gas-leak"]
+
+
+def test_an_entry_says_what_can_be_asked_of_it_where_there_is_a_city(at_broker: Command, tmp_path: Path) -> None:
+    areas = np.array([shapely.box(123.40 + 0.1 * k, 30.2, 123.50 + 0.1 * k, 30.3) for k in range(2)], dtype=object)
+    rows = [{"code": f"99010{k + 1}", "name_zh": f"{'西东'[k]}区", "name_en": f"District {k + 1}"} for k in range(2)]
+    about = {"name_zh": "纸城", "name_en": "Paper City", "zone": "Asia/Shanghai", "generator": {"name": "paper"}, "sources": []}
+    city = write_city(tmp_path / "city", about, {"districts": Layer("districts", areas, rows)}, max_zoom=8)
+    at_broker.set("CITYHELM_CITY", str(city.path))
+    code, said, _ = at_broker("list", "--json")
+    assert code == 0
+    assert "--set peak_mm_h=110             雨强峰值 rain at its heaviest, mm/h" in said
+    assert "not in this city: Paper City has no place of kind factory with ammonia_t" in said
+    storm = last_json(said)["scenarios"][0]
+    assert storm["parameters"]["centre"]["choices"] == ["990101", "990102"]
 
 
 def test_a_broker_that_does_not_answer_is_named_without_its_password(cityhelm: Command) -> None:
