@@ -84,14 +84,14 @@ def meant(sensor: ArrayLike, time_s: ArrayLike, values: ArrayLike, *, shape: tup
     values = np.asarray(values, dtype=float)
     place, here = _places(sensor, time_s, shape)
     here &= np.isfinite(values)
-    n, total = (np.bincount(place[here], weights, np.prod(shape)) for weights in (None, values[here]))
-    return np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0).reshape(shape)
+    n, total = (np.bincount(place[here], weights, int(np.prod(shape))) for weights in (None, values[here]))
+    return np.asarray(np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0).reshape(shape))
 
 
 def counted(sensor: ArrayLike, time_s: ArrayLike, *, shape: tuple[int, int, int]) -> Floats:
     """How many events fall into each slot (n × days × slots); 0 where there is none."""
     place, here = _places(sensor, time_s, shape)
-    return np.bincount(place[here], minlength=int(np.prod(shape))).astype(float).reshape(shape)
+    return np.asarray(np.bincount(place[here], minlength=int(np.prod(shape))).reshape(shape), dtype=float)
 
 
 def held(sensor: ArrayLike, time_s: ArrayLike, values: ArrayLike, *, shape: tuple[int, int, int]) -> Floats:
@@ -109,8 +109,8 @@ def held(sensor: ArrayLike, time_s: ArrayLike, values: ArrayLike, *, shape: tupl
 
 
 def taken(free: Floats) -> Floats:
-    """Free places of lots (n × days × slots) as shares that are taken: 1 − free ÷ the lot's usual most, its quantile of 99 %. What
-    is announced as a lot's size is often another number, and impossible numbers are in every feed."""
+    """Free places of lots (n × days × slots) as shares that are taken: 1 − free ÷ the lot's usual most, its quantile of 99 %.
+    What is announced as a lot's size is often another number, and impossible numbers are in every feed."""
     most = np.nanquantile(free, 0.99, axis=(1, 2), keepdims=True)
     return np.asarray(np.clip(1 - free / most, 0, 1))
 

@@ -85,23 +85,26 @@ class SimulatedCity:
         yield from self._calls()
         yield from self._halls()
 
-    def silent_share(self, kind: SensorKind) -> float:
+    def lost_share(self, kind: SensorKind) -> float:
         """Share of the readings due from devices of a periodic kind that never came."""
         devices = self._instruments.devices(kind)
         due = len(devices) * self.n_days * DAY_S / devices[0].interval_s
         return 1 - sum(len(said.time_s) for _, said in self._said(kind)) / due
 
     def broken_shares(self) -> dict[str, dict[str, float]]:
-        """Shares of devices that are broken at noon of a day, by kind of device and of fault: what the simulator knows of
-        itself and nobody else is told."""
-        noons = [self._start.timestamp() + DAY_S * (day + 0.5) for day in range(self.n_days)]
-        shares = {}
-        for kind in self._instruments.kinds:
-            n = len(self._instruments.devices(kind))
-            found = (self._instruments.find_fault(kind, k, noon) for k in range(n) for noon in noons)
-            faults = Counter(fault.kind for fault in found if fault is not None)
-            shares[kind.type_name] = {each.value: faults[each] / (n * len(noons)) for each in FaultKind}
-        return shares
+        """Shares of devices ("all", and by kind) that are broken at a moment, by kind of fault, in the mean of moments three hours
+        apart: what the simulator knows of itself and tells nobody."""
+        moments = (self._start.timestamp() + np.arange(0, DAY_S * self.n_days, 3 * 3_600)).tolist()
+        faults, n_devices = {}, {kind: len(self._instruments.devices(kind)) for kind in self._instruments.kinds}
+        for kind, n in n_devices.items():
+            found = (self._instruments.find_fault(kind, k, moment) for k in range(n) for moment in moments)
+            faults[kind] = Counter(fault.kind for fault in found if fault is not None)
+
+        def shares(counts: Counter[FaultKind], n: int) -> dict[str, float]:
+            return {each.value: counts[each] / (n * len(moments)) for each in FaultKind}
+
+        of_all = shares(sum(faults.values(), Counter()), sum(n_devices.values()))
+        return {"all": of_all} | {kind.type_name: shares(counts, n_devices[kind]) for kind, counts in faults.items()}
 
     def _record(self, values: Floats) -> Record:
         return Record(self.first_day, self._kinds, values)
@@ -170,16 +173,18 @@ class SimulatedCity:
                 waiting ^= {ticket}
                 steps[hall].append((time_s, 1 if QUEUES[event.event] else -1))
         for name, came in (("walk-ins", arrived[True]), ("hall arrivals", arrived[True] + arrived[False])):
-            of, time_s = np.array(came).T
-            record = self._open(counted(of, time_s, shape=(len(numbers), self.n_days, 48)))
+            of, moments_s = np.array(came, dtype=float).reshape(-1, 2).T
+            record = self._open(counted(of, moments_s, shape=(len(numbers), self.n_days, 48)))
             yield name, record
             yield f"{name}: together", record.summed()
-        starts_s = np.arange(self.n_days * 288) * 300.0
-        people = np.zeros((len(numbers), len(starts_s)))
-        for k, column in enumerate(steps):
-            time_s, step = np.array(column).T
-            people[k] = np.concatenate([[0], np.cumsum(step)])[np.searchsorted(time_s, starts_s, side="right")]
-        yield "hall queues", self._open(people.reshape(len(numbers), self.n_days, 288))
+        yield "hall queues", self._open(np.array([self._people_at(of_hall) for of_hall in steps]))
+
+    def _people_at(self, steps: list[tuple[float, int]]) -> Floats:
+        """People waiting every five minutes (days × 288), from the moments when one came or went."""
+        moments_s, step = np.array(steps, dtype=float).reshape(-1, 2).T
+        every_s = np.arange(self.n_days * 288) * 300.0
+        after = np.concatenate([[0.0], np.cumsum(step)])
+        return np.asarray(after[np.searchsorted(moments_s, every_s, side="right")].reshape(self.n_days, 288))
 
     def _open(self, values: Floats) -> Record:
         """Working days while halls are open; NaN otherwise."""

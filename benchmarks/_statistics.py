@@ -151,6 +151,16 @@ def missing_share(record: Record) -> float:
     return 1 - float(there.sum() / (last - first).sum())
 
 
+def long_gap_share(record: Record, least: int) -> float:
+    """Share of the missing slots that lie in gaps of `least` slots or more, each between two values of its sensor."""
+    lengths = []
+    for there in np.isfinite(record.flat):
+        known = np.flatnonzero(there)
+        lengths += np.diff(known)[np.diff(known) > 1].tolist()
+    gaps = np.array(lengths) - 1
+    return _ratio(float(gaps[gaps >= least].sum()), float(gaps.sum()))
+
+
 def stuck_share(record: Record, k: int, moving: float = 0.5) -> float:
     """Share of readings that lie in a stretch of equal readings during which, at `k` or more of its steps, at least the share
     `moving` of the other sensors changed: a car park that stands still at night with all the others is not stuck."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from gis_data.city import ensure_demo_city
+from runtime import deathbound
 from runtime.backing import find_running
 from runtime.history import DAYS
 from runtime.quarters import free_port
@@ -86,8 +88,9 @@ class _Lines:
     """A demonstration and what it says."""
 
     def __init__(self, environ: dict[str, str]) -> None:
+        argv = [sys.executable, "-m", "runtime.cli", "demo"]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "runtime.cli", "demo"], env=environ, cwd=Path(__file__).parents[1],
+            deathbound.command(argv, at_parents_death=signal.SIGTERM), env=environ, cwd=Path(__file__).parents[1],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         self._began, self._said = time.monotonic(), list[tuple[float, str]]()

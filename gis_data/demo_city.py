@@ -31,7 +31,7 @@ from gis_data.demo import (
 )
 from gis_data.layers import Layer
 
-VERSION = 3
+VERSION = 4
 DEFAULT_SEED = 8
 
 _PHI = np.radians(plan.CENTRE_LAT)
@@ -84,7 +84,8 @@ def grow(seed: int, detail: float = 1.0) -> GrownCity:
     area = quarters.border(border_rng, ground)
     parts = quarters.along_streets(quarters.districts(border_rng, ground, area), area, ground, web)
     harbour = scenery.port(ground)
-    uses = quarters.blocks(block_rng, ground, fabric, web, lawns)
+    banks = quarters.greenway(ground, fabric)
+    uses = quarters.blocks(block_rng, ground, fabric, web, lawns, banks)
     uses += tuple(scenery.quay_grounds(harbour, ground, web, uses))
     people = quarters.population(fabric, uses, parts)
     road_names = names.name_roads(name_rng, roads, web)
@@ -103,7 +104,7 @@ def grow(seed: int, detail: float = 1.0) -> GrownCity:
         ),
         _layer("waterways", _waterways(ground)),
         _layer("urban", [*_urban(fabric), *scenery.far_towns(town_rng)]),
-        _layer("green", _green(ground, fabric, uses)),
+        _layer("green", _green(ground, banks, uses)),
         _layer("landuse", [(b.area, {"use": b.use}) for b in uses if b.use == "square" or not b.name_zh]),
         roads_layer,
         _layer("rails", _rails()),
@@ -205,12 +206,10 @@ def _urban(fabric: streets.Fabric) -> list[tuple[Any, Mapping[str, Any]]]:
     return [(terrain.softened(soft.above(level), 1), {"level": k}) for k, level in enumerate((0.3, 0.5, 0.72), 1)]
 
 
-def _green(
-    ground: terrain.Terrain, fabric: streets.Fabric, uses: Sequence[quarters.Block]
-) -> list[tuple[Any, Mapping[str, Any]]]:
+def _green(ground: terrain.Terrain, banks: Any, uses: Sequence[quarters.Block]) -> list[tuple[Any, Mapping[str, Any]]]:
     woods = dict(ground.relief)[110]
     rows: list[tuple[Any, Mapping[str, Any]]] = [(woods, {"kind": "wood", "name_zh": "", "name_en": ""})]
-    rows.append((quarters.greenway(ground, fabric), {"kind": "greenway", "name_zh": "", "name_en": ""}))
+    rows.append((banks, {"kind": "greenway", "name_zh": "", "name_en": ""}))
     rows += [
         (b.area, {"kind": "park", "name_zh": b.name_zh, "name_en": b.name_en}) for b in uses if b.use == "green" and b.name_zh
     ]

@@ -29,6 +29,8 @@ BUFFER = 64 / 4096
 #: Pixels of one tile on screen, as MapLibre counts them.
 TILE_PX = 512
 SIMPLIFY_PX = 0.4
+#: From here on a pixel is finer than what the layers are drawn to (about a metre), and nothing is simplified.
+AS_DRAWN_FROM = 15
 
 
 @dataclass(frozen=True)
@@ -245,7 +247,8 @@ def _prepare(plan: Drawn, zoom: int) -> tuple[mvt.Piece, list[Mapping[str, Any]]
         keep = (dimension < 2) | (area_px >= plan.least_px**2)
         shapes, feature = shapes[keep], feature[keep]
     if len(shapes) and dimension.max() > 0 and not plan.is_plain:
-        shapes = shapely.simplify(shapes, SIMPLIFY_PX * pixel, preserve_topology=True)
+        if zoom < AS_DRAWN_FROM:
+            shapes = shapely.simplify(shapes, SIMPLIFY_PX * pixel, preserve_topology=True)
         # simplified rings may touch one another, and clipping an invalid polygon can turn it inside out
         torn = ~shapely.is_valid(shapes)
         shapes[torn] = shapely.make_valid(shapes[torn], method="structure", keep_collapsed=False)

@@ -154,9 +154,17 @@ class Block:
 
 
 def blocks(
-    rng: np.random.Generator, terrain: Terrain, fabric: Fabric, network: Network, lawns: Sequence[BaseGeometry]
+    rng: np.random.Generator,
+    terrain: Terrain,
+    fabric: Fabric,
+    network: Network,
+    lawns: Sequence[BaseGeometry],
+    banks: BaseGeometry,
 ) -> tuple[Block, ...]:
-    """The ground between the streets, each block with one use; parks first, works by the harbour, shops in the centres."""
+    """The ground between the streets, each block with one use; parks first, works by the harbour, shops in the centres.
+
+    `banks` are the planted banks of rivers and lakes, on which nothing is built.
+    """
     shapes = network.shapes
     linework = shapely.union_all(shapes, grid_size=0.5)
     faces = shapely.get_parts(shapely.polygonize([linework]))
@@ -187,9 +195,11 @@ def blocks(
             park_of[(share > 0.5) & (park_of < 0)] = k
     built = (park_of < 0) & (urban > 0.27) & (size > 1500) & (size < 1.6e6)
     inner = _inset(dry, network)
-    railways = shapely.union_all([track(line).buffer(RAILWAY_M) for line in plan.LINES if line.kind == "railway"])
-    cut = shapely.intersects(inner, railways)
-    inner[cut] = shapely.difference(inner[cut], railways)
+    railways = [track(line).buffer(RAILWAY_M) for line in plan.LINES if line.kind == "railway"]
+    for kept_free in (shapely.union_all(railways), banks):
+        shapely.prepare(kept_free)
+        cut = shapely.intersects(kept_free, inner)
+        inner[cut] = shapely.difference(inner[cut], kept_free)
     squares = []
     for i, (zh, en) in _squares(inner, built).items():
         ground, inner[i] = _paved(inner[i])

@@ -332,7 +332,7 @@ class Drafter:
 
     def _leap(self, x: float, y: float, angle: float) -> tuple[float, float] | None:
         """The far bank straight ahead, if this class of street builds bridges as long, none is beside it, and it is not
-        much nearer to either side: nobody bridges a river slantwise."""
+        much nearer to either side: nobody bridges water slantwise."""
         found = self._far_bank(x, y, angle)
         if found is None:
             return None
@@ -343,10 +343,9 @@ class Drafter:
         gap = self.manner.bridge_gap_m / self.detail * (1.0 if code == RIVER else 0.35)
         if walked > limit or any(math.hypot(middle[0] - a, middle[1] - b) < gap for a, b in self.bridges):
             return None
-        if code == RIVER:
-            beside = (self._far_bank(x, y, angle + turn) for turn in (-SLANT_RAD, SLANT_RAD))
-            if any(other is not None and other[0] < SLANT_SHARE * walked for other in beside):
-                return None
+        beside = (self._far_bank(x, y, angle + turn) for turn in (-SLANT_RAD, SLANT_RAD))
+        if any(other is not None and other[0] < SLANT_SHARE * walked for other in beside):
+            return None
         return x + (walked + 30) * cos, y + (walked + 30) * sin
 
     def _far_bank(self, x: float, y: float, angle: float) -> tuple[float, float] | None:

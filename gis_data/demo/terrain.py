@@ -330,7 +330,7 @@ def _height(
     for at_km, spread_km in centres:
         far2 = (coarse_x - at_km[0] * 1000) ** 2 + (coarse_y - at_km[1] * 1000) ** 2
         built = np.maximum(built, np.exp(-far2 / (2 * (spread_km * 900) ** 2)))
-    built = _finer(built, x)
+    built = _finer(built, x) * (1 + 0.35 * noise(rng, grid, 2600.0, octaves=2))
     hilly = smoothstep(9e3, 24e3, np.hypot(x + 2e3, y + 1e3)) * smoothstep(2.5e3, 12e3, inland)
     # towards the edge of what is drawn the hills sink into the plain, so that the edge does not show
     hilly *= smoothstep(0.0, 9e3, x - grid.west_m) * smoothstep(0.0, 9e3, -grid.south_m - y)

@@ -18,7 +18,10 @@ pytestmark = pytest.mark.browser
 
 def drawn(page: Page, layer: str) -> Any:
     """What a layer of the map holds: whether it is visible, and its rows."""
-    return page.evaluate("id => { const l = cityhelm.map.drawn?.find(l => l?.id === id); return l ? [l.props.visible, l.props.data] : null; }", layer)
+    return page.evaluate(
+        "id => { const l = cityhelm.map.drawn?.find(l => l?.id === id); return l ? [l.props.visible, l.props.data] : null; }",
+        layer,
+    )
 
 
 def devices(conn: Connection, n: int, type_name: str = "AirQualityObserved") -> None:
@@ -27,7 +30,10 @@ def devices(conn: Connection, n: int, type_name: str = "AirQualityObserved") -> 
     for k in range(n):
         device_id = f"440106/environment/north/{type_name.lower()}-{k}"
         place = (113.12 + (k % 30) * 0.009, 23.06 + (k // 30) * 0.004)
-        rows += [a_device(device_id, type_name=type_name, place=place, properties=(PropertySpec("pm25", None),)), a_reading(k % 50, device_id=device_id)]
+        rows += [
+            a_device(device_id, type_name=type_name, place=place, properties=(PropertySpec("pm25", None),)),
+            a_reading(k % 50, device_id=device_id),
+        ]
     stored(conn, *rows)
 
 
@@ -42,10 +48,20 @@ def test_the_list_of_layers_is_made_of_the_kinds_that_are_there(
         page = visit.open(server.url)
         rows = page.locator("#layers .layer")
         expect(rows).to_have_count(3)
-        assert [text.split() for text in rows.all_inner_texts()] == [["空气监测站", "3"], ["其他设备", "2"], ["医", "救护车", "1"]]
-        pictures = page.evaluate("[...document.querySelectorAll('#layers .kind-mark')].map(e => getComputedStyle(e).maskImage.split('/').pop())")
+        assert [text.split() for text in rows.all_inner_texts()] == [
+            ["空气监测站", "3"],
+            ["其他设备", "2"],
+            ["医", "救护车", "1"],
+        ]
+        pictures = page.evaluate(
+            "[...document.querySelectorAll('#layers .kind-mark')].map(e => getComputedStyle(e).maskImage.split('/').pop())"
+        )
         assert pictures == ['AirQualityObserved.svg")', 'Unknown.svg")']
-        stored(conn, a_device("440106/environment/north/new", type_name="TsunamiBuoy"), a_reading(1, device_id="440106/environment/north/new"))
+        stored(
+            conn,
+            a_device("440106/environment/north/new", type_name="TsunamiBuoy"),
+            a_reading(1, device_id="440106/environment/north/new"),
+        )
         expect(rows).to_have_count(4)
 
 
@@ -95,7 +111,10 @@ def test_units_at_a_station_are_one_mark_from_afar_and_several_from_near(
     stored(conn, a_unit("a-9"), a_position(113.25, unit_id="a-9"), a_status(UnitStatus.ENROUTE, unit_id="a-9"))
     with serve(database_url) as server:
         page = visit.open(server.url, with_map=True)
-        soon(lambda: [(row["pick"], row["n"]) for row in drawn(page, "units")[1]] == [("stack", 4), ("unit", 1)], "a stack and one under way")
+        soon(
+            lambda: [(row["pick"], row["n"]) for row in drawn(page, "units")[1]] == [("stack", 4), ("unit", 1)],
+            "a stack and one under way",
+        )
         page.evaluate("cityhelm.map.fly([113.25, 23.125])")
         soon(lambda: len(drawn(page, "units")[1]) == 5, "all of them")
         asides = [tuple(round(offset) for offset in row["aside"]) for row in drawn(page, "units")[1]]
@@ -130,7 +149,9 @@ def test_names_are_written_where_they_cover_least(serve: Serve, visit: Visit, da
         assert written([name], [{"box": [195, 145, 205, 155], "weight": 3}]) == [(200, 125)]  # a line higher
         both = [{"box": [195, 145, 205, 155], "weight": 3}, {"box": [195, 120, 205, 130], "weight": 3}]
         assert written([name], both) == [(200, 175)]  # a line lower
-        assert written([name], [{"box": [0, 0, 400, 300], "weight": 3}]) == [(200, 150)]  # everything is covered: where it belongs
+        assert written([name], [{"box": [0, 0, 400, 300], "weight": 3}]) == [
+            (200, 150)
+        ]  # everything is covered: where it belongs
         assert written([name, name], []) == [(200, 150), (200, 125)]
         assert written([{"x": 5, "y": 150, "text": "东区"}], []) == [(28, 150)]  # half a name to the side, to stay in the frame
 

@@ -52,9 +52,7 @@ def test_an_old_page_is_loaded_anew_at_night_and_a_young_one_is_not(serve: Serve
         assert not is_new(page)  # once is enough
 
 
-def test_nobody_loses_what_is_open_typed_or_just_touched(
-    serve: Serve, visit: Visit, database_url: str, conn: Connection
-) -> None:
+def test_nobody_loses_what_is_open_typed_or_just_touched(serve: Serve, visit: Visit, database_url: str, conn: Connection) -> None:
     stored(conn, a_device(), a_reading(41), an_incident())
     with serve(database_url, starts_at=NIGHT) as server:
         page = visit.open(server.url)

@@ -130,13 +130,23 @@ def test_a_value_that_is_late_turns_grey(serve: Serve, visit: Visit, database_ur
 def test_freshness_is_the_domain_s(serve: Serve, visit: Visit, database_url: str) -> None:
     """The browser ages values between frames by the rule it was told: the same answer for every age, mode and state."""
     ages = [None, 0, 9.9, 10, 10.1, 15, 15.1, 50, 50.1, 119, 121, 179, 181, 599, 601]
-    cases = [(age, s, mode, state) for age in ages for s in (1, 5, 60) for mode in (*DeviceMode, "odd") for state in (*DeviceState, "odd")]
+    cases = [
+        (age, s, mode, state)
+        for age in ages
+        for s in (1, 5, 60)
+        for mode in (*DeviceMode, "odd")
+        for state in (*DeviceState, "odd")
+    ]
     with serve(database_url) as server:
         page = visit.open(server.url)
-        judged = page.evaluate("cases => cases.map(([age, s, mode, state]) => cityhelm.city.freshness(age, s, mode, state))", cases)
+        judged = page.evaluate(
+            "cases => cases.map(([age, s, mode, state]) => cityhelm.city.freshness(age, s, mode, state))", cases
+        )
         assert judged == [freshness(*case).value for case in cases]
         page.evaluate("cityhelm.page.facts.freshness.until[0][1] = 1000")
-        assert page.evaluate("cityhelm.city.freshness(601, 60, 'periodic', 'online')") == "fresh"  # it repeats no number of its own
+        assert (
+            page.evaluate("cityhelm.city.freshness(601, 60, 'periodic', 'online')") == "fresh"
+        )  # it repeats no number of its own
 
 
 def test_a_device_that_speaks_on_change_is_live_while_it_is_there(

@@ -41,13 +41,19 @@ def full(conn: Connection) -> Connection:
     for n, kind in enumerate(kinds):
         device_id = f"440106/environment/north/{kind.name.lower()}"
         place = (113.2 + n / 100, 23.1)
-        stored(conn, a_device(device_id, type_name=kind.type_name, name=f"Device {n}", place=place), a_reading(41 + n, device_id=device_id))
+        stored(
+            conn,
+            a_device(device_id, type_name=kind.type_name, name=f"Device {n}", place=place),
+            a_reading(41 + n, device_id=device_id),
+        )
     for n in range(15):
         unit_id = f"u-{n}"
         status = (UnitStatus.AVAILABLE, UnitStatus.ENROUTE, UnitStatus.WORKING)[n % 3]
         stored(conn, a_unit(unit_id, name_zh=f"{UnitKind.AMBULANCE.zh}{n}"), a_position(113.26 + n / 100, unit_id=unit_id),
                a_status(status, unit_id=unit_id, minutes_ago=30))  # fmt: skip
-    stored(conn, *[an_incident(f"i-{n}", minutes_ago=10 * n + 1) for n in range(4)], *[a_rejection(minutes_ago=n) for n in range(3)])
+    stored(
+        conn, *[an_incident(f"i-{n}", minutes_ago=10 * n + 1) for n in range(4)], *[a_rejection(minutes_ago=n) for n in range(3)]
+    )
     stream = the_stream(conn, "440106/environment/north/air_quality")
     for n, level in enumerate(WarningLevel):
         warnings_table.open_warning(
@@ -73,7 +79,9 @@ def shown(page: Page, path: str) -> None:
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
 @pytest.mark.parametrize("path", ["/", "/system"])
-def test_no_word_is_cut_on_any_screen(serve: Serve, visit: Visit, database_url: str, full: Connection, path: str, lang: str) -> None:
+def test_no_word_is_cut_on_any_screen(
+    serve: Serve, visit: Visit, database_url: str, full: Connection, path: str, lang: str
+) -> None:
     with serve(database_url) as server:
         page = visit.open(f"{server.url}{path}?lang={lang}")
         shown(page, path)

@@ -20,7 +20,9 @@ from tests.support import loops
 ORDER = (id_of("incident"), id_of("unit"))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["incident", "unit", "x", "\0"]), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["incident", "unit", "x", "\0"]), inner, max_size=4)
+    ),
     max_leaves=8,
 )
 

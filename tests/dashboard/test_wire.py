@@ -49,7 +49,9 @@ def a_place(unit_id: str, *, lon: float = 113.26, seconds_ago: float = 0.8, stat
                 lon, 23.125, measured, 43.2, 271.3)  # fmt: skip
 
 
-def a_frame(*, seconds: float = 0, values: tuple[Value, ...] = (), units: tuple[Unit, ...] = (), incidents: tuple[Incident, ...] = ()) -> LiveFrame:
+def a_frame(
+    *, seconds: float = 0, values: tuple[Value, ...] = (), units: tuple[Unit, ...] = (), incidents: tuple[Incident, ...] = ()
+) -> LiveFrame:
     at = NOW + timedelta(seconds=seconds)
     return LiveFrame(Moment.live(at), values, units, incidents, (), (), 7, at, at)
 
@@ -110,7 +112,10 @@ def test_a_city_of_2400_datastreams_and_160_units_takes_less_than_6_kilobytes_a_
     for half in range(2 * seconds):
         at = half / 2
         received = NOW + timedelta(seconds=at)
-        values = tuple(Value(20 * half + n, received - timedelta(milliseconds=300), received, 41.25 + n, Quality.SIMULATED) for n in range(20))
+        values = tuple(
+            Value(20 * half + n, received - timedelta(milliseconds=300), received, 41.25 + n, Quality.SIMULATED)
+            for n in range(20)
+        )
         second = half // 2
         units = tuple(
             a_place(f"unit-{n:03d}", lon=113.001 + second / 1000 + n / 160, seconds_ago=-second) if n < 80
