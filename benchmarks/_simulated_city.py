@@ -92,8 +92,8 @@ class SimulatedCity:
         return 1 - sum(len(said.time_s) for _, said in self._said(kind)) / due
 
     def broken_shares(self) -> dict[str, dict[str, float]]:
-        """Shares of devices ("all", and by kind) that are broken at a moment, by kind of fault, in the mean of moments three hours
-        apart: what the simulator knows of itself and tells nobody."""
+        """Shares of devices ("all", and by kind) that are broken at a moment, by kind of fault, in the mean of moments three
+        hours apart: what the simulator knows of itself and tells nobody."""
         moments = (self._start.timestamp() + np.arange(0, DAY_S * self.n_days, 3 * 3_600)).tolist()
         faults, n_devices = {}, {kind: len(self._instruments.devices(kind)) for kind in self._instruments.kinds}
         for kind, n in n_devices.items():

@@ -16,6 +16,8 @@ EXTENT = 4096
 _POINT, _LINE, _POLYGON = 1, 2, 3
 _MOVE, _DRAW, _CLOSE = 1, 2, 7
 
+_SHORT = tuple(bytes([number]) for number in range(0x80))
+
 Properties = Mapping[str, str | int | float | bool]
 
 
@@ -55,35 +57,40 @@ def _encode_layer(name: str, piece: Piece, properties: Sequence[Properties]) -> 
     out: list[tuple[int, bytes]] = []
     head = b"\x0a" + _packed(name.encode())
     tail = b"\x28" + _varint(EXTENT) + b"\x78\x02"
-    keys: dict[str, int] = {}
-    values: dict[tuple[str, str | int | float | bool], int] = {}
+    # each word and value as it stands in a tile's tables, made once: most tiles repeat those of their neighbours
+    rows = [[(_entry(3, word.encode()), _entry(4, _value(value))) for word, value in row.items()] for row in properties]
+    ids = [_id(row.get("id")) for row in properties]
+    middle = b"\x18" + bytes([kind]) + b"\x22"
+    keys: dict[bytes, int] = {}
+    values: dict[bytes, int] = {}
     body = bytearray()
-
-    def close(key: int) -> None:
-        table = b"".join(b"\x1a" + _packed(word.encode()) for word in keys)
-        table += b"".join(b"\x22" + _packed(_value(value)) for _, value in values)
-        out.append((key, head + bytes(body) + table + tail))
-
     current = -1
-    for k in range(len(tile)):
-        key = int(tile[k])
+    edges = bounds.tolist()
+    for k, (key, number) in enumerate(zip(tile.tolist(), feature.tolist(), strict=True)):
         if key != current:
             if current >= 0:
-                close(current)
+                out.append((current, b"".join((head, body, *keys, *values, tail))))
             current, keys, values, body = key, {}, {}, bytearray()
-        row = properties[int(feature[k])]
         tags = bytearray()
-        for word, value in row.items():
+        for word, value in rows[number]:
             tags += _varint(keys.setdefault(word, len(keys)))
-            tags += _varint(values.setdefault((type(value).__name__, value), len(values)))
-        geometry = payload[bounds[k] : bounds[k + 1]]
-        number = row.get("id")
-        message = b"\x08" + _varint(number) if isinstance(number, int) and number >= 0 else b""
-        message += b"\x12" + _packed(bytes(tags)) + b"\x18" + bytes([kind]) + b"\x22" + _packed(geometry)
-        body += b"\x12" + _packed(message)
+            tags += _varint(values.setdefault(value, len(values)))
+        geometry = payload[edges[k] : edges[k + 1]]
+        message = b"".join((ids[number], b"\x12", _varint(len(tags)), tags, middle, _varint(len(geometry)), geometry))
+        body += b"\x12" + _varint(len(message)) + message
     if current >= 0:
-        close(current)
+        out.append((current, b"".join((head, body, *keys, *values, tail))))
     return out
+
+
+def _entry(number: int, data: bytes) -> bytes:
+    """A length-delimited field of a protocol-buffer message."""
+    return bytes([number << 3 | 2]) + _packed(data)
+
+
+def _id(number: object) -> bytes:
+    """A feature's id, if its properties have one that a feature can bear."""
+    return b"\x08" + _varint(number) if isinstance(number, int) and number >= 0 else b""
 
 
 def _flatten(piece: Piece) -> tuple[int, np.ndarray, np.ndarray, bytes, np.ndarray] | None:
@@ -210,6 +217,8 @@ def _varints(numbers: np.ndarray) -> tuple[bytes, np.ndarray]:
 
 
 def _varint(number: int) -> bytes:
+    if number < 0x80:
+        return _SHORT[number]
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)

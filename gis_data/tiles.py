@@ -104,7 +104,10 @@ def drawn(layers: Mapping[str, Layer]) -> list[Drawn]:
     def add(name: str, properties: Callable[[Mapping[str, Any], int], Mapping[str, Any] | None], **rules: Any) -> None:
         if name in layers and len(layers[name].shapes):
             layer = layers[name]
-            out.append(Drawn(name, world(layer.shapes), layer.properties, properties, **rules))
+            shapes = world(layer.shapes)
+            if not rules.get("is_plain"):
+                shapes = _mended(shapes)
+            out.append(Drawn(name, shapes, layer.properties, properties, **rules))
 
     add("relief", lambda row, _: {"height_m": row["height_m"]}, zooms=(MIN_ZOOM, 14), least_px=2.0)
     add("beyond", lambda row, _: {"height_m": row["height_m"]}, zooms=(MIN_ZOOM, 11))
@@ -246,17 +249,22 @@ def _prepare(plan: Drawn, zoom: int) -> tuple[mvt.Piece, list[Mapping[str, Any]]
         area_px = shapely.area(shapes) / pixel**2
         keep = (dimension < 2) | (area_px >= plan.least_px**2)
         shapes, feature = shapes[keep], feature[keep]
-    if len(shapes) and dimension.max() > 0 and not plan.is_plain:
-        if zoom < AS_DRAWN_FROM:
-            shapes = shapely.simplify(shapes, SIMPLIFY_PX * pixel, preserve_topology=True)
-        # simplified rings may touch one another, and clipping an invalid polygon can turn it inside out
-        torn = ~shapely.is_valid(shapes)
-        shapes[torn] = shapely.make_valid(shapes[torn], method="structure", keep_collapsed=False)
+    if len(shapes) and dimension.max() > 0 and not plan.is_plain and zoom < AS_DRAWN_FROM:
+        shapes = _mended(shapely.simplify(shapes, SIMPLIFY_PX * pixel, preserve_topology=True))
     shapes, index = shapely.get_parts(shapes, return_index=True)
     drawn_on = ~shapely.is_empty(shapes)
     shapes, feature = shapes[drawn_on], feature[index[drawn_on]]
     piece = _to_tiles(shapes, feature, zoom)
     return None if piece is None else (piece, [dict(key) for key in tables])
+
+
+def _mended(shapes: np.ndarray) -> np.ndarray:
+    """Invalid shapes made valid: rings may touch once they are simplified, and clipping such a polygon can turn it inside out."""
+    torn = ~shapely.is_valid(shapes)
+    if torn.any():
+        shapes = shapes.copy()
+        shapes[torn] = shapely.make_valid(shapes[torn], method="structure", keep_collapsed=False)
+    return shapes
 
 
 def _merged(shapes: np.ndarray, feature: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, expect
 
 from storage.connection import Connection
 from tests.browser.conftest import Serve, Visit, soon
@@ -22,7 +22,11 @@ def open_for_long(page: Page) -> None:
 
 
 def is_new(page: Page) -> bool:
-    return bool(page.evaluate("window.isOld !== true"))
+    """Whether this is another page than the one that was marked; not yet while it is being loaded."""
+    try:
+        return bool(page.evaluate("window.isOld !== true && document.querySelector('.kpi') !== null"))
+    except Error:
+        return False
 
 
 def test_each_page_has_its_moment_in_the_hour_after_three(serve: Serve, visit: Visit, database_url: str) -> None:
