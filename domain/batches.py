@@ -9,7 +9,7 @@ from itertools import chain
 from operator import attrgetter
 
 from domain.halls import HallEvent
-from domain.incidents import DetectionReport, IncidentReport, RequestReport
+from domain.incidents import DetectionReport, IncidentClosing, IncidentReport, RequestReport
 from domain.observations import DeviceBirth, DeviceStateReport, RawFields, Reading, Rejection
 from domain.units import CommandAck, UnitPosition, UnitStatusReport
 
@@ -23,6 +23,7 @@ Report = (
     | UnitStatusReport
     | CommandAck
     | IncidentReport
+    | IncidentClosing
     | RequestReport
     | DetectionReport
     | Rejection
@@ -43,6 +44,7 @@ class Batch:
     statuses: list[UnitStatusReport] = field(default_factory=list)
     acks: list[CommandAck] = field(default_factory=list)
     incidents: list[IncidentReport] = field(default_factory=list)
+    closings: list[IncidentClosing] = field(default_factory=list)
     requests: list[RequestReport] = field(default_factory=list)
     detections: list[DetectionReport] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
@@ -77,6 +79,7 @@ _LIST_OF: dict[type, str] = {
     UnitStatusReport: "statuses",
     CommandAck: "acks",
     IncidentReport: "incidents",
+    IncidentClosing: "closings",
     RequestReport: "requests",
     DetectionReport: "detections",
     Rejection: "rejections",

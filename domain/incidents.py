@@ -96,6 +96,16 @@ class IncidentReport:
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentClosing:
+    """An incident that its reporter says is over."""
+
+    incident_id: str
+    device_id: str
+    phenomenon_time: datetime
+    received_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Incident:
     """An incident as known at some moment."""
 

@@ -108,8 +108,8 @@ class Reason(Labelled):
     )
     UNKNOWN_EVENT = (
         "unknown_event",
-        "event 为 {value}：应为大厅事件、status、incident.reported、request.opened 或 detection",
-        "event is {value}: expected a hall event, status, incident.reported, request.opened or detection",
+        "event 为 {value}：应为大厅事件、status、incident.reported、incident.closed、request.opened 或 detection",
+        "event is {value}: expected a hall event, status, incident.reported, incident.closed, request.opened or detection",
     )
     UNSTORABLE = (
         "unstorable",

@@ -1,7 +1,7 @@
 """The demonstration city: all its layers from one seed, the same bytes every time.
 
-Order of growth: ground, parks, streets, crossings, districts, blocks, people, rail, places. Everything is computed in
-metres on a plane around the centre and converted to WGS-84 at the end (true to 0.4 % over the drawn country). Bump
+Order of growth: ground, parks, streets, crossings, districts, blocks, people, underpasses, places and what they hold,
+houses, and what only the map shows. Everything is computed in metres on a plane around the centre and converted to WGS-84 at the end (true to 0.4 % over the drawn country). Bump
 `VERSION` when a change alters the output: cities built by another version are then built again.
 """
 
@@ -31,7 +31,7 @@ from gis_data.demo import (
 )
 from gis_data.layers import Layer
 
-VERSION = 4
+VERSION = 5
 DEFAULT_SEED = 8
 
 _PHI = np.radians(plan.CENTRE_LAT)

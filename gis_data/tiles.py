@@ -22,7 +22,7 @@ from pmtiles import writer as pm_writer
 from gis_data import mvt
 from gis_data.layers import Layer
 
-MIN_ZOOM, MAX_ZOOM = 8, 16
+MIN_ZOOM, MAX_ZOOM = 6, 16
 FILE_NAME = "basemap.pmtiles"
 #: A tile carries this much of its neighbours, in tiles, so that wide strokes do not break at its edge (64 of 4096 units).
 BUFFER = 64 / 4096

@@ -15,7 +15,7 @@ import msgspec
 
 from domain.batches import Report
 from domain.halls import HallEvent, HallEventKind
-from domain.incidents import GRADE_BY_SEVERITY, DetectionReport, IncidentReport, RequestReport
+from domain.incidents import GRADE_BY_SEVERITY, DetectionReport, IncidentClosing, IncidentReport, RequestReport
 from domain.observations import (
     FUTURE_TOLERANCE,
     DeviceBirth,
@@ -246,6 +246,9 @@ def _event_report(topic: Topic, e: payloads.Event, time: datetime, received_time
                 received_time=received_time, hazard_class=_needed(e.class_, "class"), grade=GRADE_BY_SEVERITY[severity],
                 lon=lon, lat=lat, crs_origin=e.crs, channel=e.channel or "", text=e.text or "",
             )  # fmt: skip
+        case "incident.closed":
+            incident_id = f"{topic.device}-{_needed(e.incident, 'incident')}"
+            return IncidentClosing(incident_id, topic.device_id, time, received_time)
         case "request.opened":
             place = _wgs84(e.position, e.crs) if e.position is not None else (None, None)
             return RequestReport(

@@ -118,6 +118,8 @@ class Event(Struct, omit_defaults=True, kw_only=True):
     due: Instant | None = None
     confidence: Annotated[float, Meta(ge=0, le=1)] | None = None
     snapshot: Annotated[str, Meta(max_length=2_000)] | None = None
+    incident: Word | None = None
+    """Of `incident.closed`: the id under which this device reported it."""
 
 
 class PlainEvent(Event, kw_only=True, forbid_unknown_fields=True):

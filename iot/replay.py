@@ -250,7 +250,7 @@ def _events(recording: Recording, timeline: Timeline) -> Callable[[int], tuple[b
         lon, lat = float(recording.lon[row]), float(recording.lat[row])
         position = None if math.isnan(lon) or math.isnan(lat) else (lon, lat)
         word, key = recording.class_names[recording.event_class[row]], f"{recording.key[row]}{run}"
-        said: Struct | dict[str, object]
+        said: Struct
         match recording.happening[row]:
             case Happening.REQUEST:
                 said = Event(id=key, ts=ts, event="request.opened", class_=word, source=event.source, position=position, crs=crs)
@@ -260,7 +260,7 @@ def _events(recording: Recording, timeline: Timeline) -> Callable[[int], tuple[b
                     channel=event.source, position=position, crs=crs,
                 )  # fmt: skip
             case Happening.CLOSING:
-                said = {"id": f"{key}-closed", "ts": ts, "event": "incident.closed", "incident": key}
+                said = Event(id=f"{key}-closed", ts=ts, event="incident.closed", incident=key)
             case Happening.STATUS:
                 said = Event(id=f"{word}-{ts.timestamp():.0f}", ts=ts, event="status", status=word)
             case _:

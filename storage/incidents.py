@@ -10,6 +10,7 @@ from domain.incidents import (
     DetectionReport,
     Grade,
     Incident,
+    IncidentClosing,
     IncidentReport,
     IncidentState,
     RequestReport,
@@ -58,6 +59,21 @@ WITH said AS (
 )
 SELECT incident_id FROM new
 """
+
+
+def write_closings(conn: Connection, closings: Sequence[IncidentClosing], ledger: LedgerCounts) -> None:
+    """Closes incidents that their reporters say are over; one that is not known or is over already counts as a duplicate."""
+    if not closings:
+        return
+    first = {c.incident_id: c for c in reversed(closings)}
+    said = {
+        "incident": list(first),
+        "at": [min(c.phenomenon_time, c.received_time) for c in first.values()],
+        "recorded": [c.received_time for c in first.values()],
+        "open": [state.value for state in OPEN_STATES],
+    }
+    ended = [first[row[0]] for row in conn.execute(_CLOSE, said)]
+    ledger.count_events([(c.device_id, c.phenomenon_time) for c in closings], [(c.device_id, c.phenomenon_time) for c in ended])
 
 
 def set_state(
@@ -157,6 +173,26 @@ def _incident(row: object) -> Incident:
         state=IncidentState.of(row[4]), lon=row[5], lat=row[6], channel=row[7], reported_at=row[8], exercise_id=row[9],
     )  # fmt: skip
 
+
+_CLOSE = f"""
+WITH ending AS (
+    SELECT incident.incident_id, greatest(said.at, status.valid_from) AS closed_from, said.recorded, status.grade
+    FROM unnest(%(incident)s::text[], %(at)s::timestamptz[], %(recorded)s::timestamptz[]) AS said (incident_id, at, recorded)
+    JOIN incident USING (incident_id)
+    JOIN LATERAL (
+        SELECT valid_from, state, grade FROM incident_history WHERE incident_history.incident_id = incident.incident_id
+        ORDER BY valid_from DESC, recorded_at DESC LIMIT 1
+    ) status ON true
+    WHERE status.state = ANY(%(open)s)
+    ORDER BY incident.incident_id  -- one order for all writers: no deadlock
+    FOR UPDATE OF incident
+), ended AS (
+    UPDATE incident SET closed_at = ending.recorded FROM ending WHERE incident.incident_id = ending.incident_id
+)
+INSERT INTO incident_history (incident_id, valid_from, recorded_at, state, grade, response_level)
+SELECT incident_id, closed_from, recorded, '{IncidentState.CLOSED.value}', grade, '{ResponseLevel.NONE.value}' FROM ending
+ON CONFLICT DO NOTHING RETURNING incident_id
+"""
 
 _SELECT_INCIDENTS = """
 SELECT incident.incident_id, hazard_class, status.grade, status.response_level, status.state, lon, lat, channel,

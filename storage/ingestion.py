@@ -83,6 +83,7 @@ class Ingestion:
             units.write_statuses(conn, batch.statuses, counts)
             units.write_acks(conn, batch.acks, counts)
             incidents.write_incidents(conn, batch.incidents, counts)
+            incidents.write_closings(conn, batch.closings, counts)
             incidents.write_requests(conn, batch.requests, counts)
             incidents.write_detections(conn, batch.detections, counts)
             deadletters.write_dead_letters(conn, batch.rejections)
@@ -104,6 +105,6 @@ def _speakers(batch: Batch, new: list[Reading]) -> set[str]:
     """Who speaks in a batch, except by readings of datastreams that are known and so are their devices."""
     said: chain[_Speaks] = chain(
         new, batch.states, batch.raw_fields, batch.hall_events, batch.positions, batch.statuses, batch.acks,
-        batch.incidents, batch.requests, batch.detections,
+        batch.incidents, batch.closings, batch.requests, batch.detections,
     )  # fmt: skip
     return {report.device_id for report in said}

@@ -42,8 +42,8 @@
   const STEPS = [[0, 0], [0, -1], [0, 1], [0, -2], [0, 2], [-0.5, 0], [0.5, 0], [-0.5, -1], [0.5, -1], [-0.5, 1], [0.5, 1]];
   const [OUTSIDE, TAKEN, FAR] = [50, 100, 0.4]; // what it costs to leave the frame, to cover another name, to go a step away
   /** Where names of areas ({x, y, text}) are written so that they cover as little of what is `there` ({box, weight}) as they can,
-      inside the frame ([width, height]), near where they belong: [{x, y, box}]. A step is a line up or down, or half a name to a
-      side. */
+      inside the frame ([width, height]), near where they belong: [{x, y, box}], null for a name that would cover another. A step
+      is a line up or down, or half a name to a side. */
   places.amongst = (names, there, size, [frameWidth, frameHeight]) => {
     const taken = [];
     return names.map(({ x, y, text }) => {
@@ -56,7 +56,9 @@
         return covered + (isOutside ? OUTSIDE : 0) + (taken.some((other) => overlaps(box, other)) ? TAKEN : 0) + FAR * Math.hypot(step[0] * 2, step[1]);
       };
       const costs = STEPS.map(cost);
-      const step = STEPS[costs.indexOf(Math.min(...costs))];
+      const least = Math.min(...costs);
+      if (least >= TAKEN) return null; // many small districts: nearer there is room
+      const step = STEPS[costs.indexOf(least)];
       const box = boxAt(step);
       taken.push(box);
       return { x: x + step[0] * width, y: y + step[1] * height, box };

@@ -250,7 +250,7 @@
     });
     const { clientWidth, clientHeight } = map.view.getContainer();
     const placed = places.amongst(names, [...there, ...panels()], size * scale, [clientWidth, clientHeight]);
-    districts = names.map(({ code, text }, k) => ({ code, text, size, at: map.view.unproject([placed[k].x, placed[k].y]).toArray(), box: placed[k].box }));
+    districts = names.flatMap(({ code, text }, k) => (placed[k] ? [{ code, text, size, at: map.view.unproject([placed[k].x, placed[k].y]).toArray(), box: placed[k].box }] : []));
     return districts;
   };
 

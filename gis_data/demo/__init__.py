@@ -1,1 +1,2 @@
-"""The demonstration city, grown step by step from one seed: plan, terrain, streets, network, quarters, transit, places."""
+"""The demonstration city, grown step by step from one seed: plan, terrain, streets,
+network, quarters, buildings, transit, underpasses, places and what they hold, and the scenery that only the map shows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -154,6 +155,10 @@ def test_names_are_written_where_they_cover_least(serve: Serve, visit: Visit, da
         ]  # everything is covered: where it belongs
         assert written([name, name], []) == [(200, 150), (200, 125)]
         assert written([{"x": 5, "y": 150, "text": "东区"}], []) == [(28, 150)]  # half a name to the side, to stay in the frame
+        crowded = page.evaluate("(names) => cityhelm.places.amongst(names, [], 20, [400, 300])", [name] * 20)
+        boxes = [place["box"] for place in crowded if place is not None]  # the others are not written: there is no room
+        assert 3 < len(boxes) < 20
+        assert not any(a[0] < b[2] and a[2] > b[0] and a[1] < b[3] and a[3] > b[1] for a, b in combinations(boxes, 2))
 
 
 def test_a_wall_s_map_has_letters_of_a_wall(serve: Serve, visit: Visit, database_url: str) -> None:

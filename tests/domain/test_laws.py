@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.batches import Batch, BatchCounts, Report
-from domain.incidents import OPEN_STATES, Grade, Incident, IncidentState, ResponseLevel
+from domain.incidents import OPEN_STATES, Grade, Incident, IncidentClosing, IncidentState, ResponseLevel
 from domain.moments import Moment, require_aware
 from domain.observations import Freshness, freshness
 from domain.orders import check_order
@@ -190,10 +190,14 @@ def test_a_forecast_s_targets_are_a_step_apart() -> None:
     assert a_forecast(1, steps=3).target_times == (NOW, NOW + minutes(15), NOW + minutes(30))
 
 
+def a_closing() -> IncidentClosing:
+    return IncidentClosing("i-1", "440106/incident/desk/i1", NOW, NOW)
+
+
 def test_every_kind_of_report_has_its_place_in_a_batch() -> None:
     reports: list[Report] = [
         a_reading(1), a_device(), a_state("online"), a_hall_event(), a_position(1), a_status("available"), an_ack("o-1"),
-        an_incident(), a_request(), a_detection(), a_rejection(),
+        an_incident(), a_closing(), a_request(), a_detection(), a_rejection(),
     ]  # fmt: skip
     kinds = {type(report) for report in reports}
     assert {kind for kind in get_args(Report) if kind not in kinds} == {k for k in get_args(Report) if k.__name__ == "RawFields"}

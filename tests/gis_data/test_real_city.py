@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from gis_data import real_city
-from gis_data.city import build_city, load_city, write_city
+from gis_data.city import build_city, load_city
 from gis_data.crs import Crs, from_wgs84
 from gis_data.layers import Layer
 
@@ -159,12 +159,12 @@ def roads(config: Path, tmp_path: Path) -> Path:
 
 
 def test_a_graph_becomes_roads_and_the_roads_a_graph(roads: Path, tmp_path: Path) -> None:
-    about, found = real_city.gather(roads)
-    rows = [(row["class"], row["travel_s"], row["back_s"]) for row in found["roads"].properties]
-    assert rows == [("expressway", 60, 90), ("local", 240, None)]
-    tables = real_city.road_tables(found["roads"])
-    graph = write_city(tmp_path / "out", about, found, tables, max_zoom=8).roads()
+    city = build_city(roads, tmp_path / "out")
+    drawn, graph = city.layer("roads"), city.roads()
+    assert drawn is not None
     assert graph is not None
+    rows = [(row["class"], row["travel_s"], row["back_s"]) for row in drawn.properties]
+    assert rows == [("expressway", 60, 90), ("local", 240, None)]
     assert (graph.node_lon.tolist(), graph.node_lat.tolist()) == ([0, 0.01, 0.02], [0, 0, 0])
     arcs = zip(graph.arc_from.tolist(), graph.arc_to.tolist(), graph.arc_travel_s.tolist(), graph.arc_road.tolist(), strict=True)
     assert list(arcs) == [(0, 1, 60, 0), (1, 0, 90, 0), (1, 2, 240, 1)]

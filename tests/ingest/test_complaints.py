@@ -69,7 +69,7 @@ def said(kind: str, **fields: object) -> str:
         ("birth", {"capabilities": ["ladder", 5]}, "capabilities[1] is 5: expected text"),
         ("state", {"state": "asleep"}, 'state is "asleep": expected one of online, offline'),
         ("event", {"event": None}, "event is null: expected text"),
-        ("event", {"event": "party"}, 'event is "party": expected a hall event, status, incident.reported, request.opened or detection'),
+        ("event", {"event": "party"}, 'event is "party": expected a hall event, status, incident.reported, incident.closed, request.opened or detection'),
         ("event", {"severity": 9}, "severity is 9: expected one of 1, 2, 3, 4"),
         ("event", {"position": ...}, "position is missing: expected it in a message of this kind"),
         ("event", {"event": "window.open", "window": -1}, "window is -1: expected 0 or more"),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.halls import HallEvent, HallEventKind
-from domain.incidents import Grade, IncidentReport, RequestReport
+from domain.incidents import Grade, IncidentClosing, IncidentReport, RequestReport
 from domain.observations import DeviceBirth, DeviceStateReport, Quality, RawFields, Reading, Rejection, RejectionCode
 from domain.units import CommandAck, UnitPosition, UnitStatusReport
 from ingest.parse import MAX_PAYLOAD_BYTES, parse, parse_carefully
@@ -118,6 +118,10 @@ def test_an_incident_a_request_and_a_state() -> None:
     )
     assert isinstance(incident, IncidentReport)
     assert (incident.incident_id, incident.grade) == ("a1-7", Grade.II)
+    (closing,) = said("event", {"id": "7-closed", "ts": TS, "event": "incident.closed", "incident": "7"})
+    assert isinstance(closing, IncidentClosing)
+    assert closing.incident_id == incident.incident_id
+    assert only_rejection(said("event", {"id": "8", "ts": TS, "event": "incident.closed"})).code == "malformed"
     (request,) = said("event", {"id": "r1", "ts": TS, "event": "request.opened", "source": "12345", "class": "waterlogging"})
     assert isinstance(request, RequestReport)
     (state,) = said("state", {"id": "s1", "ts": TS, "state": "offline"})

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.incidents import Grade
+from domain.incidents import Grade, IncidentClosing, IncidentReport
 from domain.observations import DeviceBirth, Quality, Reading
 from domain.units import UnitPosition, UnitStatusReport
 from ingest.parse import parse
@@ -153,10 +153,11 @@ def test_responses_are_heard_as_units_that_move_and_an_incident_that_ends(tmp_pa
         ("E03", -122.4),
         ("E03", -122.5),
     ]
-    reported = msgspec.json.decode(messages[0].payload)
-    closing = msgspec.json.decode(last)
-    assert (topic, closing["event"]) == ("city/v1/d/incident/119/desk/event", "incident.closed")
-    assert closing["incident"] == reported["id"] != closing["id"]
+    (report,) = (r for r in said if isinstance(r, IncidentReport))
+    (closing,) = parse(topic, last, NOW + timedelta(hours=1))
+    assert isinstance(closing, IncidentClosing)
+    assert (closing.incident_id, closing.device_id) == (report.incident_id, "d/incident/119/desk")
+    assert closing.phenomenon_time - report.phenomenon_time == timedelta(minutes=30)
 
 
 def test_in_batches_the_words_of_one_unit_keep_their_order(tmp_path: Path) -> None:

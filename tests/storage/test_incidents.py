@@ -6,11 +6,11 @@ import pytest
 
 from domain.batches import BatchCounts
 from domain.halls import HallEventKind
-from domain.incidents import Grade, Incident, IncidentState, ResponseLevel
+from domain.incidents import Grade, Incident, IncidentClosing, IncidentState, ResponseLevel
 from domain.moments import Moment
 from storage import incidents
 from storage.connection import Connection
-from tests.support.scenes import NOW, a_detection, a_hall_event, a_request, an_incident, minutes, stored
+from tests.support.scenes import HOTLINE, NOW, a_detection, a_hall_event, a_request, an_incident, minutes, stored
 
 LIVE = Moment.live(NOW)
 
@@ -43,6 +43,26 @@ def test_free_text_stands_apart_from_the_incident(conn: Connection) -> None:
     assert conn.execute("SELECT incident_id, text FROM incident_text").fetchall() == [("i-1", "来电人说三楼起火")]
     columns = conn.execute("SELECT column_name FROM information_schema.columns WHERE table_name = 'incident'").fetchall()
     assert ("text",) not in columns
+
+
+def test_an_incident_that_its_reporter_closes_is_over_once(conn: Connection) -> None:
+    stored(conn, an_incident(minutes_ago=10, grade=Grade.II))
+    closing = IncidentClosing("i-1", HOTLINE, NOW - minutes(2), NOW - minutes(1))
+    assert stored(conn, closing) == BatchCounts(received=1, stored=1)
+    assert stored(conn, closing) == BatchCounts(received=1, duplicate=1)
+    assert incidents.list_open_incidents(conn, LIVE) == []
+    (incident,) = incidents.list_open_incidents(conn, Moment(at=NOW - minutes(3), known_at=NOW - minutes(3)))
+    assert incident.grade is Grade.II
+
+
+def test_a_report_and_its_end_in_one_batch_are_stored_in_their_order(conn: Connection) -> None:
+    closing = IncidentClosing("i-1", HOTLINE, NOW - minutes(2), NOW)
+    assert stored(conn, closing, an_incident(minutes_ago=10)).stored == 2
+    assert incidents.list_open_incidents(conn, LIVE) == []
+
+
+def test_the_end_of_an_incident_nobody_reported_changes_nothing(conn: Connection) -> None:
+    assert stored(conn, IncidentClosing("i-9", HOTLINE, NOW, NOW)) == BatchCounts(received=1, duplicate=1)
 
 
 def test_an_incident_goes_through_its_states(conn: Connection) -> None:
