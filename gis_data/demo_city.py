@@ -1,15 +1,16 @@
 """The demonstration city: all its layers from one seed, the same bytes every time.
 
 Order of growth: ground, parks, streets, crossings, districts, blocks, people, underpasses, places and what they hold,
-houses, and what only the map shows. Everything is computed in metres on a plane around the centre and converted to WGS-84 at the end (true to 0.4 % over the drawn country). Bump
-`VERSION` when a change alters the output: cities built by another version are then built again.
+houses, and what only the map shows. Everything is computed in metres on a plane around the centre and converted to WGS-84
+at the end (true to 0.4 % over the drawn country). Bump `VERSION` when a change alters the output: cities built by another
+version are then built again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import compress, count
 from typing import Any
 
 import numpy as np
@@ -128,8 +129,9 @@ def grow(seed: int, detail: float = 1.0) -> GrownCity:
         ),
     )
     footprints, floors = buildings.build(lot_rng, uses)
+    heights = {n: {"floors": n} for n in sorted(set(floors.tolist()))}
     seen = (
-        _layer("buildings", zip(footprints, ({"floors": n} for n in floors.tolist()), strict=True)),
+        _layer("buildings", zip(footprints, (heights[n] for n in floors.tolist()), strict=True)),
         _layer("piers", scenery.piers(harbour, ground)),
         _layer("lanes", scenery.sea_lanes(harbour, ground)),
         _layer("paths", [*scenery.paths(path_rng, uses, ground), *scenery.ramps(web)]),
@@ -160,11 +162,11 @@ def about(seed: int, detail: float) -> dict[str, Any]:
 
 
 def _layer(name: str, rows: Iterable[tuple[Any, Mapping[str, Any]]]) -> Layer:
-    rows = [(shape, row) for shape, row in rows if not shape.is_empty]
-    shapes = np.empty(len(rows), dtype=object)
-    shapes[:] = [shape for shape, _ in rows]
-    shapes = shapely.transform(shapes, to_degrees)
-    return Layer(name, shapes, [properties for _, properties in rows])
+    drawn, properties = zip(*rows, strict=True)
+    shapes = np.empty(len(drawn), dtype=object)
+    shapes[:] = drawn
+    there = ~shapely.is_empty(shapes)
+    return Layer(name, shapely.transform(shapes[there], to_degrees), list(compress(properties, there)))
 
 
 def _districts(parts: Sequence[Any], people: quarters.Squares) -> Layer:

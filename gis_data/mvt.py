@@ -25,15 +25,18 @@ Properties = Mapping[str, str | int | float | bool]
 class Piece:
     """Geometries ready for one zoom level's tiles, as parallel arrays.
 
-    `tile` is a sortable key of the tile, `shape` the clipped geometry in world units of that zoom (one tile = 1, y down),
-    `origin` the tile's corner in the same units (n × 2), `feature` a number per feature: equal numbers in one tile of one
-    layer become one feature with the properties of that number.
+    `tile` is a sortable key of the tile, `shape` the clipped geometry in the unit square of the world (y down), `origin` the
+    tile's corner in tiles (n × 2), `feature` a number per feature: equal numbers in one tile of one layer become one feature
+    with the properties of that number. Polygons have their outer rings anticlockwise as the world is written here, save
+    those that `is_cut`, which may have been turned. `side` tiles make the world's side at this zoom.
     """
 
     tile: np.ndarray
     shape: np.ndarray
     origin: np.ndarray
     feature: np.ndarray
+    is_cut: np.ndarray
+    side: int
 
 
 def encode(layers: Sequence[tuple[str, Piece, Sequence[Properties]]]) -> dict[int, bytes]:
@@ -110,14 +113,15 @@ def _flatten(piece: Piece) -> tuple[int, np.ndarray, np.ndarray, bytes, np.ndarr
     kind = (_POINT, _LINE, _POLYGON)[wanted]
     if kind == _POLYGON:
         # the specification wants a positive shoelace sum for outer rings; on paper, with y up, that is counter-clockwise
-        parts = shapely.orient_polygons(parts, exterior_cw=False)
+        cut = piece.is_cut[owner]
+        parts[cut] = shapely.orient_polygons(parts[cut], exterior_cw=False)
     sequence = np.lexsort((np.arange(len(owner)), piece.feature[owner], piece.tile[owner]))
     parts, owner = parts[sequence], owner[sequence]
     if kind == _POLYGON:
         parts, polygon = shapely.get_rings(parts, return_index=True)
         owner, outer = owner[polygon], np.r_[True, np.diff(polygon) > 0]
     xy, part = shapely.get_coordinates(parts, return_index=True)
-    grid = np.rint((xy - piece.origin[owner][part]) * EXTENT).astype(np.int64)
+    grid = np.rint((xy * piece.side - piece.origin[owner][part]) * EXTENT).astype(np.int64)
     if kind == _POLYGON:
         grid, part = _opened(grid, part)
     if kind != _POINT:

@@ -39,7 +39,8 @@ class Drawn:
 
     `least_px` drops areas and lines smaller than this many pixels across; `properties(row, zoom)` gives what travels,
     or None when the feature is not shown at that zoom. Lines that are `is_joined` run on where equal ones meet, so that a
-    street bears its name once and not at every crossing. What `is_plain` has nothing to simplify.
+    street bears its name once and not at every crossing. What `is_plain` has nothing to simplify. What is no larger than
+    `overhang` of a tile is not cut at its edge, where the map does not draw it twice.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Drawn:
     least_px: float = 0.0
     is_joined: bool = False
     is_plain: bool = False
+    overhang: float = 0.0
 
 
 def world(shapes: np.ndarray) -> np.ndarray:
@@ -105,17 +107,16 @@ def drawn(layers: Mapping[str, Layer]) -> list[Drawn]:
         if name in layers and len(layers[name].shapes):
             layer = layers[name]
             shapes = world(layer.shapes)
-            if not rules.get("is_plain"):
-                shapes = _mended(shapes)
+            shapes = shapely.orient_polygons(shapes if rules.get("is_plain") else _mended(shapes))
             out.append(Drawn(name, shapes, layer.properties, properties, **rules))
 
     add("relief", lambda row, _: {"height_m": row["height_m"]}, zooms=(MIN_ZOOM, 14), least_px=2.0)
     add("beyond", lambda row, _: {"height_m": row["height_m"]}, zooms=(MIN_ZOOM, 11))
     add("urban", lambda row, _: {"level": row["level"]}, zooms=(MIN_ZOOM, 13), least_px=2.0)
-    add("landuse", lambda row, _: {"use": row["use"]}, zooms=(11, MAX_ZOOM), least_px=1.5)
+    add("landuse", lambda row, _: {"use": row["use"]}, zooms=(11, MAX_ZOOM), least_px=1.5, overhang=0.25)
     add("green", lambda row, _: {"kind": row["kind"]}, zooms=(9, MAX_ZOOM), least_px=1.5)
     add("paths", lambda row, _: {"kind": row["kind"]}, zooms=(13, MAX_ZOOM))
-    add("buildings", lambda row, _: {"floors": row["floors"]}, zooms=(14, MAX_ZOOM), is_plain=True)
+    add("buildings", lambda row, _: {"floors": row["floors"]}, zooms=(14, MAX_ZOOM), is_plain=True, overhang=0.25)
     add("water", lambda row, zoom: None if row["kind"] == "stream" and zoom < 10 else {"kind": row["kind"]}, least_px=1.0)
     add("piers", lambda row, _: {"kind": row["kind"]}, zooms=(10, MAX_ZOOM), least_px=0.5)
     add("lanes", lambda row, zoom: {"kind": row["kind"], **(_names(row) if zoom >= 10 else {})})
@@ -230,32 +231,39 @@ def _prepare(plan: Drawn, zoom: int) -> tuple[mvt.Piece, list[Mapping[str, Any]]
     """The layer's geometries of one zoom: chosen, simplified, cut to tiles, each with the number of its properties."""
     if not plan.zooms[0] <= zoom <= plan.zooms[1]:
         return None
-    tables: dict[tuple[Any, ...], int] = {}
-    feature = np.full(len(plan.shapes), -1)
-    for k, row in enumerate(plan.rows):
-        shown = plan.properties(row, zoom)
-        if shown is not None:
-            feature[k] = tables.setdefault(tuple(shown.items()), len(tables))
+    tables, feature = _shown(plan, zoom)
     shapes, feature = plan.shapes[feature >= 0], feature[feature >= 0]
     if not len(shapes):
         return None
-    side = 1 << zoom
-    shapes = shapely.transform(shapes, lambda xy: xy * side)
     if plan.is_joined:
         shapes, feature = _merged(shapes, feature)
-    pixel = 1 / TILE_PX
+    pixel = 1 / (TILE_PX << zoom)
     dimension = shapely.get_dimensions(shapes)
     if plan.least_px:
         area_px = shapely.area(shapes) / pixel**2
         keep = (dimension < 2) | (area_px >= plan.least_px**2)
-        shapes, feature = shapes[keep], feature[keep]
+        shapes, feature, dimension = shapes[keep], feature[keep], dimension[keep]
     if len(shapes) and dimension.max() > 0 and not plan.is_plain and zoom < AS_DRAWN_FROM:
-        shapes = _mended(shapely.simplify(shapes, SIMPLIFY_PX * pixel, preserve_topology=True))
+        shapes = _mended(shapely.simplify(shapes, SIMPLIFY_PX * pixel, preserve_topology=bool(dimension.max() == 2)))
     shapes, index = shapely.get_parts(shapes, return_index=True)
     drawn_on = ~shapely.is_empty(shapes)
     shapes, feature = shapes[drawn_on], feature[index[drawn_on]]
-    piece = _to_tiles(shapes, feature, zoom)
-    return None if piece is None else (piece, [dict(key) for key in tables])
+    piece = _to_tiles(shapes, feature, zoom, plan.overhang)
+    return None if piece is None else (piece, tables)
+
+
+def _shown(plan: Drawn, zoom: int) -> tuple[list[Mapping[str, Any]], np.ndarray]:
+    """What properties there are at a zoom, and which of them each shape has (−1: not shown). Rows may share one mapping."""
+    tables: dict[tuple[Any, ...], int] = {}
+    known: dict[int, int] = {}
+    feature = np.empty(len(plan.shapes), dtype=np.int64)
+    for k, row in enumerate(plan.rows):
+        number = known.get(id(row))
+        if number is None:
+            shown = plan.properties(row, zoom)
+            number = known[id(row)] = -1 if shown is None else tables.setdefault(tuple(shown.items()), len(tables))
+        feature[k] = number
+    return [dict(key) for key in tables], feature
 
 
 def _mended(shapes: np.ndarray) -> np.ndarray:
@@ -263,68 +271,73 @@ def _mended(shapes: np.ndarray) -> np.ndarray:
     torn = ~shapely.is_valid(shapes)
     if torn.any():
         shapes = shapes.copy()
-        shapes[torn] = shapely.make_valid(shapes[torn], method="structure", keep_collapsed=False)
+        shapes[torn] = shapely.orient_polygons(shapely.make_valid(shapes[torn], method="structure", keep_collapsed=False))
     return shapes
 
 
 def _merged(shapes: np.ndarray, feature: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lines of equal properties joined end to end, so that simplification does not stop at every crossing."""
-    out, number = [], []
-    for k in np.unique(feature):
-        lines = shapely.get_parts(shapely.line_merge(shapely.multilinestrings(shapely.get_parts(shapes[feature == k]))))
-        out.append(lines)
-        number.append(np.full(len(lines), k))
-    return np.concatenate(out), np.concatenate(number)
+    lines, index = shapely.get_parts(shapes, return_index=True)
+    order = np.argsort(feature[index], kind="stable")
+    numbers, group = np.unique(feature[index][order], return_inverse=True)
+    joined, index = shapely.get_parts(
+        shapely.line_merge(shapely.multilinestrings(lines[order], indices=group)), return_index=True
+    )
+    return joined, numbers[index]
 
 
-def _to_tiles(shapes: np.ndarray, feature: np.ndarray, zoom: int) -> mvt.Piece | None:
+def _to_tiles(shapes: np.ndarray, feature: np.ndarray, zoom: int, overhang: float) -> mvt.Piece | None:
     """Each shape cut to every tile it touches. Large ones are first cut to blocks of 16 × 16, then 4 × 4 tiles."""
-    block, origin = 1 << zoom, np.zeros((len(shapes), 2), dtype=np.int64)
+    side = 1 << zoom
+    block, origin, is_cut = side, np.zeros((len(shapes), 2), dtype=np.int64), np.zeros(len(shapes), dtype=bool)
     for finer in (16, 4, 1):
         finer = min(finer, block)
-        index, corner = _touching(shapes, origin, block, finer)
-        cut_shapes = _clipped(shapes[index], corner, finer)
+        bounds = shapely.bounds(shapes) * side
+        index, corner = _touching(bounds, origin, block, finer)
+        cut_shapes, cut_now = _clipped(shapes[index], bounds[index], corner, finer, side, overhang)
         alive = ~shapely.is_empty(cut_shapes)
         shapes, feature, origin, block = cut_shapes[alive], feature[index][alive], corner[alive], finer
+        is_cut = (is_cut[index] | cut_now)[alive]
     if not len(shapes):
         return None
-    return mvt.Piece(origin[:, 1] * (1 << zoom) + origin[:, 0], shapes, origin.astype(float), feature)
+    return mvt.Piece(origin[:, 1] * side + origin[:, 0], shapes, origin.astype(float), feature, is_cut, side)
 
 
-def _touching(shapes: np.ndarray, origin: np.ndarray, block: int, finer: int) -> tuple[np.ndarray, np.ndarray]:
+def _touching(bounds: np.ndarray, origin: np.ndarray, block: int, finer: int) -> tuple[np.ndarray, np.ndarray]:
     """Which finer blocks of its own block (of `block` tiles from `origin`) each shape's buffered box touches.
 
-    Gives the index of the shape and the corner (n × 2, tiles) of each pair.
+    `bounds` and corners in tiles. Gives the index of the shape and the corner (n × 2) of each pair.
     """
-    bounds = shapely.bounds(shapes)
     low = np.floor((bounds[:, :2] - 2 * BUFFER) / finer).astype(np.int64)
     high = np.floor((bounds[:, 2:] + 2 * BUFFER) / finer).astype(np.int64)
     low, high = np.maximum(low, origin // finer), np.minimum(high, (origin + block - 1) // finer)
     across, down = np.maximum(high - low + 1, 0).T
     count = across * down
-    index = np.repeat(np.arange(len(shapes)), count)
+    index = np.repeat(np.arange(len(bounds)), count)
     nth = np.arange(len(index)) - np.repeat(np.cumsum(count) - count, count)
     corner = low[index] + np.column_stack([nth % across[index], nth // across[index]]) if len(index) else low[index]
     return index, corner * finer
 
 
-def _clipped(shapes: np.ndarray, corner: np.ndarray, block: int) -> np.ndarray:
-    """Each shape cut to its block of tiles plus the buffer; those wholly inside are left as they are."""
-    bounds = shapely.bounds(shapes)
+def _clipped(
+    shapes: np.ndarray, bounds: np.ndarray, corner: np.ndarray, block: int, side: int, overhang: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each shape cut to its block of tiles plus the buffer, and whether it was: those inside, or nearly, are left as they are."""
     # wider around larger blocks: clip_by_rect errs on polygons whose edges already lie along the rectangle
     margin = BUFFER * (1 + np.log2(block) / 4)
     low, high = corner - margin, corner + block + margin
-    inside = (bounds[:, :2] >= low).all(axis=1) & (bounds[:, 2:] <= high).all(axis=1)
+    inside = (bounds[:, :2] >= low - overhang).all(axis=1) & (bounds[:, 2:] <= high + overhang).all(axis=1)
     out = shapes.copy()
     todo = np.flatnonzero(~inside)
     if len(todo):
+        low, high = low / side, high / side
         order = todo[np.lexsort((corner[todo, 0], corner[todo, 1]))]
         edges = np.flatnonzero((np.diff(corner[order], axis=0) != 0).any(axis=1)) + 1
         for group in np.split(order, edges):
             out[group] = shapely.clip_by_rect(shapes[group], *low[group[0]], *high[group[0]])
         grown = todo[shapely.area(out[todo]) > shapely.area(shapes[todo]) * (1 + 1e-9)]
         out[grown] = shapely.intersection(shapes[grown], shapely.box(*low[grown].T, *high[grown].T))
-    return out
+    return out, ~inside
 
 
 class TileStore:

@@ -52,9 +52,7 @@ def write_past(conn: Connection, past: Sequence[PastOrder]) -> int:
     is. Returns how many were new."""
     if not past:
         return 0
-    rows = [
-        (o.order_id, o.incident_id, o.unit_id, o.actor, o.issued_at, o.expires_at, o.accepted_at, o.done_at) for o in past
-    ]
+    rows = [(o.order_id, o.incident_id, o.unit_id, o.actor, o.issued_at, o.expires_at, o.accepted_at, o.done_at) for o in past]
     row = conn.execute(_WRITE_PAST, [list(column) for column in zip(*rows, strict=True)]).fetchone()
     assert row is not None
     return int(row[0])

@@ -38,9 +38,7 @@ def write_statuses(conn: Connection, reports: Sequence[UnitStatusReport], ledger
         return
     rows = [(r.unit_id, r.phenomenon_time, r.received_time, r.status, r.order_id) for r in reports]
     stored = [reports[n - 1] for (n,) in conn.execute(_STORE_STATUSES, [list(column) for column in zip(*rows, strict=True)])]
-    ledger.count_events(
-        [(r.device_id, r.phenomenon_time) for r in reports], [(r.device_id, r.phenomenon_time) for r in stored]
-    )
+    ledger.count_events([(r.device_id, r.phenomenon_time) for r in reports], [(r.device_id, r.phenomenon_time) for r in stored])
 
 
 def write_acks(conn: Connection, acks: Sequence[CommandAck], ledger: LedgerCounts) -> None:

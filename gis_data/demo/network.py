@@ -221,10 +221,11 @@ def _largest(edges: list[_Edge], nodes: np.ndarray) -> Network:
     used = np.unique([end for e in kept for end in (e.u, e.v)])
     renumber = np.full(len(nodes), -1)
     renumber[used] = np.arange(len(used))
+    lines = shapely.simplify([shapely.LineString(e.line) for e in kept], 1.2)
     return Network(
         nodes[used],
         renumber[np.array([(e.u, e.v) for e in kept])],
         np.array([e.road for e in kept]),
         np.array([e.rank for e in kept]),
-        tuple(np.round(shapely.get_coordinates(shapely.simplify(shapely.LineString(e.line), 1.2)), 1) for e in kept),
+        tuple(np.round(shapely.get_coordinates(line), 1) for line in lines),
     )

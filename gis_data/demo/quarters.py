@@ -166,7 +166,7 @@ def blocks(
     `banks` are the planted banks of rivers and lakes, on which nothing is built.
     """
     shapes = network.shapes
-    linework = shapely.union_all(shapes, grid_size=0.5)
+    linework = shapely.union_all(shapes)
     faces = shapely.get_parts(shapely.polygonize([linework]))
     dry = _without(faces, terrain.wet)
     spots = shapely.point_on_surface(dry)

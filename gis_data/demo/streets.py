@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -52,6 +53,11 @@ class Fabric:
     sin2: Field
     ground: Field
     grain: Field
+
+    @cached_property
+    def tables(self) -> tuple[list[list[float]], ...]:
+        """The five fields as lists of rows, which are read a point at a time several times faster than arrays."""
+        return tuple(f.values.tolist() for f in (self.urban, self.cos2, self.sin2, self.ground, self.grain))
 
 
 def weave(rng: np.random.Generator, terrain: Terrain, parks: Iterable[BaseGeometry], cell_m: float = CELL_M) -> Fabric:
@@ -170,11 +176,10 @@ class Samples:
         self.cells.setdefault((int(x // self.cell_m), int(y // self.cell_m)), []).append((x, y))
 
     def near(self, x: float, y: float, within_m: float) -> bool:
-        reach = int(within_m / self.cell_m) + 1
-        column, row, limit = int(x // self.cell_m), int(y // self.cell_m), within_m * within_m
-        cells = self.cells
-        for i in range(column - reach, column + reach + 1):
-            for j in range(row - reach, row + reach + 1):
+        cells, cell_m, limit = self.cells, self.cell_m, within_m * within_m
+        rows = range(int((y - within_m) // cell_m), int((y + within_m) // cell_m) + 1)
+        for i in range(int((x - within_m) // cell_m), int((x + within_m) // cell_m) + 1):
+            for j in rows:
                 for px, py in cells.get((i, j), ()):
                     if (px - x) ** 2 + (py - y) ** 2 < limit:
                         return True
@@ -187,9 +192,7 @@ class Drafter:
     def __init__(self, fabric: Fabric, manner: Manner, roads: Iterable[Road], detail: float) -> None:
         self.manner, self.detail = manner, detail
         self.west, self.south, self.cell = fabric.urban.west_m, fabric.urban.south_m, fabric.urban.cell_m
-        self.urban, self.ground = fabric.urban.values.tolist(), fabric.ground.values.tolist()
-        self.cos2, self.sin2 = fabric.cos2.values.tolist(), fabric.sin2.values.tolist()
-        self.grain = fabric.grain.values.tolist()
+        self.urban, self.cos2, self.sin2, self.ground, self.grain = fabric.tables
         self.last = len(self.urban) - 2
         spacing = [min(s) / detail for s in manner.spacing_m]
         self.drawn = tuple(Samples(s * 0.8) for s in spacing)
