@@ -32,7 +32,7 @@ from gis_data.demo import (
 )
 from gis_data.layers import Layer
 
-VERSION = 5
+VERSION = 6
 DEFAULT_SEED = 8
 
 _PHI = np.radians(plan.CENTRE_LAT)
