@@ -45,7 +45,7 @@ def without(what: str) -> None:
     """A machine without a browser skips these tests and says why; where everything is promised (CI), they fail."""
     if os.environ.get("CI"):
         pytest.fail(what)
-    pytest.skip(what)
+    pytest.skip(what)  # the sentence of whoever called: no Chromium, or no libraries for the page
 
 
 @pytest.fixture(scope="session")

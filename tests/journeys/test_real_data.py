@@ -25,9 +25,7 @@ def replayed(city: RunningCity, mapping: str, file: str, *more: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.skipif(
-    not DATA.is_dir(), reason=f"the public data sets are not beside the checkout, in {DATA.name}: nothing to replay"
-)
+@pytest.mark.skipif(not DATA.is_dir(), reason="the public data sets are not beside the checkout: nothing to replay")
 def test_a_real_morning_of_loop_detectors_and_an_evening_of_car_parks(home: Path, tmp_path: Path) -> None:
     angeles = home / "los_angeles"
     build_city(CHECKOUT / "config/cities/los_angeles.toml", angeles, DATA)
