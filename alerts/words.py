@@ -16,7 +16,7 @@ def sentence(warning: Warning, lang: str) -> str:
     is_zh = lang == "zh"
     head = warning.zh if is_zh else warning.en
     place = said.get("device_name") or warning.device_id or warning.object_id
-    if "value" not in said:
+    if "value" not in said or "threshold" not in said:  # evidence of a rule that this version does not know
         return f"{head}：{place}" if is_zh else f"{head}: {place}"
     what = _property(said, lang)
     value, threshold = _quantity(said, "value", lang), _quantity(said, "threshold", lang)

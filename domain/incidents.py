@@ -73,11 +73,6 @@ HAZARD_CLASSES: dict[str, tuple[str, str]] = {
 """Hazard classes we have words for; others are kept and shown under their own names."""
 
 
-def hazard_label(hazard_class: str, lang: str) -> str:
-    zh, en = HAZARD_CLASSES.get(hazard_class, (hazard_class, hazard_class))
-    return zh if lang == "zh" else en
-
-
 @dataclass(frozen=True, slots=True)
 class IncidentReport:
     """An incident as first reported by a message. Position in WGS-84."""

@@ -103,7 +103,7 @@ class SensorKind(Enum):
     LIGHT_CABINET = _Kind(
         "StreetlightControlCabinet", "路灯控制箱", "Street light cabinet", ("totalActivePower", "powerState"), 3_600
     )
-    KIOSK = _Kind("ServiceKiosk", "自助服务终端", "Service kiosk", ("paperLevel", "isWorking"), 3_600)
+    KIOSK = _Kind("ServiceKiosk", "自助服务终端", "Service kiosk", ("paperLevel", "isWorking"), 900)
     HALL = _Kind("ServiceHall", "政务大厅", "Service hall", (), 60)
     HALL_QUEUE = _Kind("QueueObserved", "排队快照", "Queue snapshot", ("waiting", "wait_s"), 300)
     UNIT = _Kind("Vehicle", "应急单位", "Emergency unit", (), 1)

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
-import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
@@ -193,6 +192,8 @@ class City:
     def _roads(self) -> RoadGraph | None:
         if not (self.path / "arcs.csv").exists():
             return None
+        import pandas as pd  # 70 MB that a process which only wants the map does not need
+
         nodes = pd.read_csv(self.path / "nodes.csv")
         arcs = pd.read_csv(self.path / "arcs.csv")
         return RoadGraph(

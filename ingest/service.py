@@ -12,7 +12,7 @@ import logging
 import queue
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -255,7 +255,6 @@ class Figures:
     def __init__(self) -> None:
         self._recent: deque[tuple[datetime, int, int, float, float]] = deque()
         self._totals = BatchCounts()
-        self._rejected_codes: Counter[str] = Counter()
 
     def note(self, counts: BatchCounts, messages: Sequence[Message], *, began: datetime, committed_at: datetime) -> None:
         waited_s = (committed_at - min(message.received_time for message in messages)).total_seconds()

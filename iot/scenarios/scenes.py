@@ -180,7 +180,8 @@ class PowerCut:
 
     @property
     def end_s(self) -> float:
-        return self.start_s + self.lasts_s
+        """When the pumps, back again, have lifted what gathered while they stood."""
+        return self.start_s + self.lasts_s + RUN_OFF_S
 
     def is_dark(self, lon: ArrayLike, lat: ArrayLike, time_s: ArrayLike) -> NDArray[np.bool_]:
         return (distance_m(lon, lat, self.lon, self.lat) <= self.radius_m) & _within(self, time_s)

@@ -1,18 +1,19 @@
 """Faults: which devices are broken, since when and how, so that whoever finds them can be told whether it was right.
 
-Time is cut into epochs of four weeks. In each, one device in twenty goes wrong once, at a moment drawn with the rest from its
+Time is cut into epochs of four weeks. In each, one device in six goes wrong once, at a moment drawn with the rest from its
 key:
 
 | kind | share | lasts | what it says |
 |---|---|---|---|
-| stuck | 35 % | 4 hours – 3 days | again and again what it said when it began |
-| drifting | 30 % | 10 – 28 days | ever farther off, by 1–3 % a day, until someone adjusts it |
-| lying | 20 % | 3 – 14 days | plausible and wrong: 30–50 % too much or too little |
-| spiking | 15 % | 1 – 7 days | one reading in sixty several times too high |
+| stuck | 11 % | 4 hours – 3 days | again and again what it said when it began |
+| drifting | 9 % | 10 – 28 days | ever farther off, by 1–3 % a day, until someone adjusts it |
+| lying | 6 % | 3 – 14 days | plausible and wrong: 30–50 % too much or too little |
+| spiking | 5 % | 1 – 7 days | one reading in sixty several times too high |
+| silent | 69 % | 2 hours – 5 days | nothing |
 
-A quantity with no natural zero is off by an amount instead: shares of `UNIT_OFF`. One device in seventy or so is broken at any
-moment. What drifts or lies stays within what the device can say; a spike may leave it. A fault concerns one property of a
-device, a stuck logger all of them."""
+A quantity with no natural zero is off by an amount instead: shares of `UNIT_OFF`. One device in seventy or so says something
+wrong at any moment, one in a hundred nothing. What drifts or lies stays within what the device can say; a spike may leave it. A
+fault concerns one property of a device, a stuck logger all of them."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ from iot.simulated.chance import key, uniform
 
 DAY_S = 86_400.0
 EPOCH_S = 28 * DAY_S
-FAULTY_SHARE = 0.05
+FAULTY_SHARE = 0.16
 SPIKE_SHARE = 1 / 60
 
 
@@ -39,6 +40,7 @@ class FaultKind(Enum):
     DRIFTING = "drifting"
     LYING = "lying"
     SPIKING = "spiking"
+    SILENT = "silent"
 
 
 class _Course(NamedTuple):
@@ -53,10 +55,11 @@ class _Course(NamedTuple):
 
 KINDS = tuple(FaultKind)
 COURSES = (
-    _Course(0.35, 4 * 3_600.0, 3 * DAY_S, 0.0, 0.0),
-    _Course(0.65, 10 * DAY_S, 28 * DAY_S, 0.01, 0.03),
-    _Course(0.85, 3 * DAY_S, 14 * DAY_S, 0.30, 0.50),
-    _Course(1.00, 1 * DAY_S, 7 * DAY_S, 3.00, 8.00),
+    _Course(0.11, 4 * 3_600.0, 3 * DAY_S, 0.0, 0.0),
+    _Course(0.20, 10 * DAY_S, 28 * DAY_S, 0.01, 0.03),
+    _Course(0.26, 3 * DAY_S, 14 * DAY_S, 0.30, 0.50),
+    _Course(0.31, 1 * DAY_S, 7 * DAY_S, 3.00, 8.00),
+    _Course(1.00, 2 * 3_600.0, 5 * DAY_S, 0.0, 0.0),
 )
 
 UNIT_OFF: Mapping[str, float] = {
@@ -117,8 +120,34 @@ class Faults:
         """
         said = dict(true)
         names = tuple(true)
+        for row, fault, during in self._within(time_s, which):
+            if fault.kind is FaultKind.SILENT:
+                continue
+            if fault.kind is FaultKind.STUCK:
+                for name, value in said_at(int(which[row]), fault.since_s).items():
+                    said[name] = _with_row(said[name], row, during, value)
+                continue
+            times = time_s[row] if time_s.ndim == 2 else time_s
+            name = names[int(fault.place * len(names))]
+            wrong = _wrong(name, fault, true[name][row][during], times[during], self._keys[which[row]])
+            if fault.kind is not FaultKind.SPIKING:
+                low, high = limits[name]
+                wrong = wrong.clip(low[row], high[row])
+            said[name] = _with_row(said[name], row, during, wrong)
+        return said
+
+    def silent(self, time_s: Floats, which: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Whether the devices of numbers `which` (m) say nothing at moments (t or m × t): m × t."""
+        is_silent = np.zeros((len(which), time_s.shape[-1]), dtype=bool)
+        for row, fault, during in self._within(time_s, which):
+            if fault.kind is FaultKind.SILENT:
+                is_silent[row] |= during
+        return is_silent
+
+    def _within(self, time_s: Floats, which: NDArray[np.intp]) -> Iterator[tuple[int, Fault, NDArray[np.bool_]]]:
+        """Faults of the devices of numbers `which` (m) during moments (t or m × t): row, fault, at which moments it shows (t)."""
         if not time_s.size:
-            return said
+            return
         first_s, last_s = float(time_s.min()), float(time_s.max())
         faulty = np.zeros(len(which), dtype=bool)
         for epoch in _epochs(first_s, last_s):
@@ -128,19 +157,8 @@ class Faults:
             times = time_s[row] if time_s.ndim == 2 else time_s
             for fault, since_s in self._of(int(which[row]), first_s, last_s):
                 during = (times >= since_s) & (times < fault.until_s)
-                if not during.any():
-                    continue
-                if fault.kind is FaultKind.STUCK:
-                    for name, value in said_at(int(which[row]), fault.since_s).items():
-                        said[name] = _with_row(said[name], row, during, value)
-                    continue
-                name = names[int(fault.place * len(names))]
-                wrong = _wrong(name, fault, true[name][row][during], times[during], self._keys[which[row]])
-                if fault.kind is not FaultKind.SPIKING:
-                    low, high = limits[name]
-                    wrong = wrong.clip(low[row], high[row])
-                said[name] = _with_row(said[name], row, during, wrong)
-        return said
+                if during.any():
+                    yield row, fault, during
 
     def _of(self, k: int, from_s: float, to_s: float) -> Iterator[tuple[Fault, float]]:
         """Faults of a device in the order of their beginnings, and since when each shows: not before the last one is mended."""

@@ -27,7 +27,7 @@ from iot.simulated.weather import Weather
 
 LOST_SHARE = 0.003
 OUTAGE_S, OUTAGE_SHARE = 1_800.0, 0.002
-"""Messages lost one by one, and half hours in which a device is silent."""
+"""Messages lost one by one, and half hours in which a device cannot be heard; longer silences are faults."""
 
 BATTERY_S = {
     SensorKind.TRAFFIC_FLOW: 1_800.0, SensorKind.PARKING: 1_800.0, SensorKind.CROWD_FLOW: 3_600.0, SensorKind.NOISE: 2 * 3_600.0,
@@ -137,7 +137,7 @@ class Instruments:
         sites = self._groups[kind].sites.picked(picked)
         single = uniform(sites.keys + np.uint64(101), times) < LOST_SHARE
         outage = uniform(sites.keys + np.uint64(102), np.floor(times / OUTAGE_S)) < OUTAGE_SHARE
-        lost = single | outage
+        lost = single | outage | self._groups[kind].faults.silent(times, picked)
         if kind in BATTERY_S:
             for scene in scenes:
                 if isinstance(scene, PowerCut):

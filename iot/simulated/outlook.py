@@ -108,7 +108,7 @@ def _said_by(scene: Scene, halls: Sequence[Hall]) -> list[Effect]:
             km = scene.radius_m / 1_000
             return [
                 _effect(scene.start_s, f"半径{km:g}公里内停电", f"no power within {km:g} km"),
-                _effect(scene.end_s, "恢复供电", "the power is back"),
+                _effect(scene.start_s + scene.lasts_s, "恢复供电", "the power is back"),
             ]
         case _:
             return []

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from iot.plane import Floats
 from iot.scenarios import PowerCut, Scene
-from iot.simulated.chance import drift, normal, uniform
+from iot.simulated.chance import drift, key, normal, uniform
 from iot.simulated.rhythm import TRAFFIC, LocalTime
 from iot.simulated.sites import Sites
 from iot.simulated.water import WADING_DEPTH_M
@@ -36,6 +36,7 @@ SPEED_SPREAD = 0.15
 
 RAIN_TAKES_SPEED, RAIN_TAKES_CAPACITY, HEAVY_RAIN_MM_H = 0.07, 0.15, 6.0
 DARK_CAPACITY = 0.55
+BUSY_DAYS = key("busy days")
 FELT_WITHIN_M = 300.0
 """How far from an underpass its water is felt: at this distance e^−½ = 61 % of the speed lost in it, at a kilometre nothing."""
 
@@ -76,12 +77,14 @@ def loop_values(
 
 
 def demand_ratio(keys: NDArray[np.uint64], time_s: Floats, local: LocalTime) -> Floats:
-    """Demand ÷ capacity at each loop. Loops differ in how busy they are and in which of the two peaks is theirs."""
+    """Demand ÷ capacity at each loop. Loops differ in how busy they are and in which of the two peaks is theirs; demand comes in
+    waves of half an hour, and some days are busier than others, at a loop and in the whole city (spreads drawn by hand)."""
     busy = 0.62 + 0.40 * uniform(keys, 1)
     lean = 0.12 * (uniform(keys, 2) - 0.5) * 2  # inbound loops have the morning, outbound ones the evening
     half_day = np.cos(2 * np.pi * (local.hour - 8) / 24)
-    wave = 1 + 0.05 * drift(keys + np.uint64(4), time_s, 900.0) + 0.04 * drift(keys + np.uint64(7), time_s, 86_400.0)
-    return np.asarray(np.clip(busy * TRAFFIC.at(local) * (1 + lean * half_day) * wave, 0.01, 1.15))
+    wave = 0.15 * drift(keys + np.uint64(4), time_s, 1_800.0)
+    day = 0.10 * drift(keys + np.uint64(7), time_s, 86_400.0) + 0.05 * drift(BUSY_DAYS, time_s, 86_400.0)
+    return np.asarray(np.clip(busy * TRAFFIC.at(local) * (1 + lean * half_day) * np.exp(wave + day), 0.01, 1.15))
 
 
 def wading_ratio(depth_m: ArrayLike) -> Floats:

@@ -39,3 +39,10 @@ def test_a_place_without_a_name_and_a_property_without_a_word_keep_their_own() -
 
 def test_without_evidence_the_place_is_still_said() -> None:
     assert sentence(replace(WARNING, evidence={}), "zh") == "细颗粒物浓度偏高：440106/environment/north/air-1"
+
+
+def test_evidence_of_a_kind_that_is_not_known_here_stops_nobody() -> None:
+    assert (
+        sentence(replace(WARNING, evidence={"value": 3.0}), "en")
+        == "Fine particulate matter is high: 440106/environment/north/air-1"
+    )

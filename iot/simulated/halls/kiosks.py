@@ -14,12 +14,13 @@ from datetime import date
 
 from scipy.special import ndtri
 
+from domain.sensors import SensorKind
 from iot.simulated.chance import key, uniform
 from iot.simulated.halls.floor import Ticket
 from iot.simulated.halls.staff import HOUR_MS, MINUTE_MS, Hall
 
 ROLL_TICKETS = 700
-EVERY_S = 300
+EVERY_S = SensorKind.KIOSK.interval_s
 OUT_OF_ORDER_EVERY_DAYS = 40
 
 
