@@ -25,9 +25,9 @@ from gis_data.city import City, load_city
 from ingest.parse import parse
 from ingest.service import store_batch
 from iot.payloads import encode
-from iot.simulated.history import History
 from iot.simulated.operations import ANSWERS_AFTER_S, EXPIRES_AFTER_S, Operation, Sortie, messages_of, operations
 from iot.topics import topic_of
+from runtime.past import Part, saying
 from runtime.policy import Policy
 from runtime.progress import Progress
 from runtime.workers import DEMONSTRATION_SEED
@@ -40,8 +40,6 @@ from storage.rules import list_rules
 
 DAYS = 35
 READINGS, OPERATIONS, FORECASTS = "demonstration history", "demonstration operations", "demonstration forecasts"
-BATCH_MESSAGES = 15_000
-"""Some 30,000 readings: larger batches gain nothing, and this many are held three times at most."""
 SEAM = timedelta(seconds=30)
 """The live city begins to speak some seconds after its history was begun. Up to so long after it the history says what the live
 city would have said; what that says itself comes twice and is stored once."""
@@ -58,22 +56,25 @@ def write_history(database_url: str, city_dir: Path, policy: Policy, *, days: in
         _, operations_done = backfills.begin(conn, OPERATIONS, end)
         _, forecasts_done = backfills.begin(conn, FORECASTS, end)
         stored = 0
-        if done < days or not operations_done:
-            city = load_city(city_dir)
-            gc.freeze()  # what is loaded stays; what follows has no cycles worth looking for often
-            gc.set_threshold(100_000, 50, 100)
-            stored = _write_days(conn, city, end + SEAM, range(done, days), out, stop)
-            if not operations_done and not stop.is_set():
-                stored += _write_operations(conn, city, end, days, out, stop)
+        gc.set_threshold(100_000, 50, 100)  # what follows has no cycles worth looking for often
+        if done < days:
+            stored += _write_days(conn, city_dir, end + SEAM, range(done, days), out, stop)
+        if not operations_done and not stop.is_set():
+            stored += _write_operations(conn, load_city(city_dir), end, days, out, stop)
         if not stop.is_set():
             _write_forecasts(conn, policy, end, range(forecasts_done, _forecasts_in(days)), out, stop)
         return stored
 
 
-def _write_days(conn: Connection, city: City, end: datetime, days: range, out: TextIO, stop: threading.Event) -> int:
-    """Stores the days of those numbers, counted back from `end`. While a batch is stored the next one is being parsed."""
+def _write_days(conn: Connection, city_dir: Path, end: datetime, days: range, out: TextIO, stop: threading.Event) -> int:
+    """Stores the days of those numbers, counted back from `end`. While a batch is stored the next one is being parsed, and what
+    comes after that worked out."""
     stored = 0
-    with Progress(f"History of {days.stop} days", out) as progress, _made_ahead(_batches(city, end, days), stop) as batches:
+    with (
+        Progress(f"History of {days.stop} days", out) as progress,
+        saying(city_dir, end, days) as parts,
+        _made_ahead(_batches(parts)) as batches,
+    ):
         ingestion = Ingestion(conn)
         progress.reach(days.start / days.stop)
         for day, share, batch in batches:
@@ -87,34 +88,27 @@ def _write_days(conn: Connection, city: City, end: datetime, days: range, out: T
 
 
 _T = TypeVar("_T")
-_Part = tuple[int, float, Batch]
+_Parsed = tuple[int, float, Batch]
 """Number of the day, the share of it that is done with this batch, and the batch."""
 
 
-def _batches(city: City, end: datetime, days: range) -> Iterator[_Part]:
-    past = History(city, DEMONSTRATION_SEED)
-    for day in days:
-        until = end - timedelta(days=day)
-        began = until - timedelta(days=1)
-        batch, n = Batch(), 0
-        for received_time, topic, payload in chain(past.births(began), past.messages(began, until)):
+def _batches(parts: Iterator[Part]) -> Iterator[_Parsed]:
+    for day, share, messages in parts:
+        batch = Batch()
+        for received_time, topic, payload in messages:
             batch.extend(parse(topic, payload, received_time))
-            n += 1
-            if n == BATCH_MESSAGES:
-                yield day, min(0.99, (received_time - began) / timedelta(days=1)), batch
-                batch, n = Batch(), 0
-        yield day, 1.0, batch
+        yield day, share, batch
 
 
 class _made_ahead:  # noqa: N801 - a with-statement, read as words
     """The parts, made in a thread of their own, two of them ahead. A fault there rises here."""
 
-    def __init__(self, parts: Iterator[_Part], stop: threading.Event) -> None:
-        self._parts, self._stop, self._is_over = parts, stop, threading.Event()
-        self._ready: queue.Queue[_Part | BaseException | None] = queue.Queue(2)
+    def __init__(self, parts: Iterator[_Parsed]) -> None:
+        self._parts, self._is_over = parts, threading.Event()
+        self._ready: queue.Queue[_Parsed | BaseException | None] = queue.Queue(2)
         self._thread = threading.Thread(target=self._make, name="history")
 
-    def __enter__(self) -> Iterator[_Part]:
+    def __enter__(self) -> Iterator[_Parsed]:
         self._thread.start()
         return self._iterate()
 
@@ -122,7 +116,7 @@ class _made_ahead:  # noqa: N801 - a with-statement, read as words
         self._is_over.set()
         self._thread.join()
 
-    def _iterate(self) -> Iterator[_Part]:
+    def _iterate(self) -> Iterator[_Parsed]:
         while (part := self._ready.get()) is not None:
             if isinstance(part, BaseException):
                 raise part
@@ -137,7 +131,7 @@ class _made_ahead:  # noqa: N801 - a with-statement, read as words
         except BaseException as fault:
             self._put(fault)
 
-    def _put(self, part: _Part | BaseException | None) -> bool:
+    def _put(self, part: _Parsed | BaseException | None) -> bool:
         while not self._is_over.is_set():
             try:
                 self._ready.put(part, timeout=0.2)

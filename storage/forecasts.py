@@ -9,12 +9,12 @@ from datetime import datetime
 from domain.forecasts import Forecast
 from domain.moments import Moment
 from storage.connection import Connection
-from storage.partitions import DayPartitions
+from storage.partitions import DayPartitions, days_of
 
 
 def write_forecasts(conn: Connection, partitions: DayPartitions, forecasts: Sequence[Forecast]) -> int:
     """Stores forecasts; one already issued for the same series and time stays as it is. Returns how many were new."""
-    partitions.ensure(conn, "forecast", {forecast.issued_at for forecast in forecasts})
+    partitions.ensure(conn, "forecast", days_of({forecast.issued_at for forecast in forecasts}))
     with conn.transaction(), conn.cursor() as cur:
         cur.executemany(
             "INSERT INTO forecast (datastream_id, issued_at, first_target, step_s, q10, q50, q90, model, model_version, "
@@ -61,6 +61,12 @@ def find_forecast(conn: Connection, datastream_id: int, moment: Moment) -> Forec
         return None
     forecast = _forecast(row)
     return forecast if forecast.target_times[-1] >= moment.at else None
+
+
+def find_issue(conn: Connection, datastream_id: int, issued_at: datetime) -> Forecast | None:
+    """The forecast of a series issued at a time, however old; None when none was, or it is no longer kept."""
+    row = conn.execute(f"{_SELECT} WHERE datastream_id = %s AND issued_at = %s", (datastream_id, issued_at)).fetchone()
+    return _forecast(row) if row is not None else None
 
 
 def list_forecasts(conn: Connection, properties: Sequence[str], moment: Moment) -> list[Forecast]:

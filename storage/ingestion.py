@@ -19,7 +19,7 @@ from storage import deadletters, devices, halls, incidents, observations, units
 from storage.connection import Connection
 from storage.devices import Registry
 from storage.ledger import LedgerCounts
-from storage.partitions import DayPartitions
+from storage.partitions import DayPartitions, days_of
 
 
 class Ingestion:
@@ -58,13 +58,14 @@ class Ingestion:
 
     def _write(self, batch: Batch) -> BatchCounts:
         conn = self.conn
-        self._partitions.ensure(conn, "observation", (r.phenomenon_time for r in batch.readings))
-        self._partitions.ensure(conn, "raw_field", (r.phenomenon_time for r in batch.raw_fields))
-        self._partitions.ensure(conn, "hall_event", (e.phenomenon_time for e in batch.hall_events))
-        self._partitions.ensure(conn, "unit_position", (p.phenomenon_time for p in batch.positions))
+        readings = observations.as_columns(self.registry, batch.readings)
+        self._partitions.ensure(conn, "observation", readings.days)
+        self._partitions.ensure(conn, "raw_field", days_of(r.phenomenon_time for r in batch.raw_fields))
+        self._partitions.ensure(conn, "hall_event", days_of(e.phenomenon_time for e in batch.hall_events))
+        self._partitions.ensure(conn, "unit_position", days_of(p.phenomenon_time for p in batch.positions))
         counts = LedgerCounts()
         with conn.transaction():
-            observations.write_readings(conn, self.registry, batch.readings, counts)
+            observations.write_readings(conn, readings, counts)
             stored_states = devices.write_states(conn, batch.states)
             counts.count_events(
                 [(s.device_id, s.phenomenon_time) for s in batch.states],

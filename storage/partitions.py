@@ -5,7 +5,7 @@ Days are UTC days. A partition is made when the first row of its day arrives; re
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
 from psycopg import errors, sql
@@ -33,17 +33,21 @@ class DayPartitions:
         self._is_plain = recorded_flavour(conn) == "plain"
         self._known: set[tuple[str, date]] = set()
 
-    def ensure(self, conn: Connection, table: str, times: Iterable[datetime]) -> None:
-        """Makes the missing daily partitions of `table` for `times`, in a transaction of its own.
+    def ensure(self, conn: Connection, table: str, days: Iterable[date]) -> None:
+        """Makes the missing partitions of `table` for UTC days, in a transaction of its own.
 
         A partition is built aside and attached, which does not stop others from writing to the parent.
         """
         if not self._is_plain:
             return
-        missing = {time.astimezone(UTC).date() for time in times} - {day for name, day in self._known if name == table}
-        for day in sorted(missing):
+        for day in sorted({day for day in days if (table, day) not in self._known}):
             _attach_day(conn, table, day)
             self._known.add((table, day))
+
+
+def days_of(times: Iterable[datetime]) -> Iterator[date]:
+    """UTC days of times."""
+    return (time.astimezone(UTC).date() for time in times)
 
 
 def _attach_day(conn: Connection, table: str, day: date) -> None:
