@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from domain.moments import Moment
 from domain.observations import FUTURE_TOLERANCE
 from domain.units import CommandAck, Unit, UnitPosition, UnitStatus, UnitStatusReport
 from storage.connection import Connection
 from storage.ledger import LedgerCounts
+
+PLACED_WITHIN = timedelta(days=1)
+"""A unit's place of longer ago is not its place any more, at a past moment. Given as a time, so that the days beyond it are left
+out of the plan."""
 
 
 def write_positions(conn: Connection, positions: Sequence[UnitPosition], ledger: LedgerCounts) -> None:
@@ -74,12 +79,40 @@ def list_units(conn: Connection, moment: Moment, exercise_id: str | None = None)
     return _select(conn, moment, "", {}, exercise_id)
 
 
+@dataclass(frozen=True, slots=True)
+class StatusStep:
+    """A status of a unit for an order: true from `valid_from`, known from `recorded_at`; `source` is "unit" or "order"."""
+
+    unit_id: str
+    order_id: str
+    status: str
+    valid_from: datetime
+    recorded_at: datetime
+    source: str
+
+
+def list_statuses_on(conn: Connection, order_ids: Sequence[str], moment: Moment) -> list[StatusStep]:
+    """What units did on these orders, as known at the moment, oldest first."""
+    rows = conn.execute(_ON_ORDERS, {"orders": list(order_ids), "at": moment.at, "known_at": moment.known_at})
+    return [StatusStep(*row) for row in rows]
+
+
+def list_kinds(conn: Connection, unit_ids: Sequence[str]) -> dict[str, str]:
+    """The kind of each of these units that is registered, by id."""
+    return dict(conn.execute("SELECT unit_id, kind FROM unit WHERE unit_id = ANY(%s)", (list(unit_ids),)).fetchall())
+
+
 def _select(
     conn: Connection, moment: Moment, condition: str, parameters: dict[str, object], exercise_id: str | None
 ) -> list[Unit]:
     position = _POSITION_LIVE if moment.is_live else _POSITION_AS_KNOWN
-    query = f"{_SELECT_UNITS.format(position=position)} {condition} ORDER BY unit.unit_id"
-    said = {"at": moment.at, "horizon": moment.at + FUTURE_TOLERANCE, "known_at": moment.known_at, "exercise": exercise_id}
+    # said as a condition of its own: of "is not distinct from" the planner expects next to nothing, and sorts all statuses
+    exercise = "exercise_id IS NULL" if exercise_id is None else "exercise_id = %(exercise)s"
+    query = f"{_SELECT_UNITS.format(position=position, exercise=exercise)} {condition} ORDER BY unit.unit_id"
+    said = {
+        "at": moment.at, "known_at": moment.known_at, "horizon": moment.at + FUTURE_TOLERANCE,
+        "oldest": moment.at - PLACED_WITHIN, "exercise": exercise_id,
+    }  # fmt: skip
     return [
         Unit(
             unit_id=row[0], device_id=row[1], kind=row[2], name_zh=row[3], name_en=row[4], capabilities=tuple(row[5]),
@@ -145,7 +178,7 @@ SELECT unit.unit_id, unit.device_id, unit.kind, unit.name_zh, unit.name_en, unit
 FROM unit JOIN device USING (device_id)
 LEFT JOIN LATERAL (
     SELECT status, valid_from, order_id FROM unit_status
-    WHERE unit_status.unit_id = unit.unit_id AND exercise_id IS NOT DISTINCT FROM %(exercise)s
+    WHERE unit_status.unit_id = unit.unit_id AND {exercise}
       AND valid_from <= %(at)s AND recorded_at <= %(known_at)s
     ORDER BY valid_from DESC, recorded_at DESC LIMIT 1
 ) status ON true
@@ -161,6 +194,15 @@ _POSITION_AS_KNOWN = """LATERAL (
     SELECT lon, lat, phenomenon_time, speed_kmh, heading_deg FROM unit_position
     WHERE unit_position.unit_id = unit.unit_id AND received_time <= %(known_at)s
       AND least(phenomenon_time, received_time) <= %(at)s
-      AND phenomenon_time <= %(horizon)s AND phenomenon_time > %(at)s - interval '1 day'
+      AND phenomenon_time <= %(horizon)s AND phenomenon_time > %(oldest)s
     ORDER BY phenomenon_time DESC LIMIT 1
 ) place"""
+
+# Through the orders, whose units have an index; a status for an order is never older than the order.
+_ON_ORDERS = """
+SELECT said.unit_id, said.order_id, said.status, said.valid_from, said.recorded_at, said.source
+FROM dispatch_order o
+JOIN unit_status said ON said.unit_id = o.unit_id AND said.valid_from >= o.issued_at AND said.order_id = o.order_id
+WHERE o.order_id = ANY(%(orders)s) AND said.valid_from <= %(at)s AND said.recorded_at <= %(known_at)s
+ORDER BY said.valid_from, said.recorded_at, said.unit_id
+"""
