@@ -41,7 +41,9 @@ def _quantity(said: dict[str, Any], key: str, lang: str) -> str:
     ucum = said.get("unit") or ""
     known = PROPERTIES.get(str(said.get("property", "")))
     unit = known.zh_unit if lang == "zh" and known is not None and known.unit == ucum else _ENGLISH_UNITS.get(ucum, ucum)
-    return f"{said[key]:.4g} {unit}".rstrip()
+    number = float(said[key])
+    # Four digits, and from a thousand on whole numbers: nobody reads 1.2e+04 vehicles an hour.
+    return f"{number:{'.4g' if abs(number) < 1000 else '.0f'}} {unit}".rstrip()
 
 
 def _lead(seconds: float, lang: str) -> str:

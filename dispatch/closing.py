@@ -1,6 +1,6 @@
 """Closing: incidents that end without a unit, by the word of a person, or by the policy when nobody acted on them in time.
 
-An incident that units were sent to closes by itself when the last of them is free again (`dispatch.service`).
+An incident that units have worked on closes by itself when the last of them is free again (`dispatch.orders`).
 """
 
 from __future__ import annotations

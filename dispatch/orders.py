@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Struct
 
-from domain.incidents import Incident, IncidentState
+from domain.incidents import OPEN_STATES, Incident, IncidentState, ResponseLevel
 from domain.observations import FUTURE_TOLERANCE
 from domain.orders import OPEN_ORDER_STATES, Order, OrderState, check_order
 from domain.refusals import Refused
-from domain.rights import Action, Actor
+from domain.rights import Action, Actor, Role
 from domain.units import Unit, UnitStatus
 from iot.payloads import CancelCommand, DispatchCommand
 from iot.topics import COMMAND, topic_of
@@ -101,6 +101,7 @@ def cancel(
         orders.set_state(conn, order_id, OrderState.CANCELLED, valid_from=at, recorded_at=at, detail=reason)
         release(conn, unit, order_id, at, exercise_id)
         call_back(conn, unit, order_id, now, exercise_id)
+        close_when_left(conn, order.incident_id, at)
         return replace(order, state=OrderState.CANCELLED)
 
 
@@ -116,6 +117,20 @@ def call_back(conn: Connection, unit: Unit, order_id: str, now: datetime, exerci
     because a command may have left without our knowing."""
     outbox.withdraw(conn, order_id)
     _put(conn, unit, CancelCommand(id=f"{order_id}-x", ts=now, order=order_id), now, exercise_id)
+
+
+def close_when_left(conn: Connection, incident_id: str, now: datetime) -> None:
+    """Closes an incident on which units have worked, when an order to it has ended and no other is under way. One that nobody has
+    worked on waits for help, or for `dispatch.closing`."""
+    # Locked before anything is looked at: of two orders that end at the same moment the later one sees that the other has.
+    incident = incidents.get_incident_for_update(conn, incident_id, now + FUTURE_TOLERANCE)
+    is_left = orders.has_done(conn, incident_id) and not orders.has_open(conn, incident_id)
+    if is_left and incident.state in OPEN_STATES:
+        at = max(now, (incidents.find_last_change(conn, incident_id) or now) + _INSTANT)
+        incidents.set_state(
+            conn, incident_id, IncidentState.CLOSED, incident.grade, ResponseLevel.NONE,
+            valid_from=at, recorded_at=at, actor=Role.SYSTEM.value,
+        )  # fmt: skip
 
 
 def new_order_id(now: datetime, luck: int) -> str:

@@ -17,14 +17,12 @@ from typing import Any
 import msgspec
 
 from dispatch.closing import Unattended, close_unattended
-from dispatch.orders import call_back, release
+from dispatch.orders import call_back, close_when_left, release
 from dispatch.settle import Step, next_step
-from domain.incidents import OPEN_STATES, IncidentState, ResponseLevel
 from domain.observations import FUTURE_TOLERANCE
-from domain.orders import OrderState
-from domain.rights import Role
+from domain.orders import OPEN_ORDER_STATES, OrderState
 from iot.mqtt import BrokerAddress, BrokerUnreachable, Publisher, PublishRefused
-from storage import audit, incidents, orders, outbox, units
+from storage import audit, orders, outbox, units
 from storage.connection import Connection
 from storage.orders import OpenOrder
 from storage.ticking import instance_name, run_ticks
@@ -228,21 +226,11 @@ def settle(conn: Connection, order: OpenOrder, now: datetime) -> None:
         orders.set_state(conn, order.order_id, step.state, valid_from=step.since, recorded_at=now, detail=step.why)
         if step.frees_unit:
             release(conn, unit, order.order_id, now, order.exercise_id)
-        if step.state is OrderState.DONE:
-            close_when_left(conn, order, now)
+        if step.state not in OPEN_ORDER_STATES:
+            close_when_left(conn, order.incident_id, now)
         if step.state is OrderState.EXPIRED:
             call_back(conn, unit, order.order_id, now, order.exercise_id)
             _say_expired(order, step)
-
-
-def close_when_left(conn: Connection, order: OpenOrder, now: datetime) -> None:
-    """Closes an incident when the last unit that worked on it is free again; `dispatch.closing` ends the others."""
-    incident = incidents.get_incident_for_update(conn, order.incident_id, now)
-    if incident.state in OPEN_STATES and not orders.has_open(conn, order.incident_id):
-        incidents.set_state(
-            conn, incident.incident_id, IncidentState.CLOSED, incident.grade, ResponseLevel.NONE,
-            valid_from=now, recorded_at=now, actor=Role.SYSTEM.value,
-        )  # fmt: skip
 
 
 def _say_expired(order: OpenOrder, step: Step) -> None:

@@ -49,11 +49,15 @@ class Reason:
 
     @classmethod
     def of(cls, code: str, **values: float | str) -> Reason:
-        """Numbers are rounded to three digits: they are read, not computed with."""
-        return cls(code, tuple((name, n if isinstance(n, str) else f"{n:.3g}") for name, n in values.items()))
+        """Numbers are rounded to three digits, large ones to whole: they are read, not computed with."""
+        return cls(code, tuple((name, n if isinstance(n, str) else _rounded(n)) for name, n in values.items()))
 
     def __str__(self) -> str:
         return " ".join([self.code, *(f"{name}={n}" for name, n in self.values)])
+
+
+def _rounded(n: float) -> str:
+    return f"{n:{'.3g' if abs(n) < 100 else '.0f'}}"
 
 
 def parse_reason(stored: str) -> Reason:

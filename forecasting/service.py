@@ -28,7 +28,7 @@ from forecasting.models.shape import Floats
 from forecasting.reasons import Reason
 from forecasting.selection import Outlook, foresee
 from forecasting.series import boundary, limits, slot_s
-from storage.connection import Connection, is_unstorable
+from storage.connection import Connection, in_one_line, is_unstorable
 from storage.devices import list_datastreams
 from storage.forecasts import newest_issues, write_forecasts
 from storage.observations import load_series
@@ -160,7 +160,7 @@ class Forecaster:
             log.warning(
                 "%s of %s cannot be forecast (%s): expected values that fit a number of the database; "
                 "check what the device says, it is tried again at every slot",
-                stream.property, stream.device_id, (str(fault).strip() or type(fault).__name__).splitlines()[0],
+                stream.property, stream.device_id, in_one_line(fault),
             )  # fmt: skip
         self._refused.add(stream.datastream_id)
 

@@ -346,11 +346,13 @@ def _from_senml(pack: list[Any], received_time: datetime) -> list[Any]:
             objects.append(record)
             continue
         base.update({key: record[key] for key in base.keys() & record.keys()})
-        if "v" not in record:
+        said = next((record[key] for key in ("v", "vb", "vs", "vd") if key in record), None)
+        if said is None:
             continue
         try:
             seconds = float(base["bt"]) + float(record.get("t", 0))
-            value = record["v"] + base["bv"]
+            # A switch, a text or data is no reading: it is handed on as it is, to be refused by name.
+            value = said + base["bv"] if isinstance(said, int | float) and not isinstance(said, bool) else said
             moment = (
                 received_time + timedelta(seconds=seconds)
                 if seconds < _SENML_ABSOLUTE_S

@@ -29,7 +29,7 @@ from ingest.quality import judge
 from iot.mqtt import BrokerAddress, BrokerUnreachable, connect, new_client
 from iot.topics import SUBSCRIPTION, parse_topic
 from storage import heartbeats, retirement, rollups
-from storage.connection import Connection, is_connection_lost, is_unstorable
+from storage.connection import Connection, in_one_line, is_connection_lost, is_unstorable
 from storage.ingestion import Ingestion
 from storage.partitions import PARTITIONED, drop_before
 from storage.ticking import BEAT_EVERY, connect_patiently, instance_name, run_ticks
@@ -93,7 +93,7 @@ def store_batch(ingestion: Ingestion, batch: Batch, now: datetime) -> BatchCount
 def _dead_letter(message: Message, fault: Exception) -> Batch:
     batch = Batch()
     topic = parse_topic(message.topic)
-    said = {"said": short(str(fault).strip().splitlines()[0])}
+    said = {"said": short(in_one_line(fault))}
     batch.add(
         reject(Reason.UNSTORABLE, message.topic, message.payload, message.received_time, topic.device_id if topic else None, said)
     )
@@ -136,7 +136,7 @@ class Ingester:
                         raise
                     log.warning(
                         "the database went away (%s); %d messages are held and written when it is back",
-                        str(fault).strip().splitlines()[0], len(pending) + self._queue.qsize(),
+                        in_one_line(fault), len(pending) + self._queue.qsize(),
                     )  # fmt: skip
                     self._stop.wait(0.5)
                 finally:

@@ -337,7 +337,10 @@ def _expected_time(time: TimeColumn) -> str:
 def _parsed(column: pd.Series[Any], time: TimeColumn) -> pd.Series[Any]:
     """Text as times in UTC, each with its own offset or, without one, local in the mapping's zone; NaT where it is no time."""
     text = column.astype("string")
-    has_offset = text.str.contains(r"(?:Z|[+-]\d{2}:?\d{2})$", na=False, flags=re.IGNORECASE).to_numpy(dtype=bool)
+    # A format without one has none, whatever the text ends in: 02-03-2026 is no time in the zone -20:26.
+    may_have = time.format is None or time.format.upper().endswith("Z")
+    ends = text.str.contains(r"(?:Z|[+-]\d{2}:?\d{2})$", na=False, flags=re.IGNORECASE).to_numpy(dtype=bool)
+    has_offset = ends & may_have
     form = time.format or "ISO8601"
     parsed = pd.Series(pd.NaT, index=column.index, dtype="datetime64[us, UTC]")
     if has_offset.any():

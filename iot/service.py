@@ -73,7 +73,7 @@ class Control:
                 continue
             try:
                 command = decode_command(heard.payload)
-            except msgspec.DecodeError as fault:
+            except (msgspec.DecodeError, UnicodeDecodeError) as fault:
                 log.warning("%s: cannot be understood (%s): expected a command as in iot/control.py", heard.topic, fault)
                 continue
             standing = self._city.programme.hear(name, command, now.timestamp())
@@ -132,7 +132,7 @@ class Field:
             return []
         try:
             return self.city.hear(topic, heard.payload, now_s, is_retained=heard.is_retained)
-        except msgspec.DecodeError as fault:
+        except (msgspec.DecodeError, UnicodeDecodeError) as fault:
             log.warning("%s: cannot be understood (%s): expected a command as in the message rules", heard.topic, fault)
             return []
 

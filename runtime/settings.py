@@ -76,12 +76,14 @@ class Variable:
 
 
 def _database_url(text: str) -> str:
+    from storage.connection import require_address  # only where a database is named: it brings psycopg
+
     parts = urlsplit(text)
     if parts.scheme not in ("postgresql", "postgres") or not text.partition("://")[1]:
         raise ValueError(text)
     if "," not in parts.netloc:  # several hosts are allowed and are libpq's to read
         _ = parts.port
-    return text
+    return require_address(text)
 
 
 def _mqtt_url(text: str) -> str:
@@ -139,7 +141,7 @@ VARIABLES = (
 
 def without_password(text: str) -> str:
     """`text` with the password of a URL in it covered."""
-    return re.sub(r"(://[^:/@\s]*:)[^/\s]*@", r"\1***@", text)
+    return re.sub(r"(://[^:/@]*:).*@", r"\1***@", text)
 
 
 def load_settings(environ: Mapping[str, str], cwd: Path | None = None) -> Settings:

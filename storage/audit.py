@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from domain.moments import Moment
 from domain.rights import Actor
 from storage.connection import Connection
 
@@ -95,8 +97,61 @@ def list_entries(conn: Connection, *, limit: int = 100) -> list[AuditEntry]:
     return [AuditEntry(*row) for row in conn.execute(f"{_SELECT} ORDER BY audit_id DESC LIMIT %s", (limit,))]
 
 
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """An entry with its place in the chain; `hash` and `sealed_at` are None while the sealer has not come to it."""
+
+    entry: AuditEntry
+    hash: str | None
+    sealed_at: datetime | None
+
+
+LOOKED_THROUGH = 20_000
+"""Of the newest entries, when those about some objects are asked for: the log has no index by object."""
+_SENT = " → "
+"""Between unit and incident in the object of an order's entry (`dispatch.orders.issue`)."""
+
+
+def list_log(
+    conn: Connection,
+    moment: Moment,
+    *,
+    limit: int,
+    objects: Sequence[str] | None = None,
+    incident_id: str | None = None,
+    exercise_id: str | None = None,
+) -> list[LogEntry]:
+    """What was done or refused by the moment, newest first, with the seals known then.
+
+    `objects` and `incident_id` narrow it to entries about these objects, and about units sent to this incident, among the
+    newest `LOOKED_THROUGH` entries.
+    """
+    parameters = {
+        "at": moment.at, "known_at": moment.known_at, "limit": limit, "exercise": exercise_id, "objects": list(objects or ()),
+        "sent": f"{_SENT}{incident_id}" if incident_id is not None else None, "looked_through": LOOKED_THROUGH,
+    }  # fmt: skip
+    is_narrowed = objects is not None or incident_id is not None
+    rows = conn.execute(_LOG_ABOUT if is_narrowed else _LOG, parameters)
+    return [LogEntry(AuditEntry(*row[:11]), row[11], row[12]) for row in rows]
+
+
 _SELECT = (
     "SELECT audit_entry.audit_id, acted_at, actor, role, action, object, outcome, detail, before_hash, after_hash, exercise_id "
     "FROM audit_entry"
 )
 _UNSEALED = f"{_SELECT} JOIN audit_unsealed USING (audit_id) ORDER BY audit_entry.audit_id"
+
+_LOG_OF = """
+SELECT entry.audit_id, entry.acted_at, entry.actor, entry.role, entry.action, entry.object, entry.outcome, entry.detail,
+       entry.before_hash, entry.after_hash, entry.exercise_id, seal.hash, seal.sealed_at
+FROM {entries} entry LEFT JOIN audit_chain seal ON seal.audit_id = entry.audit_id AND seal.sealed_at <= %(known_at)s
+WHERE entry.acted_at <= %(at)s AND entry.exercise_id IS NOT DISTINCT FROM %(exercise)s {condition}
+ORDER BY entry.audit_id DESC LIMIT %(limit)s
+"""
+
+_LOG = _LOG_OF.format(entries="audit_entry", condition="")
+
+_LOG_ABOUT = _LOG_OF.format(
+    entries="(SELECT * FROM audit_entry ORDER BY audit_id DESC LIMIT %(looked_through)s)",
+    condition="AND (entry.object = ANY(%(objects)s) OR right(entry.object, length(%(sent)s)) = %(sent)s)",
+)

@@ -6,6 +6,8 @@ Sessions run in UTC; every time read is aware. Callers own transactions: `with c
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import psycopg
@@ -24,6 +26,15 @@ def named(database_url: str) -> str:
     """`database_url` as it may be shown: without user and password."""
     parts = urlsplit(database_url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def require_address(database_url: str) -> str:
+    """`database_url` itself. Raises ValueError, without a word of it, when libpq cannot take it apart."""
+    try:
+        psycopg.conninfo.conninfo_to_dict(database_url)
+    except psycopg.ProgrammingError:  # not as its cause, which may quote a piece of the password
+        raise ValueError("the address of the database cannot be taken apart") from None
+    return database_url
 
 
 def connect(database_url: str, *, application: str = "cityhelm", connect_timeout_s: int = 5) -> Connection:
@@ -47,6 +58,23 @@ def _reason(cause: psycopg.OperationalError) -> str:
     """What libpq says of the last address it tried, without its advice in the line below."""
     told = [line for line in str(cause).splitlines() if line.strip() and not line.startswith("\t")]
     return told[-1].rpartition("failed: ")[2].strip()
+
+
+@contextmanager
+def one_view(conn: Connection) -> Iterator[None]:
+    """All queries inside see the same committed state, and change nothing. Not inside another transaction."""
+    conn.isolation_level, conn.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True  # said with BEGIN: one journey less
+    try:
+        with conn.transaction():
+            yield
+    finally:
+        if not conn.closed:
+            conn.isolation_level = conn.read_only = None
+
+
+def in_one_line(fault: BaseException) -> str:
+    """The first line of what a fault says, for a sentence around it; its name where it says nothing."""
+    return (str(fault).strip() or type(fault).__name__).splitlines()[0]
 
 
 def is_connection_lost(fault: BaseException) -> bool:

@@ -25,7 +25,6 @@ class Registry:
     def __init__(self) -> None:
         self._streams: dict[DatastreamKey, Datastream] = {}
         self._devices: set[str] = set()
-        self._loaded = False
 
     def forget(self) -> None:
         self.__init__()  # type: ignore[misc]
@@ -33,7 +32,6 @@ class Registry:
     def load(self, conn: Connection) -> None:
         self._devices = {row[0] for row in conn.execute("SELECT device_id FROM device")}
         self._remember(conn, "", ())
-        self._loaded = True
 
     @property
     def streams(self) -> Mapping[DatastreamKey, Datastream]:

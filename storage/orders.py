@@ -76,6 +76,11 @@ def has_open(conn: Connection, incident_id: str) -> bool:
     return conn.execute("SELECT FROM dispatch_order WHERE incident_id = %s AND is_open", (incident_id,)).fetchone() is not None
 
 
+def has_done(conn: Connection, incident_id: str) -> bool:
+    """Whether a unit has been at the incident and done its order."""
+    return conn.execute(_DONE, (incident_id, OrderState.DONE.value)).fetchone() is not None
+
+
 @dataclass(frozen=True, slots=True)
 class OpenOrder:
     """An order under way with what its unit has said since: its ack, and its newest status for this order."""
@@ -119,6 +124,39 @@ def list_orders(conn: Connection, moment: Moment, exercise_id: str | None = None
     """Orders open at the moment and those ended within an hour before it, newest first."""
     parameters = {"at": moment.at, "known_at": moment.known_at, "exercise": exercise_id, "limit": limit}
     return [_order(row) for row in conn.execute(_LIST, parameters)]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderStep:
+    """One step of an order: true from `valid_from`, known from `recorded_at`. `detail` is the unit's own word, or why."""
+
+    order_id: str
+    state: OrderState
+    valid_from: datetime
+    recorded_at: datetime
+    detail: str | None
+
+
+def list_orders_of(conn: Connection, incident_id: str, moment: Moment, *, limit: int = 100) -> list[Order]:
+    """Every order to an incident issued by the moment, ended or not, newest first."""
+    parameters = {"incident": incident_id, "at": moment.at, "known_at": moment.known_at, "limit": limit}
+    return [_order(row) for row in conn.execute(_OF_INCIDENT, parameters)]
+
+
+def list_steps(conn: Connection, order_ids: Sequence[str], moment: Moment) -> list[OrderStep]:
+    """Every step of these orders known at the moment, oldest first."""
+    rows = conn.execute(
+        "SELECT order_id, state, valid_from, recorded_at, detail FROM order_history WHERE order_id = ANY(%s) "
+        "AND valid_from <= %s AND recorded_at <= %s ORDER BY valid_from, recorded_at, order_id",
+        (list(order_ids), moment.at, moment.known_at),
+    )
+    return [OrderStep(row[0], OrderState.of(row[1]), *row[2:]) for row in rows]
+
+
+def list_issued(conn: Connection, moment: Moment, since: datetime, exercise_id: str | None = None, *, limit: int) -> list[Order]:
+    """Orders issued after `since`, ended or not, newest first."""
+    parameters = {"at": moment.at, "known_at": moment.known_at, "since": since, "exercise": exercise_id, "limit": limit}
+    return [_order(row) for row in conn.execute(_ISSUED, parameters)]
 
 
 def _order(row: TupleRow) -> Order:
@@ -167,15 +205,21 @@ WITH past AS (
 SELECT count(*) FROM new
 """
 
+_DONE = """
+SELECT FROM dispatch_order JOIN order_history USING (order_id) WHERE incident_id = %s AND state = %s LIMIT 1
+"""
+
+# A status for an order is never older than the order: whatever a unit has done in years, only what it did since is looked at.
 _OPEN = """
 SELECT o.order_id, o.unit_id, o.incident_id, state.state, o.issued_at, o.expires_at,
        EXISTS (SELECT FROM outbox WHERE payload ->> 'id' = o.order_id AND created_at = o.issued_at AND sent_at IS NOT NULL),
        ack.result, ack.phenomenon_time,
-       EXISTS (SELECT FROM unit_status s WHERE s.unit_id = o.unit_id AND s.order_id = o.order_id AND s.source = 'unit'
-               AND s.status NOT IN ('available', 'returning')),
-       EXISTS (SELECT FROM unit_status s WHERE s.unit_id = o.unit_id AND s.order_id = o.order_id AND s.source = 'unit'
-               AND s.status IN ('on_scene', 'working', 'staging')),
-       (SELECT min(s.valid_from) FROM unit_status s WHERE s.unit_id = o.unit_id AND s.source = 'unit'
+       EXISTS (SELECT FROM unit_status s WHERE s.unit_id = o.unit_id AND s.valid_from >= o.issued_at AND s.order_id = o.order_id
+               AND s.source = 'unit' AND s.status NOT IN ('available', 'returning')),
+       EXISTS (SELECT FROM unit_status s WHERE s.unit_id = o.unit_id AND s.valid_from >= o.issued_at AND s.order_id = o.order_id
+               AND s.source = 'unit' AND s.status IN ('on_scene', 'working', 'staging')),
+       (SELECT min(s.valid_from) FROM unit_status s
+        WHERE s.unit_id = o.unit_id AND s.valid_from >= least(o.issued_at, ack.phenomenon_time) AND s.source = 'unit'
         AND ((s.order_id = o.order_id AND s.status IN ('available', 'returning') AND s.valid_from >= o.issued_at)
              OR (s.order_id IS NULL AND s.status = 'available' AND ack.result = 'accepted'
                  AND s.valid_from > ack.phenomenon_time))),
@@ -213,5 +257,17 @@ _LIST = f"""{_SELECT}
 WHERE o.issued_at <= %(at)s AND o.exercise_id IS NOT DISTINCT FROM %(exercise)s
   AND (o.closed_at IS NULL OR o.closed_at > %(at)s - interval '1 hour')
   AND (state.state IN ('issued', 'sent', 'accepted') OR state.valid_from > %(at)s - interval '1 hour')
+ORDER BY o.issued_at DESC, o.order_id LIMIT %(limit)s
+"""
+
+_OF_INCIDENT = f"""{_SELECT}
+WHERE o.incident_id = %(incident)s AND o.issued_at <= %(at)s
+ORDER BY o.issued_at DESC, o.order_id LIMIT %(limit)s
+"""
+
+# What was issued after a time is open, or ended after it: so much of the table is looked at.
+_ISSUED = f"""{_SELECT}
+WHERE o.issued_at > %(since)s AND o.issued_at <= %(at)s AND (o.closed_at IS NULL OR o.closed_at > %(since)s)
+  AND o.exercise_id IS NOT DISTINCT FROM %(exercise)s
 ORDER BY o.issued_at DESC, o.order_id LIMIT %(limit)s
 """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +40,25 @@ def list_rules(conn: Connection) -> list[ThresholdRule]:
     """The live version of every rule, by id."""
     rows = conn.execute("SELECT rule_id, version, spec FROM rule WHERE retired_at IS NULL ORDER BY rule_id")
     return [_from_spec(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleVersion:
+    """One version of a rule as it was written: by whom, approved by whom, live from when until when."""
+
+    rule: ThresholdRule
+    author: str
+    approver: str | None
+    created_at: datetime
+    retired_at: datetime | None
+
+
+def find_version(conn: Connection, rule_id: str, version: int) -> RuleVersion | None:
+    """A version of a rule, live or retired; None for one that was never stored."""
+    row = conn.execute(
+        "SELECT spec, author, approver, created_at, retired_at FROM rule WHERE rule_id = %s AND version = %s", (rule_id, version)
+    ).fetchone()
+    return RuleVersion(_from_spec(rule_id, version, row[0]), *row[1:]) if row is not None else None
 
 
 def take_the_bench(conn: Connection) -> bool:

@@ -22,6 +22,11 @@ def test_a_warning_says_what_was_measured_where() -> None:
     assert sentence(WARNING, "en") == "Fine particulate matter is high: 北站, PM2.5 182 μg/m³ (threshold 150 μg/m³)"
 
 
+def test_large_numbers_are_written_out() -> None:
+    busy = {"value": 11_999.6, "threshold": 10_000.0, "property": "intensity", "unit": "/h", "device_name": "东门"}
+    assert sentence(replace(WARNING, evidence=busy), "zh").endswith("东门 车流量 12000 辆/时（阈值 10000 辆/时）")
+
+
 def test_a_forecast_says_when_and_how_probable() -> None:
     assert sentence(EXPECTED, "zh") == "细颗粒物浓度偏高：北站 PM2.5 3 小时 5 分钟后预计 182 μg/m³（阈值 150 μg/m³，概率 72%）"
     assert sentence(EXPECTED, "en") == (

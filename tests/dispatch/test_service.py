@@ -230,6 +230,44 @@ def test_a_unit_that_declines_and_is_free_at_once_has_not_done_the_order(
     assert incidents.get_incident_for_update(scene, "i-1", NOW + minutes(1)).state is IncidentState.RESPONDING
 
 
+def two_units_of_which_one_is_done(conn: Connection) -> Order:
+    """The order of the one that is still on its way: the other has been at the fire and drives home."""
+    stored(conn, a_unit("a-2"), a_status("available", unit_id="a-2", minutes_ago=60))
+    first = send(conn)
+    second = orders.issue(conn, "i-1", "a-2", COMMANDER, NOW, zone=ZONE, order_expiry_s=120)
+    stored(conn, *(a_status(s, minutes_ago=-k, order_id=first.order_id) for k, s in enumerate(("on_scene", "returning"))))
+    settle_all(conn, 1.5)
+    assert state_of_the_fire(conn, 1.5) is IncidentState.RESPONDING, "somebody is still on the way"
+    return second
+
+
+def settle_all(conn: Connection, later: float) -> None:
+    for order in stored_orders.list_open_orders(conn):
+        service.settle(conn, order, NOW + minutes(later))
+
+
+def state_of_the_fire(conn: Connection, later: float) -> IncidentState:
+    return incidents.get_incident_for_update(conn, "i-1", NOW + minutes(later)).state
+
+
+def test_an_incident_that_was_worked_on_ends_when_the_last_unit_on_its_way_is_called_back(scene: Connection) -> None:
+    second = two_units_of_which_one_is_done(scene)
+    orders.cancel(scene, second.order_id, COMMANDER, NOW + minutes(1.6), zone=ZONE)
+    assert state_of_the_fire(scene, 2) is IncidentState.CLOSED
+
+
+def test_an_incident_that_was_worked_on_ends_when_the_last_order_lapses(scene: Connection) -> None:
+    two_units_of_which_one_is_done(scene)
+    settle_all(scene, 2)
+    assert state_of_the_fire(scene, 3) is IncidentState.CLOSED
+
+
+def test_an_incident_whose_only_unit_is_called_back_waits_for_another(scene: Connection) -> None:
+    order = send(scene)
+    orders.cancel(scene, order.order_id, COMMANDER, NOW + minutes(1), zone=ZONE)
+    assert state_of_the_fire(scene, 2) is IncidentState.RESPONDING
+
+
 def test_a_command_that_the_broker_refuses_is_not_sent_and_holds_nothing_up(
     scene: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:

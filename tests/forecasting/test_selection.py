@@ -114,6 +114,11 @@ def test_the_reason_is_said_in_chinese_too() -> None:
     assert sentence(str(outlook.fallback), "zh") == "历史仅 36 小时，自回归 需要 48 小时"
 
 
+def test_large_errors_are_written_out_and_small_ones_to_three_digits() -> None:
+    reason = Reason.of("outperformed", trial_d=14, model="autoreg", error=12_345.6, naive_error=0.98765)
+    assert sentence(str(reason), "en") == "mean error over the last 14 days: AutoReg 12346, seasonal naive 0.988"
+
+
 def test_the_word_of_another_version_is_shown_as_it_is() -> None:
     assert sentence("eclipse for_h=2", "zh") == "eclipse for_h=2"
     assert sentence("stale", "en") == "stale"

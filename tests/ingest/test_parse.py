@@ -187,6 +187,15 @@ def test_a_senml_pack_is_telemetry() -> None:
     assert reports[1].phenomenon_time == NOW - timedelta(seconds=60)
 
 
+def test_what_a_senml_record_says_in_another_way_than_by_a_number_is_refused_by_name() -> None:
+    door, text, number = said("telemetry", [
+        {"bn": "urn:dev:a1:", "bt": 1772413200, "n": "door", "vb": True}, {"n": "note", "vs": "wet"}, {"n": "level", "v": "7"}
+    ])  # fmt: skip
+    assert [r.reason for r in (door, text, number)] == [
+        "door is true: expected a finite number", 'note is "wet": expected a finite number', 'level is "7": expected a finite number'
+    ]  # fmt: skip
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
     lambda inner: (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -26,6 +27,14 @@ def test_a_value_outside_the_plausible_range_is_bad(value: float, expected: str)
 def test_a_value_in_an_unexpected_unit_is_uncertain() -> None:
     assert judge(reading(5, unit="mg/m3"), STREAM).quality is Quality.UNCERTAIN
     assert judge(reading(5, unit="ug/m3"), STREAM).quality is Quality.GOOD
+
+
+def test_a_value_in_a_unit_that_no_rule_reckons_in_is_uncertain_though_it_was_announced() -> None:
+    """A gauge that announces centimetres: 120 of them are no flood of 120 m."""
+    assert judge(reading(5), replace(STREAM, unit="mg/m3")).quality is Quality.UNCERTAIN
+    assert judge(reading(5), replace(STREAM, unit=None)).quality is Quality.GOOD
+    ours_alone = replace(STREAM, property="turbidity", unit="[NTU]")
+    assert judge(reading(5)._replace(property="turbidity"), ours_alone).quality is Quality.GOOD
 
 
 def test_a_devices_own_doubt_is_not_overruled() -> None:

@@ -75,8 +75,9 @@ def test_what_cannot_be_is_refused_and_does_not_stay_with_the_broker(
         with pytest.raises(scenarios.NotDone, match="Paper City has no place of kind factory with ammonia_t"):
             scenarios.start_scenario(broker, "gas-leak", datetime.now(UTC), {})
         operator.wait_for("the command cleared", lambda: (scenario_topic("gas-leak"), b"") in [h[:2] for h in operator.heard])
-        operator.client.publish(scenario_topic("rainstorm"), b"nonsense", qos=1)
-        operator.wait_for("a word of it", lambda: any("cannot be understood" in r.getMessage() for r in caplog.records))
+        for nonsense in (b"nonsense", b'{"id": "\xff"}'):
+            operator.client.publish(scenario_topic("rainstorm"), nonsense, qos=1)
+        operator.wait_for("a word of both", lambda: sum("cannot be understood" in r.getMessage() for r in caplog.records) == 2)
         late = ScenarioCommand(id="x", ts=datetime.now(UTC), start=datetime.now(UTC) - timedelta(days=3))
         operator.client.publish(scenario_topic("hall-surge"), encode(late), qos=1, retain=True)
         operator.wait_for("what is over cleared", lambda: (scenario_topic("hall-surge"), b"") in [h[:2] for h in operator.heard])

@@ -154,6 +154,12 @@ def test_an_hour_that_summer_time_skips_counts_as_its_end_and_one_that_comes_twi
     assert times_of(read(tmp_path, new_york, csv)) == ["2015-11-01T05:30", "2016-03-13T07:00"]
 
 
+def test_a_date_that_ends_like_an_offset_is_local_all_the_same(tmp_path: Path) -> None:
+    form = LONG.replace('zone = "Asia/Shanghai"', 'zone = "Asia/Shanghai"\nformat = "%H:%M %d-%m-%Y"')
+    recording = read(tmp_path, form, "t,station,PM\n09:00 02-03-2026,a,1\n")
+    assert datetime.fromtimestamp(recording.time_us[0] / 1e6, UTC) == datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+
+
 def test_other_forms_of_time_are_read_by_their_format(tmp_path: Path) -> None:
     form = LONG.replace('zone = "Asia/Shanghai"', 'zone = "UTC"\nformat = "%d.%m.%Y %H:%M"')
     assert times_of(read(tmp_path, form, "station,t,PM\nA,02.03.2015 09:00,1\n")) == ["2015-03-02T09:00"]

@@ -68,7 +68,8 @@ def test_the_simulator_speaks_obeys_and_says_goodbye(broker: BrokerAddress, list
             expires=datetime.now(UTC) + timedelta(minutes=1),
         )
         listener.client.publish(f"{unit}/cmd", encode(order), qos=1)
-        listener.client.publish(f"{unit}/cmd", b"nonsense", qos=1)
+        for nonsense in (b"nonsense", b'{"id": "\xff"}'):
+            listener.client.publish(f"{unit}/cmd", nonsense, qos=1)
         listener.client.publish(f"{unit}/cmd", encode(order), qos=1)
         listener.wait_for("two acknowledgements", lambda: len(listener.payloads("/A01/ack")) == 2)
         assert {msgspec.json.decode(p)["result"] for p in listener.payloads("/A01/ack")} == {"accepted"}

@@ -76,6 +76,21 @@ def test_settings_written_out_and_read_again_are_the_same(environ: dict[str, str
     assert load_settings(settings.as_environ(), Path("/elsewhere")) == settings
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:open%sesame@db/city", "postgresql://u:open/sesame@db/city", "postgresql://u v:open-sesame@db/city",
+        "postgresql://u:open-sesame@db/city?no_such_option=1",
+    ],
+)  # fmt: skip
+def test_what_no_database_can_be_reached_at_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(
+        SettingsError, match=r'DATABASE_URL is "postgresql://[uv ]+:\*\*\*@db/city.*": expected the address of'
+    ) as caught:
+        load_settings({"DATABASE_URL": url}, CITY)
+    assert "open" not in str(caught.value)
+
+
 @pytest.mark.parametrize("url", ["broker:1883", "http://broker", "mqtt://", "mqtt://broker/topic", "mqtt://broker:port"])
 def test_what_is_no_mqtt_url_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match=f'MQTT_URL is "{url}": expected the address of an MQTT broker'):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic, sleep
+
 import pytest
 
 from domain.batches import BatchCounts
@@ -9,7 +12,7 @@ from domain.halls import HallEventKind
 from domain.incidents import Grade, Incident, IncidentClosing, IncidentState, ResponseLevel
 from domain.moments import Moment
 from storage import incidents
-from storage.connection import Connection
+from storage.connection import Connection, connect
 from tests.support.scenes import HOTLINE, NOW, a_detection, a_hall_event, a_request, an_incident, minutes, stored
 
 LIVE = Moment.live(NOW)
@@ -59,6 +62,35 @@ def test_a_report_and_its_end_in_one_batch_are_stored_in_their_order(conn: Conne
     closing = IncidentClosing("i-1", HOTLINE, NOW - minutes(2), NOW)
     assert stored(conn, closing, an_incident(minutes_ago=10)).stored == 2
     assert incidents.list_open_incidents(conn, LIVE) == []
+
+
+def test_an_end_that_came_before_a_unit_was_sent_and_is_stored_after_it_ends_the_incident_all_the_same(conn: Connection) -> None:
+    stored(conn, an_incident(minutes_ago=10))
+    _set(conn, IncidentState.RESPONDING, minutes_ago=1)
+    stored(conn, IncidentClosing("i-1", HOTLINE, NOW - minutes(2), NOW - minutes(2)))
+    assert incidents.list_open_incidents(conn, LIVE) == []
+    assert incidents.get_incident_for_update(conn, "i-1", NOW).state is IncidentState.CLOSED
+
+
+def test_an_end_that_is_stored_while_a_unit_is_being_sent_waits_and_ends_what_it_finds(
+    conn: Connection, database_url: str
+) -> None:
+    stored(conn, an_incident(minutes_ago=10))
+    with connect(database_url) as other, ThreadPoolExecutor(1) as beside:
+        with other.transaction():
+            incidents.get_incident_for_update(other, "i-1", NOW)
+            ending = beside.submit(stored, conn, IncidentClosing("i-1", HOTLINE, NOW - minutes(2), NOW - minutes(2)))
+            _wait_until_somebody_waits(other)
+            _set(other, IncidentState.RESPONDING, minutes_ago=1)
+        assert ending.result().stored == 1
+    assert incidents.get_incident_for_update(conn, "i-1", NOW).state is IncidentState.CLOSED
+
+
+def _wait_until_somebody_waits(conn: Connection) -> None:
+    deadline = monotonic() + 10
+    while conn.execute("SELECT FROM pg_locks WHERE NOT granted").fetchone() is None:
+        assert monotonic() < deadline, "nobody waits for the lock"
+        sleep(0.01)
 
 
 def test_the_end_of_an_incident_nobody_reported_changes_nothing(conn: Connection) -> None:

@@ -6,6 +6,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
+from time import sleep
 
 import pytest
 
@@ -123,6 +124,18 @@ def test_a_migration_changed_after_it_was_applied_is_refused(conn: Connection, f
     path.write_text(path.read_text(encoding="utf-8") + "-- an afterthought\n", encoding="utf-8")
     with pytest.raises(SchemaMismatch, match=f"migration 0001_{ALL[0]} was applied with other contents: expected"):
         migrate(conn, folder)
+
+
+def test_a_migration_under_way_is_waited_for_longer_than_any_other_lock(empty_database_url: str) -> None:
+    with connect(empty_database_url) as first, connect(empty_database_url) as second, ThreadPoolExecutor(1) as beside:
+        second.execute("SET lock_timeout = '50ms'")
+        first.execute("SELECT pg_advisory_lock(7205001)")
+        migrating = beside.submit(migrate, second)
+        sleep(0.3)
+        assert not migrating.done()
+        first.execute("SELECT pg_advisory_unlock(7205001)")
+        assert migrating.result() == ALL
+        assert second.execute("SHOW lock_timeout").fetchone() == ("15s",), "as of every connection of ours"
 
 
 @pytest.mark.parametrize("missing", [1, 2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
@@ -10,7 +11,7 @@ import pytest
 
 from domain.batches import BatchCounts
 from domain.moments import Moment
-from storage import observations, partitions
+from storage import forecasts, observations, partitions, units
 from storage.connection import Connection, connect
 from storage.ingestion import Ingestion
 from storage.migrate import recorded_flavour
@@ -56,6 +57,35 @@ def test_every_table_that_grows_with_time_makes_its_days(conn: Connection) -> No
     _plain_only(conn)
     for table in PARTITIONED:
         assert _partitions(conn, table) == [f"{table}_20260302"]
+
+
+def test_of_many_days_only_those_asked_for_are_touched(conn: Connection) -> None:
+    """A table is locked by whoever plans a question with it; a year of days would be planned for a quarter of a second."""
+    _plain_only(conn)
+    stored(conn, a_device(), a_unit(), a_reading(1), a_position(113.25))
+    days = DayPartitions(conn)
+    for table in ("forecast", "observation", "unit_position"):
+        days.ensure(conn, table, [(NOW - timedelta(days=k)).date() for k in range(20)])
+    questions: dict[str, Callable[[], object]] = {
+        "newest issue": lambda: forecasts.newest_issue(conn, NOW),
+        "forecasts": lambda: forecasts.list_forecasts(conn, ["pm25"], Moment.live(NOW)),
+        "forecast": lambda: forecasts.find_forecast(conn, 1, Moment.live(NOW)),
+        "values": lambda: observations.list_values(conn, Moment.past(NOW)),
+        "units": lambda: units.list_units(conn, Moment.past(NOW)),
+    }
+    for name, ask in questions.items():
+        with conn.transaction():
+            ask()
+            assert 0 < len(_locked_days(conn)) <= 9, name
+
+
+def _locked_days(conn: Connection) -> list[str]:
+    """Tables of a day that this transaction has locked."""
+    query = (
+        "SELECT relname FROM pg_locks JOIN pg_class ON pg_class.oid = relation "
+        "WHERE pid = pg_backend_pid() AND relname ~ '_[0-9]{8}$'"
+    )
+    return [row[0] for row in conn.execute(query)]
 
 
 def test_the_list_of_growing_tables_is_the_schema_s(conn: Connection) -> None:
