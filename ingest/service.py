@@ -29,7 +29,7 @@ from ingest.quality import judge
 from iot.mqtt import BrokerAddress, BrokerUnreachable, connect, new_client
 from iot.topics import SUBSCRIPTION, parse_topic
 from storage import heartbeats, retirement, rollups
-from storage.connection import Connection, in_one_line, is_connection_lost, is_unstorable
+from storage.connection import Connection, in_one_line, is_connection_lost, is_unstorable, why_lost
 from storage.ingestion import Ingestion
 from storage.partitions import PARTITIONED, drop_before
 from storage.ticking import BEAT_EVERY, connect_patiently, instance_name, run_ticks
@@ -42,6 +42,8 @@ BATCH_WAIT_S = 0.25
 
 DEAD_LETTERS_KEPT = timedelta(days=30)
 
+PAUSE_S = 2.0
+"""Before what the database could not take is tried again."""
 QUEUE_MESSAGES = 20_000
 """Messages held in memory at most; the reader of the socket waits when it is full."""
 
@@ -134,11 +136,8 @@ class Ingester:
                 except Exception as fault:
                     if not is_connection_lost(fault):
                         raise
-                    log.warning(
-                        "the database went away (%s); %d messages are held and written when it is back",
-                        in_one_line(fault), len(pending) + self._queue.qsize(),
-                    )  # fmt: skip
-                    self._stop.wait(0.5)
+                    log.warning("%s; %d messages are held until then", why_lost(fault), len(pending) + self._queue.qsize())
+                    self._stop.wait(PAUSE_S)
                 finally:
                     conn.close()
         finally:

@@ -75,7 +75,7 @@ class Birth(Struct, omit_defaults=True, kw_only=True):
     type: Word
     position: Position | None = None
     crs: Word = "EPSG:4326"
-    interval_s: Annotated[float, Meta(gt=0)] | None = None
+    interval_s: Annotated[float, Meta(gt=0, le=366 * 86_400)] | None = None
     properties: dict[Word, BirthProperty] = {}
     mode: Word = "periodic"
     name: Word | None = None

@@ -97,13 +97,9 @@ def find_running(settings: Settings) -> Backing | None:
 
 
 def settings_on(settings: Settings, standing: Backing) -> Settings:
-    """`settings` with every URL filled in from `standing`: what the processes are started with."""
-    return replace(
-        settings,
-        database_url=standing.database_url,
-        mqtt_url=standing.mqtt_url,
-        mqtt_protocol=standing.mqtt_protocol,
-    )
+    """`settings` with every address that they do not name filled in from `standing`: what the processes are started with."""
+    filled = replace(settings, database_url=settings.database_url or standing.database_url)
+    return filled if settings.mqtt_url else replace(filled, mqtt_url=standing.mqtt_url, mqtt_protocol=standing.mqtt_protocol)
 
 
 def describe(settings: Settings, standing: Backing) -> list[str]:

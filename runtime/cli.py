@@ -217,7 +217,10 @@ def _process(arguments: argparse.Namespace, settings: Settings) -> int:
     from runtime.workers import work
 
     work(arguments.process, _on_running(settings), is_demo=os.environ.get(DEMO_VARIABLE) == "1")
-    return DONE
+    # Done is done: the interpreter's own farewell takes seconds on a busy machine, and the supervisor's patience with it.
+    sys.stderr.flush()
+    sys.stdout.flush()
+    os._exit(DONE)
 
 
 def _history(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dashboard.deployment import vendor_version
 from runtime import quarters
-from runtime.backing import describe, find_running, foresee
+from runtime.backing import Backing, describe, find_running, foresee
 from runtime.policy import PolicyError, load_policy
 from runtime.settings import Settings
 from runtime.supervisor import busy_port
@@ -42,10 +42,12 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _city(settings.city)
     yield _disk(settings.home)
     running = find_running(settings)
+    if running is not None and _names_others(settings, running):  # what is asked about is what is named
+        running = None
     if running is not None:
         yield Finding(True, f"Running: the city on {settings.home}.")
         yield from (Finding(True, sentence) for sentence in describe(settings, running))
-    elif quarters.holder(settings.home) is not None:
+    elif not (settings.database_url and settings.mqtt_url) and quarters.holder(settings.home) is not None:
         yield Finding(True, f"Running: the city on {settings.home} is being started or stopped; ask again when it is ready.")
     else:
         good, bad = foresee(settings)
@@ -56,6 +58,12 @@ def examine(settings: Settings) -> Iterator[Finding]:
     database_url = running.database_url if running else settings.database_url
     if database_url:
         yield _schema(database_url)
+
+
+def _names_others(settings: Settings, running: Backing) -> bool:
+    """Whether the settings name a database or a broker that the running city does not stand on."""
+    named, standing = (settings.database_url, settings.mqtt_url), (running.database_url, running.mqtt_url)
+    return any(one is not None and one != other for one, other in zip(named, standing, strict=True))
 
 
 def _city(city: Path) -> Finding:

@@ -8,6 +8,7 @@ earlier start did not finish is finished, what is there is left alone.
 from __future__ import annotations
 
 import gc
+import logging
 import queue
 import threading
 from collections.abc import Iterator
@@ -32,11 +33,14 @@ from runtime.policy import Policy
 from runtime.progress import Progress
 from runtime.workers import DEMONSTRATION_SEED
 from storage import backfills
-from storage.connection import Connection, connect
+from storage.connection import Connection, DatabaseUnreachable, connect, is_connection_lost, why_lost
 from storage.devices import list_datastreams
 from storage.ingestion import Ingestion
 from storage.orders import PastOrder, write_past
 from storage.rules import list_rules
+from storage.ticking import FIRST_PAUSE_S, LONGEST_PAUSE_S
+
+log = logging.getLogger(__name__)
 
 DAYS = 35
 READINGS, OPERATIONS, FORECASTS = "demonstration history", "demonstration operations", "demonstration forecasts"
@@ -50,20 +54,36 @@ FORECAST_EVERY = timedelta(hours=6)
 
 
 def write_history(database_url: str, city_dir: Path, policy: Policy, *, days: int, out: TextIO, stop: threading.Event) -> int:
-    """Writes the `days` before the first start that are not there yet; returns the readings and events stored."""
-    with connect(database_url, application="cityhelm-history") as conn:
-        end, done = backfills.begin(conn, READINGS, datetime.now(UTC))
-        _, operations_done = backfills.begin(conn, OPERATIONS, end)
-        _, forecasts_done = backfills.begin(conn, FORECASTS, end)
-        stored = 0
-        gc.set_threshold(100_000, 50, 100)  # what follows has no cycles worth looking for often
-        if done < days:
-            stored += _write_days(conn, city_dir, end + SEAM, range(done, days), out, stop)
-        if not operations_done and not stop.is_set():
-            stored += _write_operations(conn, load_city(city_dir), end, days, out, stop)
-        if not stop.is_set():
-            _write_forecasts(conn, policy, end, range(forecasts_done, _forecasts_in(days)), out, stop)
-        return stored
+    """Writes the `days` before the first start that are not there yet; returns the readings and events stored. A database that
+    goes away, or whose disk is full, is waited for."""
+    pause_s = FIRST_PAUSE_S
+    while not stop.is_set():
+        try:
+            with connect(database_url, application="cityhelm-history") as conn:
+                return _write_missing(conn, city_dir, policy, days, out, stop)
+        except Exception as fault:
+            if not isinstance(fault, DatabaseUnreachable) and not is_connection_lost(fault):
+                raise
+            told = str(fault) if isinstance(fault, DatabaseUnreachable) else why_lost(fault)
+            log.warning("the history waits: %s; it is taken up again in %.0f s", told, pause_s)
+            stop.wait(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+    return 0
+
+
+def _write_missing(conn: Connection, city_dir: Path, policy: Policy, days: int, out: TextIO, stop: threading.Event) -> int:
+    end, done = backfills.begin(conn, READINGS, datetime.now(UTC))
+    _, operations_done = backfills.begin(conn, OPERATIONS, end)
+    _, forecasts_done = backfills.begin(conn, FORECASTS, end)
+    stored = 0
+    gc.set_threshold(100_000, 50, 100)  # what follows has no cycles worth looking for often
+    if done < days:
+        stored += _write_days(conn, city_dir, end + SEAM, range(done, days), out, stop)
+    if not operations_done and not stop.is_set():
+        stored += _write_operations(conn, load_city(city_dir), end, days, out, stop)
+    if not stop.is_set():
+        _write_forecasts(conn, policy, end, range(forecasts_done, _forecasts_in(days)), out, stop)
+    return stored
 
 
 def _write_days(conn: Connection, city_dir: Path, end: datetime, days: range, out: TextIO, stop: threading.Event) -> int:
@@ -71,7 +91,7 @@ def _write_days(conn: Connection, city_dir: Path, end: datetime, days: range, ou
     comes after that worked out."""
     stored = 0
     with (
-        Progress(f"History of {days.stop} days", out) as progress,
+        Progress(f"History of {days.stop} {'day' if days.stop == 1 else 'days'}", out) as progress,
         saying(city_dir, end, days) as parts,
         _made_ahead(_batches(parts)) as batches,
     ):

@@ -7,10 +7,12 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from domain.incidents import Grade
+from domain.indices import IndexPolicy, Part, Parts, Scale
 from domain.warnings import LevelThreshold, ThresholdRule, WarningLevel, WarningSource
 
 
@@ -34,6 +36,8 @@ class Policy:
     road_detour: float
     unattended_after_s: float
     unattended_grades: tuple[Grade, ...]
+    hall_target_s: float
+    index: IndexPolicy
     warning_agency: str
     rules: tuple[ThresholdRule, ...]
 
@@ -65,7 +69,51 @@ def _grades(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(word, str) and Grade.known(word) is not None for word in value)
 
 
+def _numbers(value: Any, n: int) -> bool:
+    return isinstance(value, list) and len(value) == n and all(_number(-1e9, 1e9)(v) for v in value)
+
+
+def _part(value: Any) -> bool:
+    """A weight, and two anchors or more whose values rise and whose scores only rise or only fall."""
+    if not isinstance(value, dict) or value.keys() != {"weight", "anchors"} or not _number(0, 100)(value["weight"]):
+        return False
+    anchors = value["anchors"]
+    if not isinstance(anchors, list) or len(anchors) < 2 or not all(_numbers(anchor, 2) for anchor in anchors):
+        return False
+    scores = [score for _, score in anchors]
+    return (
+        all(left < right for (left, _), (right, _) in pairwise(anchors))
+        and all(0 <= score <= 100 for score in scores)
+        and scores in (sorted(scores), sorted(scores, reverse=True))
+    )
+
+
+def _points(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == set(Grade) and all(_number(0, 1000)(v) for v in value.values())
+
+
+_PARTS = tuple(Parts.__slots__)
+_EXPECTED_PART = (
+    "a weight from 0 to 100 and two anchors [value, score] or more, values rising, scores 0 to 100 only rising or only falling"
+)
+_EXAMPLE_PART = "{ weight = 10, anchors = [[0, 0], [100, 100]] }"
+
 _KEYS = (
+    *(_Key("index", name, _part, _EXPECTED_PART, _EXAMPLE_PART) for name in _PARTS),
+    _Key("index", "least_weight", _number(0, 1), "a share from 0 to 1", "0.5"),
+    _Key("index", "history_days", _whole(3, 400), "a whole number of days from 3 to 400", "28"),
+    _Key("index", "damping", _number(0, 1000), "a number from 0 to 1000", "5"),
+    _Key("index", "grade_points", _points, "a number from 0 to 1000 for each grade", "{ I = 30, II = 10, III = 3, IV = 1 }"),
+    _Key("index", "hot_least", _whole(1, 10_000), "a whole number from 1 to 10000", "5"),
+    _Key("index", "hot_tail", _number(1e-12, 0.5), "a probability from 1e-12 to 0.5", "0.001"),
+    _Key("index", "free_flow_days", _whole(2, 28), "a whole number of days from 2 to 28", "7"),
+    _Key("index", "free_flow_share", _number(0.5, 1), "a share from 0.5 to 1", "0.85"),
+    _Key("index", "particulate_h", _whole(1, 24), "a whole number of hours from 1 to 24", "24"),
+    _Key("index", "river_warning_m", _number(0.1, 10_000), "a stage from 0.1 to 10000 m", "3.0"),
+    _Key("index", "river_guarantee_m", _number(0.1, 10_000), "a stage from 0.1 to 10000 m", "4.0"),
+    _Key("index", "wading_depth_m", _number(0.05, 2), "a depth from 0.05 to 2 m", "0.27"),
+    _Key("index", "water_pressure_low_kpa", _number(1, 2500), "a pressure from 1 to 2500 kPa", "140"),
+    _Key("index", "water_pressure_target_kpa", _number(1, 2500), "a pressure from 1 to 2500 kPa", "280"),
     _Key("ingest", "retention_days", _whole(7, 36_500), "a whole number of days from 7 to 36500", "400"),
     _Key("forecast", "horizon_h", _whole(1, 168), "a whole number of hours from 1 to 168", "24"),
     _Key("forecast", "step_min", lambda v: v in (5, 10, 15, 20, 30, 60), "5, 10, 15, 20, 30 or 60 minutes", "15"),
@@ -76,6 +124,7 @@ _KEYS = (
     _Key("dispatch", "detour", _number(1, 3), "a ratio from 1 to 3", "1.3"),
     _Key("incident", "unattended_after_h", _number(0, 8760), "a number of hours from 0 (never) to 8760", "6"),
     _Key("incident", "unattended_grades", _grades, f"a list of grades, each one of {', '.join(Grade)}", '["IV"]'),
+    _Key("hall", "target_p90_min", _number(1, 240), "a number of minutes from 1 to 240", "15"),
     _Key(
         "warning",
         "agency",
@@ -123,6 +172,8 @@ def load_policy(path: Path) -> Policy:
         if isinstance(said[table], dict):
             for name in sorted(said[table].keys() - {key.name for key in _KEYS if key.table == table}):
                 faults.append(f"{path}: {table}.{name} is not a key of the policy: expected one of {_names(table)}")
+    if not faults:
+        faults.extend(_index_faults(path, said["index"]))
     rules = _rules(path, said.get("rule", []), faults)
     if faults:
         raise PolicyError(faults)
@@ -137,9 +188,32 @@ def load_policy(path: Path) -> Policy:
         road_detour=float(values["dispatch", "detour"]),
         unattended_after_s=values["incident", "unattended_after_h"] * 3600.0,
         unattended_grades=tuple(Grade.of(word) for word in values["incident", "unattended_grades"]),
+        hall_target_s=values["hall", "target_p90_min"] * 60.0,
+        index=_index({name: value for (table, name), value in values.items() if table == "index"}),
         warning_agency=values["warning", "agency"],
         rules=tuple(rules),
     )
+
+
+def _index(said: dict[str, Any]) -> IndexPolicy:
+    parts = {
+        name: Part(float(said[name]["weight"]), Scale(tuple((float(v), float(score)) for v, score in said[name]["anchors"])))
+        for name in _PARTS
+    }
+    points = {grade: float(n) for grade, n in said["grade_points"].items()}
+    return IndexPolicy(Parts(**parts), grade_points=points,
+                       **{name: value for name, value in said.items() if name not in (*_PARTS, "grade_points")})  # fmt: skip
+
+
+def _index_faults(path: Path, said: dict[str, Any]) -> list[str]:
+    """What is wrong between keys that are right by themselves."""
+    faults = []
+    if not any(said[name]["weight"] for name in _PARTS):
+        faults.append(f"{path}: index has no part that weighs anything: expected a weight above 0, such as {_EXAMPLE_PART}")
+    for low, high in (("river_warning_m", "river_guarantee_m"), ("water_pressure_low_kpa", "water_pressure_target_kpa")):
+        if said[low] >= said[high]:
+            faults.append(f"{path}: index.{low} is {said[low]}: expected less than index.{high}, which is {said[high]}")
+    return faults
 
 
 def _names(table: str) -> str:

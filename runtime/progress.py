@@ -27,7 +27,7 @@ class Progress:
         self._say(is_last=True)
 
     def reach(self, share: float) -> None:
-        self._share = min(1.0, share)
+        self._share = max(self._share, min(1.0, share))
         now_s = time.monotonic()
         if now_s - self._told_s >= (0.2 if self._out.isatty() else 60.0):
             self._told_s = now_s

@@ -36,7 +36,7 @@ from iot.scenarios.catalogue import CATALOGUE, Parameter
 LISTEN_S = 1.5
 """How long the broker may take to hand out what it retains; there is no telling that it retains nothing but waiting."""
 
-CONFIRM_S = 15.0
+CONFIRM_S = 45.0
 """How long the simulator may take: it listens once a second, and works out what is to be expected."""
 
 

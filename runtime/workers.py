@@ -33,7 +33,6 @@ def work(name: str, settings: Settings, *, is_demo: bool) -> None:
     _WORKERS[name](settings, policy, stop, is_demo)
     log.info("stopped")
 
-
 def _database(settings: Settings) -> str:
     assert settings.database_url is not None, "the command line fills in the database before it starts a worker"
     return settings.database_url
@@ -91,6 +90,8 @@ def _dashboard(settings: Settings, policy: Policy, stop: threading.Event, is_dem
         order_expiry_s=policy.order_expiry_s,
         unit_speed_kmh=policy.unit_speed_kmh,
         road_detour=policy.road_detour,
+        hall_target_s=policy.hall_target_s,
+        index=policy.index,
         acts_as=DEMONSTRATION_ACTOR if is_demo else None,
         stop=stop,
     )

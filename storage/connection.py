@@ -48,6 +48,8 @@ def connect(database_url: str, *, application: str = "cityhelm", connect_timeout
             options=_SESSION_OPTIONS,
         )
     except psycopg.OperationalError as cause:
+        if _is_disk_full(cause):
+            raise DatabaseUnreachable(f"{why_lost(cause)} (at {named(database_url)})") from cause
         raise DatabaseUnreachable(
             f"the database at {named(database_url)} did not accept a connection ({_reason(cause)}): "
             "expected a running PostgreSQL 15 or newer; check DATABASE_URL, or unset it to use the private one"
@@ -75,6 +77,17 @@ def one_view(conn: Connection) -> Iterator[None]:
 def in_one_line(fault: BaseException) -> str:
     """The first line of what a fault says, for a sentence around it; its name where it says nothing."""
     return (str(fault).strip() or type(fault).__name__).splitlines()[0]
+
+
+def why_lost(fault: BaseException) -> str:
+    """What a fault of which `is_connection_lost` is true means, with its cure where there is one."""
+    if _is_disk_full(fault):
+        return "the disk of the database is full: expected room for what comes in; free some, and the work goes on by itself"
+    return f"the database went away ({in_one_line(fault)})"
+
+
+def _is_disk_full(fault: BaseException) -> bool:
+    return isinstance(fault, psycopg.errors.DiskFull) or "No space left on device" in str(fault)
 
 
 def is_connection_lost(fault: BaseException) -> bool:

@@ -15,7 +15,7 @@ from threading import Event
 from typing import Any
 
 from storage import heartbeats
-from storage.connection import Connection, DatabaseUnreachable, connect, in_one_line, is_connection_lost
+from storage.connection import Connection, DatabaseUnreachable, connect, is_connection_lost, why_lost
 from storage.migrate import require_current_schema
 
 log = logging.getLogger(__name__)
@@ -80,9 +80,7 @@ def run_ticks(
             except Exception as fault:
                 if not is_connection_lost(fault):
                     raise
-                log.warning(
-                    "the database went away (%s); the work is done again when it is back, in %.1f s", in_one_line(fault), pause_s
-                )
+                log.warning("%s; the work is done again in %.1f s", why_lost(fault), pause_s)
                 conn.close()
                 conn = None
                 stop.wait(pause_s)

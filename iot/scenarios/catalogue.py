@@ -226,9 +226,12 @@ def _cut(
 
 
 def _networks(city: City, seed: int) -> Parameters:
+    """Unless told, not that of the works that leak unless told: the two scenarios together would show nothing of either."""
     codes = [d.code for d in city.districts]
-    order = sorted(range(len(codes)), key=lambda k: float(uniform(key(seed, "networks", codes[k]), 0)))
-    lost = LIST_SEPARATOR.join(sorted(codes[k] for k in order[: max(1, len(codes) // 6)]))
+    works = [p for p in city.places_of("factory") if _number(p, "ammonia_t")]
+    leaks_in = _get_place(city, str(_works(city, seed)["factory"].default)).district_code if works else None
+    order = sorted(codes, key=lambda code: (code == leaks_in, float(uniform(key(seed, "networks", code), 0))))
+    lost = LIST_SEPARATOR.join(sorted(order[: max(1, len(codes) // 6)]))
     return {"districts": Parameter("中断区域", "the districts", lost, choices=tuple(codes), is_list=True)}
 
 
