@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from dashboard.database import Database
 from dashboard.hub import Hub
+from domain.indices import DELIVERED, IndexPolicy
 from domain.rights import Actor
 from gis_data.city import City, load_city
 from gis_data.tiles import TileStore
@@ -33,10 +34,12 @@ class Deployment:
     order_expiry_s: float
     unit_speed_kmh: float
     road_detour: float
+    hall_target_s: float
     city: City | None
     tiles: TileStore | None
     vendor: Path
     vendor_version: str | None
+    index: IndexPolicy = DELIVERED
 
     @property
     def vendor_url(self) -> str:

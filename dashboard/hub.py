@@ -11,24 +11,28 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
 from threading import Event, Thread
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 import orjson
 
-from dashboard import wire
+from dashboard import wire, wire_halls
+from dashboard.halls import Books, HallsNow
+from dashboard.overview import CityFigures
+from domain.indices import DELIVERED, IndexPolicy
 from domain.moments import Moment
 from storage import heartbeats, snapshots
-from storage.connection import Connection, DatabaseUnreachable, connect, is_connection_lost
+from storage.connection import Connection, DatabaseUnreachable, connect, is_connection_lost, why_lost
 from storage.migrate import require_current_schema
 
 log = logging.getLogger(__name__)
 
-MAP, SYSTEM = "map", "system"
+MAP, OVERVIEW, HALLS, SYSTEM = "map", "overview", "halls", "system"
 
-PERIOD_S = {MAP: 0.5, SYSTEM: 2.0}
+PERIOD_S = {MAP: 0.5, OVERVIEW: 5.0, HALLS: 5.0, SYSTEM: 2.0}
 AWAY_AFTER_S = 3.0
 """Without a frame for this long (or three periods, if that is longer) the database counts as away."""
 RETRY_S = 1.0
@@ -92,6 +96,28 @@ class SystemTaker:
             self._kinds, self._counted_at = wire.freshness_counts(snapshots.map_snapshot(conn, moment).devices, now), now
         counted = {"kinds": self._kinds, "counted": wire.ms(self._counted_at)}
         return wire.system(snapshots.system_snapshot(conn, moment)) | counted
+
+
+class HallsTaker:
+    """Frames of the halls: every one in figures. `newest` is what the last of them was made from."""
+
+    def __init__(self, zone: ZoneInfo, target_s: float) -> None:
+        self.newest: HallsNow | None = None
+        self._books, self._target_s = Books(zone), target_s
+
+    def __call__(self, conn: Connection, now: datetime) -> dict[str, Any]:
+        self.newest = self._books.read(conn, Moment.live(now))
+        return wire_halls.halls(self.newest, self._target_s)
+
+
+class OverviewTaker:
+    """Frames of the city in figures."""
+
+    def __init__(self, zone: ZoneInfo, index: IndexPolicy, districts: Sequence[str]) -> None:
+        self._figures = CityFigures(zone, index, districts)
+
+    def __call__(self, conn: Connection, now: datetime) -> dict[str, Any]:
+        return self._figures.read(conn, Moment.live(now))
 
 
 class Viewer:
@@ -206,7 +232,10 @@ class Channel:
 class Hub:
     """The channels of this process and their threads."""
 
-    def __init__(self, database_url: str, *, clock: Clock) -> None:
+    def __init__(
+        self, database_url: str, *, clock: Clock, zone: ZoneInfo, hall_target_s: float, index: IndexPolicy = DELIVERED,
+        districts: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         self._database_url = database_url
         self._clock = clock
         self._stop = Event()
@@ -216,8 +245,12 @@ class Hub:
         self.fault: BaseException | None = None
         epoch = wire.ms(self.started_at) or 0
         self._map_taker = MapTaker()
+        self.halls = HallsTaker(zone, hall_target_s)
+        figures = OverviewTaker(zone, index, districts)
         self.channels = {
             MAP: Channel(MAP, self._map_taker, period_s=PERIOD_S[MAP], epoch=epoch, always=True, clock=clock),
+            OVERVIEW: Channel(OVERVIEW, figures, period_s=PERIOD_S[OVERVIEW], epoch=epoch, always=False, clock=clock),
+            HALLS: Channel(HALLS, self.halls, period_s=PERIOD_S[HALLS], epoch=epoch, always=False, clock=clock),
             SYSTEM: Channel(SYSTEM, SystemTaker(), period_s=PERIOD_S[SYSTEM], epoch=epoch, always=False, clock=clock),
         }
 
@@ -278,7 +311,8 @@ class Hub:
                 except Exception as fault:
                     if not isinstance(fault, DatabaseUnreachable) and not is_connection_lost(fault):
                         raise
-                    log.warning("%s; trying again in %.0f s", str(fault).strip().splitlines()[0], RETRY_S)
+                    told = str(fault) if isinstance(fault, DatabaseUnreachable) else why_lost(fault)
+                    log.warning("%s; trying again in %.0f s", told, RETRY_S)
                     if conn is not None:
                         conn.close()
                         conn = None

@@ -8,11 +8,16 @@ from typing import Any
 
 from dash import Dash
 
+from dashboard.callbacks import cockpit as cockpit_callbacks
+from dashboard.callbacks import command as command_callbacks
+from dashboard.callbacks import halls as halls_callbacks
 from dashboard.callbacks import operations as operations_callbacks
+from dashboard.callbacks import parts as parts_callbacks
 from dashboard.callbacks import system as system_callbacks
+from dashboard.callbacks import warnings as warnings_callbacks
 from dashboard.deployment import Deployment
-from dashboard.hub import MAP, SYSTEM
-from layouts import operations, system
+from dashboard.hub import HALLS, MAP, OVERVIEW, SYSTEM
+from layouts import cockpit, command, halls, operations, parts, system, warnings
 from layouts.page import PageFacts, Tab
 from layouts.words import Words
 
@@ -26,6 +31,9 @@ class Screen:
     channel: str
     layout: Callable[[Words, PageFacts], Any]
     register: Callable[[Dash, Deployment], None]
+    is_tab: bool = True
+    also: tuple[str, ...] = ()
+    """Further channels it follows."""
 
     @property
     def title_key(self) -> str:
@@ -34,7 +42,13 @@ class Screen:
 
 SCREENS: tuple[Screen, ...] = (
     Screen("/", "operations", MAP, operations.layout, operations_callbacks.register),
+    Screen("/cockpit", "cockpit", MAP, cockpit.layout, cockpit_callbacks.register, also=(OVERVIEW, HALLS)),
+    Screen("/wall", "wall", MAP, cockpit.wall, cockpit_callbacks.register_wall, is_tab=False, also=(OVERVIEW, HALLS)),
+    Screen("/command", "command", MAP, command.layout, command_callbacks.register),
+    Screen("/halls", "halls", HALLS, halls.layout, halls_callbacks.register),
+    Screen("/warnings", "warnings", MAP, warnings.layout, warnings_callbacks.register),
     Screen("/system", "system", SYSTEM, system.layout, system_callbacks.register),
+    Screen("/parts", "parts", SYSTEM, parts.layout, parts_callbacks.register, is_tab=False),
 )
 
 
@@ -46,4 +60,4 @@ def find_screen(path: str | None) -> Screen | None:
 
 def tabs(active: Screen, lang: str) -> tuple[Tab, ...]:
     """The header's tabs, each keeping the language."""
-    return tuple(Tab(f"{screen.path}?lang={lang}", screen.title_key, screen is active) for screen in SCREENS)
+    return tuple(Tab(f"{screen.path}?lang={lang}", screen.title_key, screen is active) for screen in SCREENS if screen.is_tab)

@@ -20,6 +20,7 @@ from dashboard.database import Database
 from dashboard.deployment import VENDOR, Deployment, open_city, vendor_version
 from dashboard.hub import Hub
 from dashboard.security import LOOPBACK_NAMES
+from domain.indices import DELIVERED, IndexPolicy
 from domain.rights import Actor
 from storage.ticking import run_ticks
 
@@ -43,9 +44,11 @@ def run(
     order_expiry_s: float,
     unit_speed_kmh: float,
     road_detour: float,
+    hall_target_s: float,
     acts_as: Actor | None,
     stop: Event,
     now: Callable[[], datetime] = clock.now,
+    index: IndexPolicy = DELIVERED,
 ) -> None:
     """Serves until `stop` is set. `acts_as` is the demonstration identity, allowed on loopback alone; `now` is the clock.
 
@@ -58,11 +61,14 @@ def run(
         )
     with _listening(host, port) as listener:
         city, tiles = open_city(city_dir)
-        hub = Hub(database_url, clock=now)
+        hub = Hub(
+            database_url, clock=now, zone=zone, hall_target_s=hall_target_s, index=index,
+            districts=[d.code for d in city.districts] if city else (),
+        )  # fmt: skip
         house = Deployment(
             database=Database(database_url), hub=hub, clock=now, zone=zone, acts_as=acts_as, order_expiry_s=order_expiry_s,
-            unit_speed_kmh=unit_speed_kmh, road_detour=road_detour, city=city, tiles=tiles, vendor=VENDOR,
-            vendor_version=vendor_version(),
+            unit_speed_kmh=unit_speed_kmh, road_detour=road_detour, hall_target_s=hall_target_s, city=city, tiles=tiles,
+            vendor=VENDOR, vendor_version=vendor_version(), index=index,
         )  # fmt: skip
         asyncio.run(_serve(house, database_url, listener, stop))
 

@@ -23,6 +23,7 @@ from domain.units import Unit
 from domain.warnings import Warning
 from forecasting.reasons import sentence as reason
 from layouts.words import LANGUAGES
+from storage.deadletters import DeadLetter
 from storage.heartbeats import Heartbeat
 from storage.observations import Value
 from storage.snapshots import ChartSnapshot, DeviceNow, LiveFrame, MapSnapshot, SystemSnapshot
@@ -249,8 +250,8 @@ def system(snapshot: SystemSnapshot) -> Json:
             "rejected": snapshot.rejected_last_hour,
         },
         "dead_letters": [
-            {"id": d.dead_letter_id, "received": ms(d.received_time), "topic": d.topic, "code": d.code, "reason": d.reason,
-             "replayed": ms(d.replayed_at)}
+            {"id": d.dead_letter_id, "received": ms(d.received_time), "topic": d.topic, "code": d.code,
+             "reason": _both(DeadLetter.sentence, d), "replayed": ms(d.replayed_at)}
             for d in snapshot.dead_letters
         ],
         "dead_letters_by_code": snapshot.dead_letters_by_code,

@@ -9,6 +9,7 @@ from typing import Any
 from dash import dcc, html
 
 from domain.observations import FRESH_UNTIL, SETTLED_BY_STATE, SHORTEST_INTERVAL_S, Freshness, Quality
+from domain.warnings import WarningLevel
 from layouts.words import Words
 
 Component = Any
@@ -56,6 +57,8 @@ class PageFacts:
     may_close: bool
     detour: float
     speed_kmh: float
+    channels: Sequence[str] = ()
+    """Every channel the page follows; `channel` is the first of them, by which the page is judged to be live."""
     actor: str | None = None
     tabs: Sequence[Tab] = ()
     other_language_href: str = ""
@@ -64,6 +67,8 @@ class PageFacts:
     freshness: Scale = field(default_factory=Scale)
     qualities: Sequence[str] = tuple(quality.value for quality in sorted(Quality, key=lambda quality: quality.code))
     """By the code that rows of values carry."""
+    shapes: Mapping[str, str] = field(default_factory=lambda: {level.value: level.shape for level in WarningLevel})
+    """The shape that a level has beside its colour and word."""
 
     def as_store(self) -> dict[str, Any]:
         """What the browser gets of it."""
@@ -75,6 +80,16 @@ class PageFacts:
 
 SWITCH: dict[str, Any] = {"data-text": "large", "aria-pressed": "false"}
 """The switch of large text; the browser remembers how it stands."""
+
+
+FULL_SCREEN: dict[str, Any] = {"data-screen": "full"}
+"""The switch of the full screen, which the key F is too."""
+
+
+def icon(name: str) -> Component:
+    """A picture of assets/icons in the colour of the text beside it; it says nothing that the words do not say."""
+    hidden: dict[str, Any] = {"aria-hidden": "true"}
+    return html.I(className="icon", style={"--icon": f"url(/assets/icons/{name}.svg)"}, **hidden)
 
 
 def shell() -> Component:
@@ -104,6 +119,7 @@ def header(words: Words, facts: PageFacts) -> Component:
     """Clock and state of the stream, the product's name, tabs, language, who acts."""
     clock = words("header.clock", zone=facts.zone)
     actor = words("header.actor", role=facts.actor) if facts.actor else words("header.nobody")
+    role = words("header.actor_short", role=facts.actor) if facts.actor else actor
     active = next((tab for tab in facts.tabs if tab.is_active), None)
     return html.Header(
         [
@@ -111,6 +127,7 @@ def header(words: Words, facts: PageFacts) -> Component:
                 [
                     html.Span(id="clock", className="clock num", title=clock, **source("frame", "t")),
                     html.Span(id="date", className="date"),
+                    html.Span(id="weather", className="weather"),
                     html.Span(words("live.connecting"), id="live", className="live", role="status"),
                 ],
                 className="header-left",
@@ -124,8 +141,16 @@ def header(words: Words, facts: PageFacts) -> Component:
             ),
             html.Nav(
                 [
-                    html.Span(actor, className="actor"),
+                    html.Span(role, className="actor", title=actor),
                     *[_tab(words(tab.key), tab) for tab in facts.tabs],
+                    html.Button(
+                        icon("full-screen"),
+                        id="full-screen",
+                        className="screen-tab screen-tab-small",
+                        title=words("header.full_screen"),
+                        **labelled(words("header.full_screen")),
+                        **FULL_SCREEN,
+                    ),
                     html.Button(
                         words("header.large_text"),
                         id="large-text",

@@ -8,13 +8,18 @@ from layouts.page import Component, PageFacts, card, framed, labelled
 from layouts.words import Words
 
 
+def parts_link(words: Words) -> Component:
+    """Where the screens' own parts are shown, for those who build or check them."""
+    return html.A(words("screen.parts"), href=f"/parts?lang={words.lang}", className="link")
+
+
 def layout(words: Words, facts: PageFacts) -> list[Component]:
     def place(id_: str, class_name: str = "body") -> Component:
         return html.Div(id=id_, className=class_name)
 
     left = html.Div(
         [
-            card(words("system.processes"), place("processes"), sub=words("system.processes_sub")),
+            card(words("system.processes"), place("processes"), sub=[words("system.processes_sub"), " · ", parts_link(words)]),
             card(words("system.kinds"), place("kinds", "body scroll"), sub=words("system.kinds_sub"), class_name="grow"),
         ],
         className="column",

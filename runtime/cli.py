@@ -337,7 +337,7 @@ def _status(arguments: argparse.Namespace, settings: Settings) -> int:
         print(
             f"{beat.process:13} {'alive' if is_alive else 'not alive'}, beat {ages_s[beat.process]:.1f} s ago  {figures}".rstrip()
         )
-    print(f"newest reading: {f'{(now - newest).total_seconds():.1f} s ago' if newest else 'none yet'}")
+    print(f"newest reading: {f'{max((now - newest).total_seconds(), 0):.1f} s ago' if newest else 'none yet'}")
     if arguments.json:
         print(
             json.dumps(

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from domain.forecasts import Forecast
 from domain.incidents import Incident
@@ -18,7 +19,7 @@ from domain.observations import Quality
 from domain.orders import Order
 from domain.units import Unit
 from domain.warnings import Warning
-from storage import forecasts, heartbeats, incidents, observations, orders, units, warnings
+from storage import forecasts, heartbeats, incidents, observations, orders, overview, units, warnings
 from storage.connection import Connection
 from storage.deadletters import DeadLetter, list_dead_letters
 from storage.heartbeats import Heartbeat
@@ -227,6 +228,14 @@ def system_snapshot(conn: Connection, moment: Moment) -> SystemSnapshot:
             schema_version=applied_version(conn),
             database_bytes=_one(conn, "SELECT pg_database_size(current_database())")[0],
         )
+
+
+def overview_snapshot(
+    conn: Connection, moment: Moment, zone: ZoneInfo, spans: overview.Spans, known: overview.Known = overview.NOTHING
+) -> overview.OverviewSnapshot:
+    """The city in figures. Days are local days of `zone`; `known` are parts of an earlier snapshot that still hold."""
+    with _one_view(conn):
+        return overview.take(conn, moment, zone, spans, known)
 
 
 @contextmanager

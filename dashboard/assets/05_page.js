@@ -56,6 +56,14 @@ window.cityhelm = window.cityhelm || {};
   };
   page.setLargeText(page.hasLargeText);
 
+  /** The whole screen for this page, or no longer: a button in the header, and the key F. */
+  page.toggleFullScreen = () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()).catch(() => {}); // a browser that may not stays as it is
+  document.addEventListener("click", ({ target }) => target.closest("[data-screen]") && page.toggleFullScreen());
+  document.addEventListener("keydown", ({ key, target, repeat, ctrlKey, metaKey, altKey }) => {
+    const isTyping = target.closest?.("input, textarea, select, [contenteditable]");
+    if (key.toLowerCase() === "f" && !repeat && !ctrlKey && !metaKey && !altKey && !isTyping) page.toggleFullScreen();
+  });
+
   /** Draws everything that depends on data or time again, at most four times a second. */
   let wanted = false;
   let drawnAt = 0;
@@ -111,6 +119,9 @@ window.cityhelm = window.cityhelm || {};
   const decimals = {};
   page.figure = (value, digits = 0) =>
     (decimals[digits] ??= new Intl.NumberFormat("en-US", { maximumFractionDigits: digits })).format(value);
+  /** The same with all its decimals, so that a number that lives keeps its width. */
+  const fixed = {};
+  page.fixed = (value, digits = 0) => (fixed[digits] ??= new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })).format(value);
   /** A measured value: three significant decimals at most, none for large ones. */
   page.measure = (value) => page.figure(value, Math.abs(value) >= 1000 ? 0 : Math.abs(value) >= 100 ? 1 : 2);
 
@@ -129,7 +140,7 @@ window.cityhelm = window.cityhelm || {};
     if (!facts || page.facts) return page.tick;
     page.facts = facts;
     page.setLargeText(page.hasLargeText);
-    cityhelm.stream.open(facts.channel);
+    cityhelm.stream.open(facts.channels.length ? facts.channels : [facts.channel]);
     // numbers first: the map's libraries keep the browser busy for a while
     if (facts.channel === "map") Promise.race([cityhelm.city.loaded(), new Promise((resolve) => setTimeout(resolve, 2000))]).then(() => setTimeout(cityhelm.map.open, 300));
     const chosen = cityhelm.clicks.remembered();

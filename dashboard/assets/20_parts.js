@@ -10,6 +10,10 @@
   const el = (tag, { key, ...attributes }, ...children) => ({ tag, key, attributes, children: children.flat(4).filter((child) => child !== null && child !== undefined && child !== false && child !== "") });
   parts.el = el;
 
+  /** Drawings are elements of another namespace: `svg` opens it for everything inside. */
+  const SVG = "http://www.w3.org/2000/svg";
+  const make = (tag, place) => (tag === "svg" || place.namespaceURI === SVG ? document.createElementNS(SVG, tag) : document.createElement(tag));
+
   /** Makes the children of `element` be `children`, touching only what differs. */
   const draw = (element, children) => {
     let at = element.firstChild;
@@ -25,7 +29,7 @@
       let found = at;
       while (found && !(found.localName === child.tag && found.cityhelmKey === child.key)) found = child.key === undefined ? null : found.nextSibling;
       if (!found) {
-        found = document.createElement(child.tag);
+        found = make(child.tag, element);
         found.cityhelmKey = child.key;
       }
       if (found === at) at = at.nextSibling;
@@ -51,30 +55,47 @@
     element.cityhelmAttributes = wanted;
   };
 
+  /** Draws pieces into an element. */
+  parts.fill = (place, ...pieces) => draw(place, el("div", {}, pieces).children);
   /** Draws pieces into the place with this id, if the page has it. */
   parts.draw = (id, ...pieces) => {
     const place = document.getElementById(id);
-    if (place) draw(place, el("div", {}, pieces).children);
+    if (place) parts.fill(place, ...pieces);
   };
 
   parts.div = (name, ...children) => el("div", { class: name }, ...children);
   parts.span = (name, ...children) => el("span", name ? { class: name } : {}, ...children);
 
-  /** What one learns by pointing at a number. */
-  const told = ({ source, measured, received, quality, asOf }) =>
+  /** What one learns by pointing at a number: lines of the catalogue, each a name, a colon and a value. */
+  const told = ({ source, measured, received, quality, asOf, made, count }) =>
     [
       page.words("source.from", { source }),
       measured ? page.words("source.measured", { time: page.instant(measured) }) : null,
       received ? page.words("source.received", { time: page.instant(received) }) : null,
       quality ? page.words("source.quality", { quality: page.label("quality", quality) }) : null,
       asOf ? page.words("source.as_of", { time: page.instant(asOf) }) : null,
+      typeof count === "number" ? page.words("source.count", { n: page.figure(count) }) : null,
+      made ? page.words("source.made", { how: made }) : null,
     ].filter(Boolean).join("\n");
 
-  /** A number, or the words for "no data"; `from` is {source, measured, received, quality, asOf, isStale}. */
+  /** A number, or the words for "no data"; `from` is {source, measured, received, quality, asOf, made, count, isStale}: times in
+      ms, `made` how it was computed, `count` from how many values. */
   parts.number = (text, from) =>
     text === null || text === undefined
       ? el("span", { class: "empty", "data-source": from.source }, page.words("no_data"))
       : el("span", { class: from.isStale ? "num stale" : "num", title: told(from), "data-source": from.source }, String(text));
+
+  /** A number whose digits roll to their new places; read aloud and copied it is one text, and still for those who want no motion. */
+  parts.rolling = (text, from) => {
+    const number = parts.number(text, from);
+    if (number.attributes.class === "empty") return number;
+    const signs = [...String(text)];
+    const wheel = (sign, k) => {
+      const key = signs.length - k; // the place of a digit counts from the last
+      return /\d/.test(sign) ? el("i", { key: `d${key}`, class: "wheel", style: `--digit:${sign}` }) : el("i", { key: `s${key}`, class: "sign", "data-sign": sign });
+    };
+    return { ...number, attributes: { ...number.attributes, class: `${number.attributes.class} rolling` }, children: [parts.span("unseen", String(text)), el("span", { class: "wheels", "aria-hidden": "true" }, signs.map(wheel))] };
+  };
 
   parts.sources = {
     latest: "latest · storage.snapshots.live_frame",
@@ -99,7 +120,7 @@
   parts.kpi = (key, value, unit, from, more = null) => {
     const isStale = from.isStale || cityhelm.stream.state !== "live";
     return parts.div("kpi", parts.div("kpi-label ellipsis", page.words(key)),
-      parts.div("kpi-line", parts.number(value, { ...from, isStale }), value === null ? null : parts.span("kpi-unit", unit)),
+      parts.div("kpi-line", parts.rolling(value, { ...from, isStale }), value === null ? null : parts.span("kpi-unit", unit)),
       parts.div("kpi-foot", parts.span("ellipsis", more), value === null || !from.asOf ? null : parts.span("kpi-age", parts.age(from.asOf, from))));
   };
 

@@ -47,7 +47,7 @@
       div("list-title", page.words("sensors.title"), el("small", {}, number(page.figure(city.devices.size), from))),
       ...(rows.length ? rows : [parts.empty("no_data")]),
       div("list-title", page.words("units.title"), el("small", {}, number(page.figure(units.length), fromUnits))),
-      ...(units.length ? fleets(units, fromUnits) : [parts.empty("no_data")]),
+      ...(units.length ? object.fleets(units, fromUnits) : [parts.empty("no_data")]),
       units.length ? div("list-title", page.words("units.out_now"), el("small", {}, number(page.figure(out.length), fromUnits))) : null,
       ...(units.length && !out.length ? [parts.empty("units.none_out")] : out.slice(0, LIST_LENGTH).map(unitRow)),
       out.length > LIST_LENGTH ? parts.empty("units.others", { n: out.length - LIST_LENGTH }) : null,
@@ -59,7 +59,7 @@
 
   /** Units by kind: how many there are in each look. */
   const LOOKS = ["available", "moving", "working", "out"];
-  const fleets = (units, from) => {
+  object.fleets = (units, from) => {
     const kinds = new Map();
     for (const unit of units) {
       const counts = kinds.get(unit.kind) ?? Object.fromEntries(LOOKS.map((look) => [look, 0]));
@@ -161,12 +161,12 @@
     return el("div", { class: "order", key: order.id }, sentUnit ? parts.unit(sentUnit) : "", el("div", { class: "ellipsis" },
       sentUnit ? city.name(sentUnit) : order.unit, " → ", incident ? `${page.label("hazard", incident.hazard)} ${incident.id}` : order.incident,
       el("small", { class: "quiet" }, " ", page.words("order.issued_by", { actor: order.actor }), order.state === "done" ? ` · ${page.label("order_state", "done")}` : "")),
-      cancelButton(order, sentUnit),
+      object.cancelButton(order, sentUnit),
       div("order-steps", step("issued", order.issued), step("sent", order.sent), step(last, order.answered, bad)));
   };
 
   /** For an order that can still be called back: its unit has not arrived. */
-  const cancelButton = (order, sentUnit) =>
+  object.cancelButton = (order, sentUnit) =>
     page.facts.may_cancel && city.isOpenOrder(order) && ["dispatched", "enroute"].includes(sentUnit?.status)
       ? el("button", { class: "button button-plain", "data-act": JSON.stringify({ action: "order.cancel", request: { order: order.id }, about: order.incident }), disabled: cityhelm.clicks.isBusy(order.id) }, page.words("order.cancel"))
       : el("span", {});
@@ -184,24 +184,29 @@
         fact("incident.reported", [parts.time(found.reported, from)]), fact("incident.response", page.label("response", found.response)),
         fact("incident.channel", found.channel), fact("incident.number", found.id), fact("incident.position", position(found, from), true))),
       part(page.words("incident.orders"), "", ...(orders.length ? orders.map(orderCard) : [parts.empty("incident.no_orders")])),
-      candidatePart(id, candidates?.incident === id ? candidates : null, answer?.act?.about === id ? answer : null),
-      closing(id),
+      object.candidatePart(id, candidates?.incident === id ? candidates : null, answer?.act?.about === id ? answer : null),
+      object.closing(id),
     ];
   };
 
-  /** Ending an incident that needs no unit; it opens in place, and what is typed there stays while everything else is drawn again. */
+  /** Ending an incident that needs no unit; it opens in place, or is open, and what is typed there stays while everything else is
+      drawn again. */
   const REASON = "closing-reason";
-  const closing = (id) => {
+  object.closing = (id, isOpen = false) => {
     if (!page.facts.may_close) return null;
     const button = (ending) => el("button", { class: "button", "data-act": JSON.stringify({ action: "incident.close", request: { incident: id, ending }, about: id }), "data-reason": REASON, disabled: cityhelm.clicks.isBusy(id) },
       page.words("incident.close_as", { state: page.label("incident_state", ending) }));
-    return el("details", { key: `closing/${id}`, class: "part closing" }, el("summary", {}, page.words("incident.close")),
+    return el("details", { key: `closing/${id}`, class: "part closing", ...(isOpen ? { open: true } : {}) }, el("summary", {}, page.words("incident.close")),
       el("input", { id: REASON, class: "input", type: "text", maxlength: 500, autocomplete: "off", placeholder: page.words("incident.close_reason"), "aria-label": page.words("incident.close_reason") }),
       div("closing-acts", button("closed"), button("false_alarm")));
   };
 
-  const candidatePart = (id, candidates, answer) => {
-    const about = el("span", { title: page.words("incident.estimate_long", { detour: page.facts.detour, speed: page.facts.speed_kmh }) }, page.words("incident.estimate"));
+  /** Why a candidate stands where it does: the policy ranks by expected arrival alone (dispatch.policies.nearest). */
+  const reason = (candidate, laterS) =>
+    candidate.status === "returning" ? page.words("command.reason_returning") : laterS < 1 ? page.words("command.reason_first") : page.words("command.reason_later", { time: page.duration(laterS) });
+
+  object.candidatePart = (id, candidates, answer) => {
+    const about = el("span", { title: page.words("incident.estimate_long", { detour: page.facts.detour, speed: page.facts.speed_kmh }) }, [page.words("command.policy"), page.words("incident.estimate")].join(" · "));
     const refusal = answer && answer.outcome !== "done" ? div("refusal", page.facts.lang === "zh" ? answer.zh : answer.en) : null;
     if (!candidates) return part(page.words("incident.candidates"), about, refusal, parts.empty("loading"));
     if (!candidates.units.length) return part(page.words("incident.candidates"), about, refusal, parts.empty("incident.no_candidates"));
@@ -215,8 +220,8 @@
         ? el("button", { class: isFirst ? "button button-first" : "button", "data-act": JSON.stringify({ action: "order.issue", request: { incident: id, unit: unitId }, about: id }), disabled: isBusy }, page.words(isBusy ? "incident.sending" : "incident.send"))
         : "";
       return el("div", { key: unitId, class: isFirst ? "candidate candidate-first" : "candidate" }, parts.unit(candidate),
-        el("div", { class: "candidate-name ellipsis" }, city.name(candidate), el("small", {}, `${parts.unitKind(candidate)} · ${page.label("unit_status", candidate.status)}`)),
-        div("candidate-eta", ...parts.sentence(page.duration(eta_s), from), el("small", {}, number(page.figure(distance_m / 1000, 1), from), " ", page.words("unit.kilometres"))),
+        el("div", { class: "candidate-name ellipsis" }, el("b", { class: "candidate-rank num" }, String(rank + 1)), city.name(candidate), el("small", {}, [parts.unitKind(candidate), page.label("unit_status", candidate.status), reason(candidate, eta_s - candidates.units[0].eta_s)].filter(Boolean).join(" · "))),
+        div("candidate-eta", ...parts.sentence(page.words("command.eta", { m: Math.floor(eta_s / 60), s: Math.round(eta_s % 60) }), from), el("small", {}, number(page.figure(distance_m / 1000, 1), from), " ", page.words("unit.kilometres"))),
         send);
     });
     return part(page.words("incident.candidates"), about, refusal, div("candidates", ...rows));

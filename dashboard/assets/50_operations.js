@@ -6,9 +6,11 @@
   const ASK_AGAIN_MS = 5000;
   const TOAST_MS = 8000;
 
-  /** Draws the cards and the chosen object again. */
+  /** Draws the cards and the chosen object again, where the page has a place for them. */
   operations.draw = (beat, chosen, candidates, answer) => {
     if (!page.facts || !city.isLoaded) return;
+    cityhelm.layers.draw();
+    if (!document.getElementById("object")) return;
     const counts = cards.countFreshness();
     parts.draw("kpis", cards.kpis(counts));
     parts.draw("currency", cards.currency(counts));
@@ -17,7 +19,6 @@
     parts.draw("incidents", cards.incidents(chosen));
     parts.draw("incidents-sub", cards.sub("incidents.open", city.incidents.length, parts.sources.incidents));
     parts.draw("object", object.draw(chosen, candidates, answer));
-    cityhelm.layers.draw();
   };
 
   /** The datastream that belongs to what is chosen, if any. */
@@ -35,9 +36,10 @@
     const same = dash_clientside.no_update;
     if (!page.facts || !city.isLoaded || page.facts.channel !== "map") return [same, same];
     const now = performance.now();
-    const stream = streamOf(chosen);
+    const chartCard = document.getElementById("chart-card"); // a page without one asks for no chart
+    const stream = chartCard ? streamOf(chosen) : null;
     operations.charted = stream;
-    document.getElementById("chart-card").hidden = stream === null;
+    if (chartCard) chartCard.hidden = stream === null;
     const isDue = stream !== null && (charted?.datastream !== stream || charted.scale !== page.scale() || now - charted.at > CHART_AGAIN_MS);
     const incident = chosen?.kind === "incident" && city.incident(chosen.id) ? chosen.id : null;
     const isHeld = document.querySelector(".candidates:hover") !== null; // nothing moves away under a hand

@@ -128,6 +128,36 @@
     g.restore();
   };
 
+  /** A place: a square, so that it is never taken for a unit. */
+  const place = (mark) => (g) => {
+    g.beginPath();
+    g.roundRect(-27, -27, 54, 54, 12);
+    g.fillStyle = "#123a68";
+    g.fill();
+    g.lineWidth = 4;
+    g.strokeStyle = "#9dc3ee";
+    g.stroke();
+    letter(g, mark, 34, "#e8f3ff");
+  };
+  /** Several idle units of different kinds, from afar; their number is written into it. */
+  const mixed = (g) => {
+    disc(g, 33, "#0a2347", "rgba(53,200,255,.5)", 4);
+    disc(g, 26, "#0a2347", "#35c8ff", 4);
+  };
+  /** A road that cannot be used: a white bar across a dark disc. */
+  const closure = (g) => {
+    disc(g, 31, "#06182f", "#e8f3ff", 6);
+    g.lineWidth = 9;
+    g.lineCap = "round";
+    g.strokeStyle = "#e8f3ff";
+    for (const side of [-1, 1]) {
+      g.beginPath();
+      g.moveTo(-12 * side, -12);
+      g.lineTo(12 * side, 12);
+      g.stroke();
+    }
+  };
+
   const load = (name) =>
     new Promise((resolve, reject) => {
       const picture = new Image();
@@ -140,15 +170,22 @@
   const ofSensor = (type, freshness) => `sensor/${page.facts.pictures.includes(type) ? type : "Unknown"}/${freshness === "silent" ? "stale" : freshness}`;
   const ofUnit = (kind, look) => `unit/${kind in page.facts.labels.unit_mark ? kind : "unknown"}/${look}`;
 
-  /** {atlas: canvas, mapping}: names are sensor/KIND/FRESHNESS, unit/KIND/LOOK, pointer, incident/GRADE, warning/LEVEL. */
+  /** The letter of a kind of places, or null for one that is not marked; its name. */
+  const placeMark = (kind) => page.facts.words[`place_mark.${kind}`] ?? null;
+  const placeKind = (kind) => page.facts.words[`place.${kind}`] ?? kind;
+  const placeKinds = () => Object.keys(page.facts.words).flatMap((key) => (key.startsWith("place_mark.") ? [key.slice(11)] : []));
+
+  /** {atlas: canvas, mapping}: names are sensor/KIND/FRESHNESS, unit/KIND/LOOK, unit/mixed, place/KIND, pointer, closure, incident/GRADE,
+      warning/LEVEL. */
   const draw = async () => {
     const kinds = page.facts.pictures;
     const letters = Object.entries({ ...page.facts.labels.unit_mark, unknown: page.words("mark.unknown") });
     const [pictures] = await Promise.all([
       Promise.all(kinds.map(load)),
-      document.fonts.load('700 32px "Noto Sans SC"', letters.map(([, mark]) => mark).join("") + "ⅠⅡⅢⅣIV"),
+      document.fonts.load('700 32px "Noto Sans SC"', letters.map(([, mark]) => mark).join("") + placeKinds().map(placeMark).join("") + "ⅠⅡⅢⅣIV"),
     ]);
-    const cells = [["pointer", pointer]];
+    const cells = [["pointer", pointer], ["closure", closure], ["unit/mixed", mixed]];
+    for (const kind of placeKinds()) cells.push([`place/${kind}`, place(placeMark(kind))]);
     kinds.forEach((kind, k) => Object.entries(FRESHNESS).forEach(([name, look]) => cells.push([`sensor/${kind}/${name}`, sensor(pictures[k], look)])));
     for (const [kind, mark] of letters) for (const look of ["available", "moving", "working", "out"]) cells.push([`unit/${kind}/${look}`, unit(mark, look)]);
     for (const [grade, look] of Object.entries(GRADES)) cells.push([`incident/${grade}`, incident(look)]);
@@ -168,5 +205,5 @@
     return { atlas: await createImageBitmap(atlas), mapping };
   };
 
-  cityhelm.marks = { draw, ofSensor, ofUnit };
+  cityhelm.marks = { draw, ofSensor, ofUnit, placeMark, placeKind };
 })();

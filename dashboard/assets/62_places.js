@@ -22,7 +22,8 @@
   const overlaps = (a, b) => a[0] < b[2] && a[2] > b[0] && a[1] < b[3] && a[3] > b[1];
 
   /** Names that fit beside one another, the first of `things` ({key, x, y, text, size, dx, dy, isUrgent}) first: key → "start" or
-      "end", the side on which it is written. `kept` are boxes that only what is urgent may cover. */
+      "end", the side on which it is written. `kept` are boxes that only what is urgent may cover; one with a `key` is the mark of that
+      thing, which its own name does touch. */
   places.beside = (things, kept, scale) => {
     const taken = [];
     const sides = new Map();
@@ -30,7 +31,7 @@
       const width = (places.width(text, size) + size) * scale;
       const [near, far, top, bottom] = [14 * scale, dx * scale + width, y + (dy - 13) * scale, y + (dy + 13) * scale];
       const boxes = { start: [x - near, top, x + far, bottom], end: [x - far, top, x + near, bottom] };
-      const isFree = (box) => ![...taken, ...(isUrgent ? [] : kept)].some((other) => overlaps(box, other));
+      const isFree = (box) => !taken.some((other) => overlaps(box, other)) && (isUrgent || !kept.some((other) => other.key !== key && overlaps(box, other)));
       const side = Object.keys(boxes).find((name) => isFree(boxes[name])) ?? (isChosen ? "start" : null);
       if (side === null) continue;
       taken.push(boxes[side]);
@@ -64,6 +65,94 @@
       return { x: x + step[0] * width, y: y + step[1] * height, box };
     });
   };
+
+  const WORLD_PX = 512;
+  /** A position in pixels of the whole world at a zoom, as the map counts them. */
+  places.world = ([lon, lat], zoom) => {
+    const size = WORLD_PX * 2 ** zoom;
+    return [(lon / 360 + 0.5) * size, (0.5 - Math.log(Math.tan(Math.PI / 4 + (lat * Math.PI) / 360)) / (2 * Math.PI)) * size];
+  };
+
+  /** Things ({at}) that would lie over one another at a zoom, gathered: [{at, members, box}], `at` the mean of the members, `box` their
+      west, south, east, north. What is gathered depends on zoom and things alone, so that nothing jumps while the map is moved. */
+  places.clusters = (things, zoom, radius) => {
+    const cells = new Map();
+    for (const thing of things) {
+      const [x, y] = places.world(thing.at, zoom);
+      const key = `${Math.floor(x / radius)},${Math.floor(y / radius)}`;
+      const cell = cells.get(key);
+      if (cell) {
+        cell.x += x;
+        cell.y += y;
+        cell.members.push(thing);
+      } else cells.set(key, { key, x, y, members: [thing] });
+    }
+    const gathered = [];
+    const gone = new Set();
+    for (const cell of [...cells.values()].sort((a, b) => b.members.length - a.members.length)) {
+      if (gone.has(cell.key)) continue;
+      gone.add(cell.key);
+      const [cx, cy] = cell.key.split(",").map(Number);
+      for (let dx = -1; dx <= 1; dx += 1) {
+        for (let dy = -1; dy <= 1; dy += 1) {
+          const other = cells.get(`${cx + dx},${cy + dy}`);
+          if (!other || gone.has(other.key)) continue;
+          const [n, m] = [cell.members.length, other.members.length];
+          if (Math.hypot(cell.x / n - other.x / m, cell.y / n - other.y / m) >= radius) continue;
+          gone.add(other.key);
+          cell.x += other.x;
+          cell.y += other.y;
+          cell.members.push(...other.members);
+        }
+      }
+      gathered.push(cell.members);
+    }
+    return gathered.map((members) => {
+      const [lons, lats] = [members.map(({ at }) => at[0]), members.map(({ at }) => at[1])];
+      const mean = (numbers) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+      return { members, at: [mean(lons), mean(lats)], box: [Math.min(...lons), Math.min(...lats), Math.max(...lons), Math.max(...lats)] };
+    });
+  };
+
+  /** Those of `things` ({at, weight}) that have room at a zoom, heavier ones first: none lies nearer than `apart` pixels to another. */
+  places.thinned = (things, zoom, apart) => {
+    const taken = new Map();
+    const kept = [];
+    for (const thing of [...things].sort((a, b) => b.weight - a.weight || (a.id < b.id ? -1 : 1))) {
+      const [x, y] = places.world(thing.at, zoom);
+      const [cx, cy] = [Math.floor(x / apart), Math.floor(y / apart)];
+      let isFree = true;
+      for (let dx = -1; dx <= 1 && isFree; dx += 1) for (let dy = -1; dy <= 1 && isFree; dy += 1) isFree = !(taken.get(`${cx + dx},${cy + dy}`) ?? []).some(([ox, oy]) => Math.hypot(ox - x, oy - y) < apart);
+      if (!isFree) continue;
+      const key = `${cx},${cy}`;
+      if (taken.has(key)) taken.get(key).push([x, y]);
+      else taken.set(key, [[x, y]]);
+      kept.push(thing);
+    }
+    return kept;
+  };
+
+  const EARTH_KM = 6371.0088; // mean radius (IUGG)
+  const radians = (degrees) => (degrees * Math.PI) / 180;
+  /** Great-circle distance of two positions, km. */
+  places.distance = ([lonA, latA], [lonB, latB]) => {
+    const a = Math.sin(radians(latB - latA) / 2) ** 2 + Math.cos(radians(latA)) * Math.cos(radians(latB)) * Math.sin(radians(lonB - lonA) / 2) ** 2;
+    return 2 * EARTH_KM * Math.asin(Math.min(1, Math.sqrt(a)));
+  };
+  places.length = (line) => line.slice(1).reduce((sum, at, k) => sum + places.distance(line[k], at), 0);
+  /** The area of a ring of positions on the sphere, km² (R. G. Chamberlain and W. H. Duquette, JPL Publication 07-03, 2007). */
+  places.area = (ring) => {
+    const sum = ring.reduce((total, [lon], k) => {
+      const [before, after] = [ring[(k + ring.length - 1) % ring.length], ring[(k + 1) % ring.length]];
+      return total + radians(after[0] - before[0]) * Math.sin(radians(ring[k][1]));
+    }, 0);
+    return Math.abs((sum * EARTH_KM * EARTH_KM) / 2);
+  };
+  /** Whether a position lies inside a ring. */
+  places.isInside = ([x, y], ring) => ring.reduce((inside, [ax, ay], k) => {
+    const [bx, by] = ring[(k + ring.length - 1) % ring.length];
+    return ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax ? !inside : inside;
+  }, false);
 
   cityhelm.places = places;
 })();

@@ -1,26 +1,35 @@
-/* The map: our basemap below, what is live above it. Frames move the marks; the view is the viewer's own and is kept. */
+/* The map: our basemap below, what is live above it, its furniture around it. Frames move the marks; the view is the viewer's own and
+   is kept. Any page that has a container with the id `map` has a map; what it may be told is in OPTIONS. Whatever is asked of it
+   before it has opened is done once it has. */
 (() => {
-  const { page, city, layers: shown, places } = cityhelm;
-  const map = { view: null, drawn: null };
-  const GLIDE_MS = 1100; // a little more than the second between two positions, so that units do not stop and start
-  const FRAME_MS = 50;
-  const VIEW_KEY = "cityhelm.view";
+  const { page, city, parts } = cityhelm;
+  const { el } = parts;
+  const map = { view: null, drawn: null, marks: null, ground: null };
+  const VIEW_KEY = `cityhelm.view${location.pathname}`;
   const DISTRICT_NAMES = "district-name"; // of gis_data.style
-  const NEAR_ZOOM = 12.8; // from here on everything that stands at a place is drawn by itself
-  let deck = null;
-  let overlay = null;
-  let marks = null;
-  const paths = new Map(); // unit id → {from, to, begun}: where its circle glides
+  const BELOW_NAMES = "waterway-name"; // of gis_data.style: its first layer of names
+  const OPTIONS = { preset: null, panels: "open", tools: true, facts: true, pad: {} };
+  const NEAR = 13.5;
+  let waiting = []; // what was asked for before the map was there
+  let opened = false;
+
+  /** What the page says of its map: {preset, panels: "open", "folded" or "none", tools, facts, pad: margins in rem}. */
+  map.options = () => ({ ...OPTIONS, ...page.facts?.map, ...JSON.parse(document.getElementById("map")?.dataset.options ?? "{}") });
+  const once = (deed) => {
+    if (opened) deed();
+    else waiting = [...waiting.slice(-20), deed];
+  };
 
   /** Called once when the page has a map. A map that cannot be drawn leaves the lists as they are and says why. */
   map.open = async () => {
+    if (!document.getElementById("map")) return;
+    map.furnish();
     try {
       const { vendor } = page.facts;
-      const [maplibre, deckModule, style, drawn] = await Promise.all([
+      const [maplibre, deck, style, drawn] = await Promise.all([
         import(`${vendor}/maplibre-gl.mjs`), import(`${vendor}/deck.mjs`), loadStyle(), cityhelm.marks.draw(),
       ]);
-      deck = deckModule;
-      marks = drawn;
+      map.marks = drawn;
       maplibre.setWorkerUrl(`${location.origin}${vendor}/maplibre-gl-worker.mjs`);
       const kept = JSON.parse(sessionStorage.getItem(VIEW_KEY) ?? "null");
       map.view = new maplibre.Map({
@@ -32,29 +41,78 @@
       map.view.on("error", ({ error }) => console.warn("map:", error?.message ?? error));
       map.view.on("moveend", () => sessionStorage.setItem(VIEW_KEY, JSON.stringify({ centre: map.view.getCenter().toArray(), zoom: map.view.getZoom() })));
       map.view.on("moveend", map.refresh);
-      overlay = new deck.MapboxOverlay({ interleaved: false, layers: [], pickingRadius: 6, getTooltip: tip, getCursor: ({ isDragging, isHovering }) => (isDragging ? "grabbing" : isHovering ? "pointer" : "grab") });
-      map.view.addControl(overlay);
       await Promise.all([new Promise((resolve) => map.view.once("idle", resolve)), city.loaded()]);
+      cityhelm.scene.open(deck);
+      opened = true;
+      for (const deed of waiting) deed();
+      waiting = [];
       map.draw();
       await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
       page.becomeReady();
+      loadGround();
     } catch (fault) {
       const place = document.getElementById("map-fault");
-      place.textContent = page.words("map.failed", { reason: fault.message });
-      place.hidden = false;
+      if (place) {
+        place.textContent = page.words("map.failed", { reason: fault.message });
+        place.hidden = false;
+      }
       console.warn("map:", fault);
       page.becomeReady();
     }
   };
 
+  /** What does not move: districts with their bounds, places, named roads. Asked for again until it is there. */
+  const loadGround = async () => {
+    try {
+      const response = await fetch("/api/map/places");
+      if (!response.ok) throw new Error(String(response.status));
+      map.ground = await response.json();
+      map.placeById = new Map(map.ground.places.map((place) => [place.id, place]));
+      cityhelm.layers.draw();
+      map.refresh();
+    } catch {
+      setTimeout(loadGround, 5000); // the server is away; the header says so
+    }
+  };
+  map.nameOf = (thing) => (page.facts.lang === "zh" ? thing.zh || thing.en : thing.en || thing.zh) || thing.id;
+  map.findDistrict = (code) => map.ground?.districts.find((district) => district.code === code) ?? null;
+
   /** The style, its addresses made absolute: the map's worker has no page to resolve them against. */
   const loadStyle = async () => {
     const style = await (await fetch(`/api/style.json?lang=${page.facts.lang}`)).json();
     const absolute = (url) => (url.startsWith("/") ? location.origin + url : url);
-    style.layers = style.layers.filter(({ id }) => id !== DISTRICT_NAMES).map((layer) => map.grown(layer, page.scale())); // our names give way to marks
+    style.layers = withGround(style).filter(({ id }) => id !== DISTRICT_NAMES).map((layer) => map.grown(layer, page.scale())); // our names give way to marks
     for (const source of Object.values(style.sources)) if (source.tiles) source.tiles = source.tiles.map(absolute);
     for (const faces of Object.values(style["font-faces"] ?? {})) for (const face of faces) face.url = absolute(face.url);
     return style;
+  };
+
+  /** The style's layers with ours among them: districts by a metric at the very bottom, heat, roads by speed and closed roads below the names,
+      and above all the room that marks need, which names do not enter. */
+  const withGround = (style) => {
+    const nothing = { type: "geojson", data: { type: "FeatureCollection", features: [] } };
+    Object.assign(style.sources, { "loop-roads": { ...nothing, promoteId: "n" }, closures: nothing, room: nothing });
+    const { SHADES, SPEEDS, NEUTRAL } = cityhelm.scene;
+    const shade = ["interpolate", ["linear"], ["coalesce", ["feature-state", "v"], 0], ...SHADES.flatMap((colour, k) => [k / (SHADES.length - 1), colour])];
+    const painted = {
+      id: "district-paint", type: "fill", source: "city", "source-layer": "districts",
+      paint: { "fill-color": shade, "fill-opacity": ["interpolate", ["linear"], ["zoom"], 8, ["case", ["==", ["feature-state", "v"], null], 0, 0.9], 12, ["case", ["==", ["feature-state", "v"], null], 0, 0.62], 15, ["case", ["==", ["feature-state", "v"], null], 0, 0.2]] },
+    };
+    const wide = (more) => ["interpolate", ["exponential", 1.5], ["zoom"], ...[[8, 1.3], [10, 2.6], [12, 4.2], [14, 7.5], [16, 14], [18, 34]].flatMap(([zoom, width]) => [zoom, ["*", width + more, ["match", ["get", "class"], "expressway", 1.15, "arterial", 1, 0.85]]])];
+    const colour = ["match", ["coalesce", ["feature-state", "band"], -1], ...SPEEDS.flatMap(({ colour }, k) => [k, colour]), NEUTRAL];
+    const round = { "line-cap": "round", "line-join": "round" };
+    const hidden = { visibility: "none" };
+    const ours = [
+      { id: "loop-road-edge", type: "line", source: "loop-roads", layout: { ...round, ...hidden }, paint: { "line-color": "#06152f", "line-width": wide(2.4), "line-opacity": 0.85 } },
+      { id: "loop-road", type: "line", source: "loop-roads", layout: { ...round, ...hidden }, paint: { "line-color": colour, "line-width": wide(0) } },
+      { id: "closed-edge", type: "line", source: "closures", layout: round, paint: { "line-color": "#04102a", "line-width": ["interpolate", ["linear"], ["zoom"], 10, 4, 14, 9, 17, 18] } },
+      { id: "closed", type: "line", source: "closures", paint: { "line-color": "#f2f7ff", "line-width": ["interpolate", ["linear"], ["zoom"], 10, 2, 14, 5, 17, 11], "line-dasharray": [1.2, 1] } },
+    ];
+    const room = { id: "room", type: "symbol", source: "room", layout: { "icon-image": "room", "icon-size": ["get", "r"], "icon-allow-overlap": true, "icon-padding": 1 }, paint: { "icon-opacity": 0 } };
+    const at = style.layers.findIndex(({ id }) => id === BELOW_NAMES);
+    if (at < 0) return [...style.layers, ...ours, room];
+    const ground = 1 + style.layers.findIndex(({ id }) => id === "district");
+    return [...style.layers.slice(0, ground), painted, ...style.layers.slice(ground, at), ...ours, ...style.layers.slice(at), room];
   };
 
   const SIZES = new Set(["text-size", "text-halo-width", "text-padding", "symbol-spacing", "line-width", "line-blur", "circle-radius", "circle-stroke-width"]);
@@ -68,6 +126,7 @@
       if (!Array.isArray(value)) return value;
       const [name, , zoom] = value;
       if (name === "interpolate" && zoom?.[0] === "zoom") return value.map((part, k) => (k < 3 ? part : k % 2 ? part + shift : grow(part, factor)));
+      if (name === "*") return [name, grow(value[1], factor), ...value.slice(2)];
       const isOutput = { match: (k) => k > 2 && k % 2 === 1, case: (k) => k > 0 && k % 2 === 0 }[name];
       return isOutput ? value.map((part, k) => (isOutput(k) || k === value.length - 1 ? grow(part, factor) : part)) : value;
     };
@@ -77,11 +136,12 @@
   };
 
   /** The zoom at which a desk shows as much of the city. */
-  const zoomOf = () => map.view.getZoom() - Math.max(0, Math.log2(page.scale()));
+  map.zoom = () => map.view.getZoom() - Math.max(0, Math.log2(page.scale()));
+
+  /* the view */
 
   /** The view of the whole city: its bounds, or where its devices stand when no city has been built. */
   const whole = async () => {
-    const scale = page.scale();
     let { bounds } = page.facts;
     if (!bounds) {
       await city.loaded();
@@ -90,276 +150,121 @@
       const [lon, lat] = [placed.map((thing) => thing.lon), placed.map((thing) => thing.lat)];
       bounds = [Math.min(...lon), Math.min(...lat), Math.max(...lon), Math.max(...lat)];
     }
-    return { bounds: [[bounds[0], bounds[1]], [bounds[2], bounds[3]]], fitBoundsOptions: { padding: room(scale) } };
-  };
-
-  const PANEL = 60; // a name under a panel is not there at all
-  const panels = () => {
-    const frame = document.getElementById("map").getBoundingClientRect();
-    return ["layers-panel", "legend-panel"].map((id) => document.getElementById(id)).filter(Boolean).map((panel) => {
-      const { left, top, right, bottom } = panel.getBoundingClientRect();
-      return { box: [left - frame.left, top - frame.top, right - frame.left, bottom - frame.top], weight: PANEL };
-    });
+    return { bounds: [[bounds[0], bounds[1]], [bounds[2], bounds[3]]], fitBoundsOptions: { padding: room() } };
   };
 
   /** The margins that the panels on the map leave free; where they leave too little, they lie over it. */
-  const room = (scale) => {
+  const room = () => {
+    const scale = page.scale();
     const frame = document.getElementById("map").getBoundingClientRect();
     const size = (id, side) => document.getElementById(id)?.getBoundingClientRect()[side] ?? 0;
     const [left, bottom] = [size("layers-panel", "width"), size("legend-panel", "height")];
     const gap = 24 * scale;
-    return { top: gap, right: gap, left: left < 0.3 * frame.width ? left + gap : gap, bottom: bottom < 0.3 * frame.height ? bottom + gap : gap };
+    const pad = Object.fromEntries(Object.entries(map.options().pad ?? {}).map(([side, rem]) => [side, 10 * scale * rem + gap]));
+    const isOpen = (id) => document.getElementById(id)?.open;
+    return { top: gap, right: gap, left: isOpen("layers-panel") && left < 0.3 * frame.width ? left + gap : gap, bottom: bottom < 0.3 * frame.height ? bottom + gap : gap, ...pad };
   };
 
-  map.press = async (what) => {
+  const quick = (duration) => ({ duration: page.isCalm ? 0 : duration });
+  map.showCity = () => once(async () => {
+    const { bounds, fitBoundsOptions } = await whole();
+    if (bounds) map.view.fitBounds(bounds, { ...fitBoundsOptions, ...quick(700) });
+  });
+  /** Shows all that lies within [west, south, east, north]. */
+  map.show = ([west, south, east, north]) => once(() => map.view.fitBounds([[west, south], [east, north]], { padding: room(), maxZoom: 16.5 + Math.max(0, Math.log2(page.scale())), ...quick(900) }));
+  map.showDistrict = (code) => once(() => {
+    const district = map.findDistrict(code);
+    if (district) map.show(district.bounds);
+    else if (page.facts.places[code]) map.fly(page.facts.places[code], 12);
+  });
+  /** Goes to [lon, lat], as near as `zoom` (of a desk), or near enough to see a street. */
+  map.fly = (at, zoom = null) => once(() => {
+    const shift = Math.max(0, Math.log2(page.scale()));
+    map.view.easeTo({ center: at, zoom: zoom === null ? Math.max(map.view.getZoom(), NEAR + shift) : zoom + shift, ...quick(900) });
+  });
+  map.press = (what) => {
     if (!map.view) return;
-    const calm = { duration: page.isCalm ? 0 : 400 };
-    if (what === "in") map.view.zoomIn(calm);
-    else if (what === "out") map.view.zoomOut(calm);
-    else {
-      const { bounds, fitBoundsOptions } = await whole();
-      if (bounds) map.view.fitBounds(bounds, { ...fitBoundsOptions, ...calm });
-    }
+    if (what === "in") map.view.zoomIn(quick(400));
+    else if (what === "out") map.view.zoomOut(quick(400));
+    else if (what === "reset") map.showCity();
+    else cityhelm.tools.press(what);
   };
 
-  map.fly = ([lon, lat]) => map.view?.easeTo({ center: [lon, lat], zoom: Math.max(map.view.getZoom(), 13.5 + Math.max(0, Math.log2(page.scale()))), duration: page.isCalm ? 0 : 900 });
+  /* what is painted and what is chosen */
 
-  /* where a unit is drawn: on its way from where it was drawn to where it was last measured */
-  const glide = (unit, now) => {
-    const to = [unit.lon, unit.lat];
-    const path = paths.get(unit.id);
-    if (!path || page.isCalm) {
-      paths.set(unit.id, { from: to, to, begun: now });
-      return to;
-    }
-    if (path.to[0] !== to[0] || path.to[1] !== to[1]) {
-      const from = place(path, now);
-      const isLeap = Math.hypot(from[0] - to[0], from[1] - to[1]) > 0.02; // two kilometres in one go is news, not a drive
-      paths.set(unit.id, { from: isLeap ? to : from, to, begun: now });
-    }
-    return place(paths.get(unit.id), now);
-  };
-  const place = ({ from, to, begun }, now) => {
-    const share = Math.min(1, (now - begun) / GLIDE_MS);
-    return [from[0] + share * (to[0] - from[0]), from[1] + share * (to[1] - from[1])];
+  /** Colours the districts by a metric (a key of overview.districts[].metrics, or "score"); null leaves them as they are. */
+  map.paintDistricts = (metric) => cityhelm.layers.paint(metric);
+  /** Takes the city in figures, from whoever follows its frames. */
+  map.setOverview = (frame) => {
+    cityhelm.overview = frame;
+    cityhelm.scene.recount();
   };
 
-  /* what is drawn, as rows; each knows what it is (pick, id), where it stands (at) and how it looks */
-
-  /** `rows` as they were when they say the same: deck.gl then has nothing to do, and an idle map costs nothing. */
-  const kept = new Map();
-  const stable = (name, rows) => {
-    const said = JSON.stringify(rows);
-    if (kept.get(name)?.said !== said) kept.set(name, { said, rows });
-    return kept.get(name).rows;
+  const listeners = new Set();
+  /** Calls `tell` with {kind, id}, or null, whenever something else is chosen; returns what ends it. */
+  map.onChoose = (tell) => {
+    listeners.add(tell);
+    return () => listeners.delete(tell);
   };
-
-  const isPlaced = (thing) => typeof thing.lon === "number";
-  const sensorRow = (device) => {
-    const freshness = city.deviceFreshness(device);
-    return { pick: "sensor", id: device.id, at: [device.lon, device.lat], icon: cityhelm.marks.ofSensor(device.type, freshness), freshness };
-  };
-
-  const ICON_SHARE = 0.3; // of the room that a sensor in view has to itself
-  const [SMALLEST_ICON, LARGEST_ICON] = [14, 32];
-  const SIDE_BY_SIDE = 13;
-
-  /** Sensors change look, not place: their list is made again at most once a second. `size` is that of their pictures, by how much
-      room each one in view has; null when there is too little: then they are dots. */
-  let sensors = { rows: [], size: null };
-  let sensorsAt = -Infinity;
-  const listSensors = (now) => {
-    if (now - sensorsAt < 1000) return sensors;
-    sensorsAt = now;
-    const devices = [...city.devices.values()].filter((device) => isPlaced(device) && shown.isShown(shown.sensor(device)));
-    const view = map.view.getBounds();
-    const inView = devices.filter((device) => view.contains([device.lon, device.lat])).length;
-    const { clientWidth, clientHeight } = map.view.getContainer();
-    const size = (ICON_SHARE * Math.sqrt((clientWidth * clientHeight) / Math.max(inView, 1))) / page.scale();
-    const isNear = zoomOf() >= NEAR_ZOOM;
-    const rows = isNear
-      ? places.spots(devices).flatMap((here) => here.map((device, k) => ({ ...sensorRow(device), aside: places.aside(k, here.length, SIDE_BY_SIDE * page.scale()) })))
-      : devices.map(sensorRow);
-    sensors = { rows: stable("sensors", rows), size: size < SMALLEST_ICON && !isNear ? null : Math.min(Math.max(size, SMALLEST_ICON), LARGEST_ICON) };
-    return sensors;
-  };
-
-  const unitRow = (unit, now) => {
-    const look = city.unitLook(unit);
-    return { pick: "unit", id: unit.id, at: glide(unit, now), aside: [0, 0], icon: cityhelm.marks.ofUnit(unit.kind, look), look, heading: unit.heading_deg, name: city.name(unit), n: 1 };
-  };
-
-  /** Units. Those that stand at the same place (a station) are drawn around it; seen from afar, alike ones as one mark with their
-      number. */
-  const listUnits = (now) => {
-    const units = [...city.units.values()].filter((unit) => isPlaced(unit) && shown.isShown(shown.unit(unit)));
-    const [moving, standing] = [[], []];
-    for (const unit of units) (city.unitLook(unit) === "moving" ? moving : standing).push(unit);
-    const isNear = zoomOf() >= NEAR_ZOOM;
-    const rows = places.spots(standing).flatMap((here) => {
-      const alike = new Map();
-      for (const row of here.map((unit) => unitRow(unit, now))) {
-        const key = isNear ? row.id : row.icon;
-        const one = alike.get(key);
-        if (one) alike.set(key, { ...one, pick: "stack", n: one.n + 1 });
-        else alike.set(key, row);
-      }
-      return [...alike.values()].map((row, k) => ({ ...row, aside: places.aside(k, alike.size, (isNear ? 17 : 12) * page.scale()) }));
-    });
-    return [...rows, ...moving.map((unit) => unitRow(unit, now))];
-  };
-
-  const incidentRow = (incident) => ({ pick: "incident", id: incident.id, at: [incident.lon, incident.lat], icon: `incident/${incident.grade}`, name: page.label("hazard", incident.hazard) });
-  const warningRow = (warning) => ({ pick: "warning", id: warning.id, at: [warning.lon, warning.lat], icon: `warning/${warning.level}`, name: cityhelm.cards.warningWords(warning) });
-
-  /** What is chosen stands out, also where its kind is hidden, a dot, or one of several. */
-  const chosenRow = (now) => {
-    const { kind, id } = cityhelm.operations.chosen ?? {};
-    const found = { sensor: city.devices, unit: city.units }[kind]?.get(id) ?? { incident: city.incident, warning: city.warning }[kind]?.(id);
-    if (!found || !isPlaced(found)) return [];
-    return [{ sensor: sensorRow, unit: (unit) => unitRow(unit, now), incident: incidentRow, warning: warningRow }[kind](found)];
-  };
-
-  /** What a mark says when it is pointed at. */
-  const tip = ({ object }) => {
-    if (!object) return null;
-    const device = object.pick === "sensor" && city.devices.get(object.id);
-    const unit = city.units.get(object.id);
-    const lines = device
-      ? [city.deviceName(device), `${cityhelm.parts.kind(device.type)} · ${page.label("freshness", object.freshness)}`]
-      : object.n > 1
-        ? [page.words("map.tip_many", { name: cityhelm.parts.unitKind(unit), n: object.n })]
-        : [object.name, unit ? page.label("unit_status", unit.status) : ""];
-    return { text: lines.filter(Boolean).join("\n"), className: "map-tip" };
-  };
-
-  /* the names of districts give way to marks; where they are written is judged when the view or what stands there changes */
-  let districts = [];
-  let districtsAt = -Infinity;
-  const DISTRICTS_EVERY_MS = 15000;
-  const districtSize = (zoom) => Math.min(24, Math.max(13, zoom < 10 ? 13 + 2 * (zoom - 8) : 17 + (7 / 3) * (zoom - 10)));
-  const listDistricts = (now, marks, zoom, scale) => {
-    if (now - districtsAt < DISTRICTS_EVERY_MS) return districts;
-    districtsAt = now;
-    const size = districtSize(zoom);
-    const names = Object.entries(page.facts.places).map(([code, at]) => ({ code, text: city.district(code), ...map.view.project(at) }));
-    const there = marks.map(({ at, aside = [0, 0], r, weight }) => {
-      const { x, y } = map.view.project(at);
-      const [left, top] = [x + aside[0] - r * scale, y + aside[1] - r * scale];
-      return { box: [left, top, left + 2 * r * scale, top + 2 * r * scale], weight };
-    });
-    const { clientWidth, clientHeight } = map.view.getContainer();
-    const placed = places.amongst(names, [...there, ...panels()], size * scale, [clientWidth, clientHeight]);
-    districts = names.flatMap(({ code, text }, k) => (placed[k] ? [{ code, text, size, at: map.view.unproject([placed[k].x, placed[k].y]).toArray(), box: placed[k].box }] : []));
-    return districts;
-  };
-
-  /** Names that fit; judged once a second, so that they do not flicker. */
-  let sides = new Map();
-  let judgedAt = -Infinity;
-  const fitting = (now, things, boxes, chosen) => {
-    const keyOf = (thing) => `${thing.pick}/${thing.id}`;
-    if (now - judgedAt > 1000) {
-      judgedAt = now;
-      const asked = things.map((thing) => ({ key: keyOf(thing), ...map.view.project(thing.at), text: thing.name, size: thing.size, dx: thing.dx, dy: thing.dy,
-        isUrgent: thing.pick !== "unit", isChosen: chosen?.kind === thing.pick && chosen.id === thing.id }));
-      sides = places.beside(asked.sort((a, b) => b.isChosen - a.isChosen), boxes, page.scale());
-    }
-    return things.map((thing) => ({ ...thing, side: sides.get(keyOf(thing)) })).filter((thing) => thing.side);
-  };
-
-  /* the layers, from below to above */
-  const ICONS = () => ({ iconAtlas: marks.atlas, iconMapping: marks.mapping, sizeUnits: "pixels", pickable: true, onClick: choose, getPosition: (row) => row.at, getIcon: (row) => row.icon, getPixelOffset: (row) => row.aside ?? [0, 0] });
-  const LETTERS = { fontFamily: '"Noto Sans SC", sans-serif', characterSet: "auto", getAlignmentBaseline: "center", getPosition: (row) => row.at };
-  const choose = ({ object }) => {
-    if (object?.pick === "stack") map.fly(object.at);
-    else if (object) cityhelm.clicks.choose({ kind: object.pick, id: object.id });
-    return true;
-  };
-  const DOTS = { fresh: [53, 200, 255, 235], late: [109, 147, 184, 235], stale: [132, 148, 169, 235], silent: [132, 148, 169, 235], never: [70, 85, 107, 235] };
-  const FEW_UNITS = 16; // out at once; more of them write the map full when it is seen from afar
-  const NIGHT = [4, 18, 43, 255];
-
-  const layers = (now) => {
-    const { IconLayer, PathLayer, ScatterplotLayer, TextLayer } = deck;
-    const zoom = zoomOf();
-    const scale = page.scale();
-    const isFar = zoom < NEAR_ZOOM;
-    const { rows: sensorRows, size: sensorSize } = listSensors(now);
-    const units = listUnits(now);
-    const routes = city.orders.filter(city.isOpenOrder)
-      .map((order) => ({ order, unit: city.units.get(order.unit), incident: city.incident(order.incident) }))
-      .filter(({ unit, incident }) => unit && isPlaced(unit) && incident)
-      .map(({ order, unit, incident }) => ({ path: [glide(unit, now), [incident.lon, incident.lat]], alpha: order.state === "accepted" ? 200 : 110 }));
-    const incidents = city.incidents.map(incidentRow);
-    const warnings = city.warnings.filter(isPlaced).map(warningRow);
-    const isBusy = (unit) => unit.look === "moving" || unit.look === "working";
-    const unitSize = (unit) => (isFar && !isBusy(unit) ? 26 : 34);
-    const areas = zoom > 14.5 ? [] : listDistricts(now, [
-      ...sensorRows.map(({ at }) => ({ at, r: sensorSize === null ? 3 : sensorSize / 3, weight: sensorSize === null ? 0.15 : 0.6 })),
-      ...units.map((unit) => ({ ...unit, r: unitSize(unit) / 2, weight: isBusy(unit) ? 1 : 3 })),
-      ...[...incidents, ...warnings].map(({ at }) => ({ at, r: 18, weight: 5 })),
-    ], zoom, scale);
-    const chosen = chosenRow(now);
-    const nBusy = units.filter(isBusy).length;
-    const named = fitting(now, [
-      ...incidents.map((thing) => ({ ...thing, dx: 21, dy: 0, size: 14 })),
-      ...warnings.map((thing) => ({ ...thing, dx: 19, dy: -20, size: 13 })),
-      ...units.filter((unit) => !isFar || (isBusy(unit) && nBusy <= FEW_UNITS)).map((thing) => ({ ...thing, dx: 18, dy: 0, size: 13 })),
-    ], areas.map(({ box }) => box), cityhelm.operations.chosen);
-    const many = units.filter((unit) => unit.n > 1);
-    return [
-      new PathLayer({ id: "routes", data: stable("routes", routes), getPath: (r) => r.path, getColor: (r) => [53, 200, 255, r.alpha], getWidth: 2.5 * scale, widthUnits: "pixels", capRounded: true }),
-      new ScatterplotLayer({ id: "dots", data: sensorRows, visible: sensorSize === null, pickable: true, onClick: choose, getPosition: (row) => row.at, getRadius: (row) => (row.freshness === "fresh" ? 3.1 : 3.6) * scale, radiusUnits: "pixels", stroked: true, getFillColor: (row) => DOTS[row.freshness], getLineColor: NIGHT, getLineWidth: scale, lineWidthUnits: "pixels", updateTriggers: { getRadius: scale } }),
-      new IconLayer({ ...ICONS(), id: "sensors", data: sensorRows, visible: sensorSize !== null, getSize: (sensorSize ?? 0) * scale }),
-      areas.length > 0 && new TextLayer({
-        ...LETTERS, id: "districts", data: stable("districts", areas), getText: (area) => area.text, getSize: (area) => area.size * scale, getColor: [232, 243, 255, zoom < 12.5 ? 255 : 150], fontWeight: 700,
-        fontSettings: { sdf: true, fontSize: 64, buffer: 12, radius: 20, cutoff: 0.2 }, outlineWidth: 3, outlineColor: [6, 19, 41, 255], updateTriggers: { getSize: scale },
-      }),
-      new ScatterplotLayer({ id: "halo", data: stable("halo", chosen), getPosition: (t) => t.at, getRadius: 24 * scale, radiusUnits: "pixels", filled: true, stroked: true, getFillColor: [53, 200, 255, 46], getLineColor: [53, 200, 255, 255], getLineWidth: 2 * scale, lineWidthUnits: "pixels" }),
-      new IconLayer({ ...ICONS(), id: "pointers", pickable: false, data: stable("pointers", units.filter((unit) => unit.look === "moving" && unit.heading !== null)), getIcon: () => "pointer", getAngle: (u) => -u.heading, getSize: 38 * scale }),
-      new IconLayer({ ...ICONS(), id: "units", data: stable("units", units), getSize: (unit) => unitSize(unit) * scale, updateTriggers: { getSize: [scale, isFar] } }),
-      many.length > 0 && new TextLayer({
-        ...LETTERS, id: "many", data: stable("many", many), getText: (unit) => String(unit.n), getSize: 12.5 * scale, getColor: [232, 243, 255, 255], fontFamily: '"Barlow Condensed", sans-serif', fontWeight: 600, fontSettings: { fontSize: 48 },
-        getPixelOffset: (unit) => [unit.aside[0] + 9 * scale, unit.aside[1] - 9 * scale], background: true, getBackgroundColor: [16, 74, 122, 255], backgroundPadding: [3.5, 0.5, 3.5, 0.5].map((edge) => edge * scale), backgroundBorderRadius: 6 * scale, updateTriggers: { getPixelOffset: scale },
-      }),
-      new IconLayer({ ...ICONS(), id: "warnings", data: stable("warnings", warnings), getSize: 36 * scale, getPixelOffset: [0, -20 * scale] }),
-      new IconLayer({ ...ICONS(), id: "incidents", data: stable("incidents", incidents), getSize: 40 * scale }),
-      new IconLayer({ ...ICONS(), id: "chosen", data: stable("chosen", chosen), getSize: 36 * scale, getPixelOffset: (row) => (row.pick === "warning" ? [0, -20 * scale] : [0, 0]), updateTriggers: { getPixelOffset: scale } }),
-      named.length > 0 && new TextLayer({ // without a single letter its atlas would be an empty picture
-        ...LETTERS, id: "names", data: stable("names", named), getText: (t) => t.name, getSize: (t) => t.size * scale, getPixelOffset: (t) => [t.dx * scale * (t.side === "end" ? -1 : 1), t.dy * scale],
-        getColor: [232, 243, 255, 255], getTextAnchor: (t) => t.side, fontSettings: { fontSize: 48 },
-        background: true, getBackgroundColor: [4, 16, 36, 224], backgroundPadding: [6, 3, 6, 3], updateTriggers: { getSize: scale, getPixelOffset: scale },
-      }),
-    ];
-  };
-
-  /** Everything that is judged now and then is judged again: the view, the filters or the size of the text have changed. */
-  map.refresh = () => {
-    [judgedAt, sensorsAt, districtsAt] = [-Infinity, -Infinity, -Infinity];
+  const OF_THE_PAGE = new Set(["sensor", "unit", "incident", "warning"]); // what cards know too; all else is the map's alone
+  let picked = null;
+  let said = null;
+  map.chosen = () => picked ?? cityhelm.operations.chosen;
+  map.choose = (chosen) => {
+    picked = chosen && !OF_THE_PAGE.has(chosen.kind) ? chosen : null;
+    if (!picked || cityhelm.operations.chosen) cityhelm.clicks.choose(picked ? null : chosen);
     map.draw();
   };
+  const sayChosen = () => {
+    if (cityhelm.operations.chosen && picked) picked = null; // something was chosen in a list
+    const chosen = map.chosen() ?? null;
+    const key = chosen && `${chosen.kind}/${chosen.id}`;
+    if (key === said) return;
+    said = key;
+    cityhelm.facts.show(chosen);
+    for (const tell of listeners) tell(chosen);
+  };
 
-  /** Draws what is live; while a unit glides, again and again until it has arrived. */
-  let isDrawing = false;
-  let paintedAt = -Infinity;
+  /* drawing */
+
+  /** Everything that is judged now and then is judged again: the view, the layers or the size of the text have changed. */
+  map.refresh = () => {
+    cityhelm.scene.recount();
+    map.draw();
+  };
   map.draw = () => {
-    if (!overlay || isDrawing) return;
-    isDrawing = true;
-    const paint = (now) => {
-      if (now - paintedAt < FRAME_MS) {
-        requestAnimationFrame(paint);
-        return;
-      }
-      paintedAt = now;
-      for (const id of paths.keys()) if (!city.units.has(id)) paths.delete(id);
-      map.drawn = layers(now);
-      overlay.setProps({ layers: map.drawn });
-      const isMoving = !page.isCalm && [...paths.values()].some(({ from, to, begun }) => now - begun < GLIDE_MS && (from[0] !== to[0] || from[1] !== to[1]));
-      if (isMoving) requestAnimationFrame(paint);
-      else isDrawing = false;
-    };
-    requestAnimationFrame(paint);
+    sayChosen();
+    if (opened) cityhelm.scene.draw();
+  };
+
+  /* furniture: made once, beside the container, by whoever draws into it first */
+
+  const button = (what, sign, key) => el("button", { class: "map-button", "data-map": what, title: page.words(key), "aria-label": page.words(key) }, sign);
+  map.furnish = () => {
+    const frame = document.getElementById("map")?.parentElement;
+    if (!frame || document.getElementById("map-furniture")) return;
+    const { panels, tools, preset } = map.options();
+    const furniture = document.createElement("div");
+    furniture.id = "map-furniture";
+    furniture.className = "map-furniture";
+    frame.append(furniture);
+    const open = panels === "open";
+    const summary = (key) => el("summary", {}, page.words(key));
+    parts.draw("map-furniture",
+      panels === "none" ? null : el("details", { class: "layers", id: "layers-panel", open }, summary("layers.title"), el("div", { id: "layers", role: "group", "aria-label": page.words("layers.title") })),
+      el("div", { class: "map-right" },
+        tools ? el("div", { class: "map-bar" }, el("div", { id: "map-search", class: "map-search" }), el("div", { id: "map-tools", class: "map-tools", role: "toolbar", "aria-label": page.words("tools.title") })) : null,
+        el("section", { id: "map-result", class: "map-sheet", hidden: true, role: "status" }),
+        el("section", { id: "map-facts", class: "map-sheet", hidden: true, "aria-label": page.words("facts.title") }),
+        el("section", { id: "map-list", class: "map-sheet", hidden: true, "aria-label": page.words("list.title") })),
+      panels === "none" ? null : el("details", { class: "legend", id: "legend-panel", open: true }, summary("legend.title"), el("div", { id: "legend", class: "legend-parts" })),
+      el("div", { class: "map-buttons" }, button("in", "+", "map.zoom_in"), button("out", "−", "map.zoom_out"), button("reset", "◎", "map.north")));
+    if (tools) {
+      cityhelm.tools.furnish();
+      cityhelm.search.furnish();
+    }
+    if (preset && !cityhelm.layers.preset) cityhelm.layers.use(preset);
+    else cityhelm.layers.draw();
   };
 
   cityhelm.map = map;

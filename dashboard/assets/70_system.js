@@ -122,7 +122,7 @@
     const from = { source: SOURCES.letters, asOf: frame.t };
     const reasons = div("reasons", ...frame.dead_letters_by_code.map(([code, n]) => span("chip", page.label("rejection", code), " ", number(page.figure(n), from))));
     const rows = frame.dead_letters.map((letter) =>
-      el("tr", {}, el("td", { class: "nowrap" }, number(page.moment(letter.received), { ...from, received: letter.received })), el("td", { class: "nowrap", title: letter.code }, page.label("rejection", letter.code)), el("td", {}, letter.reason, div("topic", letter.topic))));
+      el("tr", {}, el("td", { class: "nowrap" }, number(page.moment(letter.received), { ...from, received: letter.received })), el("td", { class: "nowrap", title: letter.code }, page.label("rejection", letter.code)), el("td", {}, letter.reason[page.facts.lang], div("topic", letter.topic))));
     const head = ["time", "code", "reason"].map((key) => el("th", {}, page.words(`system.${key}`)));
     return [reasons, el("table", { class: "table" }, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows))];
   };

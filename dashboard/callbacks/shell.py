@@ -32,6 +32,7 @@ def page_facts(house: Deployment, screen: Screen, words: Words) -> PageFacts:
     other = "en" if words.lang == "zh" else "zh"
     return PageFacts(
         channel=screen.channel,
+        channels=(screen.channel, *screen.also),
         lang=words.lang,
         zone=house.zone.key,
         vendor=house.vendor_url,

@@ -96,8 +96,8 @@ def house(vendor: Path) -> Iterator[House]:
     ) -> Deployment:  # fmt: skip
         settings: dict[str, Any] = {"city": None, "tiles": None, **more}
         built = Deployment(
-            database=Database(database_url), hub=Hub(database_url, clock=clock), clock=clock, zone=SHANGHAI, acts_as=acts_as,
-            order_expiry_s=120, unit_speed_kmh=40, road_detour=1.3, vendor=vendor, vendor_version=vendor_version, **settings,
+            database=Database(database_url), hub=Hub(database_url, clock=clock, zone=SHANGHAI, hall_target_s=900), clock=clock, zone=SHANGHAI, acts_as=acts_as,
+            order_expiry_s=120, unit_speed_kmh=40, road_detour=1.3, hall_target_s=900, vendor=vendor, vendor_version=vendor_version, **settings,
         )  # fmt: skip
         made.append(built)
         return built

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -14,6 +15,8 @@ from dashboard.hub import COUNT_EVERY, MAP, QUEUE_LENGTH, SYSTEM, Channel, Hub, 
 from storage.connection import Connection
 from tests.support import loops
 from tests.support.scenes import NOW, a_device, a_position, a_reading, a_status, a_unit, an_incident, stored, the_stream
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 class Clock:
@@ -192,7 +195,7 @@ def test_a_running_hub_reads_the_database_and_stops(database_url: str, conn: Con
     stored(conn, a_device(), a_reading(41))
 
     async def scene() -> None:
-        hub = Hub(database_url, clock=lambda: NOW)
+        hub = Hub(database_url, clock=lambda: NOW, zone=SHANGHAI, hall_target_s=900)
         next_event = await opened(hub.channels[MAP])
         hub.start(asyncio.get_running_loop())
         try:
@@ -214,7 +217,12 @@ def test_a_hub_without_a_database_says_so_and_goes_on_trying() -> None:
     async def scene() -> None:
         started = NOW
         ticks = iter(range(100_000))
-        hub = Hub("postgresql://127.0.0.1:1/nowhere", clock=lambda: started + timedelta(seconds=next(ticks)))
+        hub = Hub(
+            "postgresql://127.0.0.1:1/nowhere",
+            clock=lambda: started + timedelta(seconds=next(ticks)),
+            zone=SHANGHAI,
+            hall_target_s=900,
+        )
         next_event = await opened(hub.channels[MAP])
         hub.start(asyncio.get_running_loop())
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from domain.incidents import Grade
+from domain.indices import DELIVERED as BORN_WITH
 from domain.warnings import WarningLevel, WarningSource
 from runtime.policy import Policy, PolicyError, load_policy
 
@@ -42,11 +43,22 @@ def test_the_delivered_policy_is_well_formed() -> None:
     assert isinstance(policy, Policy)
     assert (policy.retention_days, policy.order_expiry_s) == (400, 120.0)
     assert (policy.unattended_after_s, policy.unattended_grades) == (6 * 3600.0, (Grade.IV,))
+    assert policy.hall_target_s == 900
     dust = next(rule for rule in policy.rules if rule.rule_id == "pm25_high")
     assert [(t.level, t.raise_at, t.clear_at) for t in dust.thresholds][:2] == [
         (WarningLevel.RED, 250, 235), (WarningLevel.ORANGE, 150, 140),
     ]  # fmt: skip
     assert {rule.source for rule in policy.rules} == {WarningSource.RULE, WarningSource.FORECAST}
+
+
+def test_the_delivered_index_is_the_one_the_product_is_born_with() -> None:
+    assert load_policy(DELIVERED).index == BORN_WITH
+
+
+def test_an_index_of_nothing_is_refused(changed: Path) -> None:
+    weights = ("20", "15", "15", "15", "15", "10", "10")
+    (said,) = spoil(changed, *((f"{{ weight = {weight},", "{ weight = 0,") for weight in weights))
+    assert said.startswith("index has no part that weighs anything: expected a weight above 0")
 
 
 @pytest.mark.parametrize(
@@ -56,11 +68,21 @@ def test_the_delivered_policy_is_well_formed() -> None:
         ("retention_days = 400", "retention_days = true", "ingest.retention_days is True: expected a whole number"),
         ("retention_days = 400", "", "ingest.retention_days is missing: expected a whole number of days"),
         ("retention_days = 400", "retention_day = 400\nretention_days = 400", "ingest.retention_day is not a key of the policy: expected one of retention_days"),
+        ("target_p90_min = 15", "target_p90_min = 0", "hall.target_p90_min is 0: expected a number of minutes from 1 to 240, such as 15"),
         ("[dispatch]", "[dispach]\na = 1\n[dispatch]", "[dispach] is not a table of the policy: expected one of dispatch, "),
         ("order_expiry_s = 120", "order_expiry_s = nan", "dispatch.order_expiry_s is nan: expected a number of seconds from 10 to 3600"),
         ("unattended_after_h = 6", "unattended_after_h = -1", "incident.unattended_after_h is -1: expected a number of hours from 0 (never)"),
         ('unattended_grades = ["IV"]', 'unattended_grades = ["V"]', "incident.unattended_grades is ['V']: expected a list of grades, each one of I, II, III, IV"),
         ('unattended_grades = ["IV"]', 'unattended_grades = "IV"', "incident.unattended_grades is 'IV': expected a list of grades"),
+        ("damping = 5", "damping = -1", "index.damping is -1: expected a number from 0 to 1000, such as 5"),
+        ("damping = 5", "damping = 5\ndampening = 5", "index.dampening is not a key of the policy: expected one of traffic, air, "),
+        ("[[0, 0], [80, 40], [95, 80], [100, 100]]", "[[0, 0], [95, 40], [80, 80]]", "index.devices is {'weight': 10, 'anchors': [[0, 0], [95, 40], [80, 80]]}: expected a weight from 0 to 100 and two anchors"),
+        ("[[0, 0], [80, 40], [95, 80], [100, 100]]", "[[0, 0], [80, 90], [95, 80]]", "index.devices is {'weight': 10, 'anchors': [[0, 0], [80, 90], [95, 80]]}: expected a weight"),
+        ("[[0, 0], [80, 40], [95, 80], [100, 100]]", "[[0, 0], [100, 101]]", "index.devices is {'weight': 10, 'anchors': [[0, 0], [100, 101]]}: expected a weight"),
+        ("[[0, 0], [80, 40], [95, 80], [100, 100]]", "[[0, 0]]", "index.devices is {'weight': 10, 'anchors': [[0, 0]]}: expected a weight"),
+        ("traffic = { weight = 20", "traffic = { weight = -1", "index.traffic is {'weight': -1"),
+        ("grade_points = { I = 30, II = 10, III = 3, IV = 1 }", "grade_points = { I = 30 }", "index.grade_points is {'I': 30}: expected a number from 0 to 1000 for each grade"),
+        ("river_guarantee_m = 4.0", "river_guarantee_m = 2.5", "index.river_warning_m is 3.0: expected less than index.river_guarantee_m, which is 2.5"),
         ('agency = "99010000100100"', 'agency = "9901"', "warning.agency is '9901': expected 14 digits in quotes"),
         ('direction = "above"', 'direction = "up"', "rule[pm25_high].direction is 'up': expected above or below"),
         ("yellow = { raise = 115, clear = 108 }", "yellow = { raise = 115, clear = 116 }", "rule[pm25_high].yellow is {'raise': 115, 'clear': 116}: expected two numbers, the clear value below or at the raise value"),

@@ -1,0 +1,169 @@
+"""The wire of dossiers: an incident, a warning, the figures of the list, the log and the last hours, as the JSON pages ask for.
+
+Pure; times are milliseconds since 1970, UTC.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+
+from dashboard import wire
+from dashboard.wire import Json, ms
+from domain.incidents import OPEN_STATES
+from domain.orders import OPEN_ORDER_STATES, Order
+from domain.segments import STANDARD, Segment, of_order, processing
+from domain.warnings import WarningLevel
+from storage.audit import LogEntry
+from storage.dossiers import ALARM_SLOT_S, IncidentDossier, Timeline, WarningBoard, WarningDossier
+from storage.orders import OrderStep
+from storage.rules import RuleVersion
+from storage.units import StatusStep
+from storage.warnings import PastWarning, WarningStep
+
+
+def incident(dossier: IncidentDossier, *, with_texts: bool) -> Json:
+    """An incident with its steps, texts, segments and orders; of texts that may not be read only how many there are."""
+    found = dossier.incident
+    steps_of: dict[str, list[OrderStep]] = defaultdict(list)
+    for step in dossier.order_steps:
+        steps_of[step.order_id].append(step)
+    statuses_of: dict[str, list[StatusStep]] = defaultdict(list)
+    for status in dossier.statuses:
+        statuses_of[status.order_id].append(status)
+    over_at = None if found.state in OPEN_STATES or not dossier.steps else dossier.steps[-1].valid_from
+    first = processing(found.reported_at, (order.issued_at for order in dossier.orders), over_at)
+    return {
+        "t": ms(dossier.moment.at),
+        "incident": wire.incident(found),
+        "steps": [
+            {"state": s.state, "grade": s.grade, "response": s.response_level, "at": ms(s.valid_from),
+             "recorded": ms(s.recorded_at), "actor": s.actor}
+            for s in dossier.steps
+        ],
+        "texts": [{"at": ms(at), "text": text} for at, text in dossier.texts] if with_texts else [],
+        "n_texts": len(dossier.texts),
+        "over": ms(over_at),
+        "standard": STANDARD,
+        "segments": [_segment(first)],
+        "orders": [
+            _order(o, dossier.kinds.get(o.unit_id, ""), steps_of[o.order_id], statuses_of[o.order_id]) for o in dossier.orders
+        ],
+    }  # fmt: skip
+
+
+def _order(order: Order, kind: str, steps: list[OrderStep], statuses: list[StatusStep]) -> Json:
+    over_at = next((s.valid_from for s in steps if s.state not in OPEN_ORDER_STATES), None)
+    said = [(s.valid_from, s.status) for s in statuses if s.source == "unit"]
+    return {
+        **wire.order(order),
+        "kind": kind,
+        "steps": [{"state": s.state, "at": ms(s.valid_from), "recorded": ms(s.recorded_at), "detail": s.detail} for s in steps],
+        "statuses": [
+            {"status": s.status, "at": ms(s.valid_from), "recorded": ms(s.recorded_at), "source": s.source} for s in statuses
+        ],
+        "segments": [_segment(s) for s in of_order(kind, order.issued_at, order.acknowledged_at, said, over_at)],
+    }  # fmt: skip
+
+
+def _segment(s: Segment) -> Json:
+    return {"kind": s.kind, "began": ms(s.began_at), "ended": ms(s.ended_at), "target_s": s.target_s}
+
+
+def warning(dossier: WarningDossier) -> Json:
+    """A warning with its steps, its rule as it was then, earlier ones like it, and the forecast it rests on."""
+    return {
+        "t": ms(dossier.moment.at),
+        "warning": wire.warning(dossier.warning),
+        "steps": [_warning_step(s) for s in dossier.steps],
+        "rule": _rule(dossier.rule) if dossier.rule is not None else None,
+        "similar": [_past(w) for w in dossier.similar],
+        "forecast": wire.forecast(dossier.forecast) if dossier.forecast is not None else None,
+    }
+
+
+def _warning_step(s: WarningStep) -> Json:
+    value, threshold = s.evidence.get("value"), s.evidence.get("threshold")
+    return {
+        "state": s.state, "level": s.level, "shape": s.level.shape, "at": ms(s.valid_from), "recorded": ms(s.recorded_at),
+        "actor": s.actor, "comment": s.comment, "probability": s.probability, "lead_s": s.lead_time_s,
+        "value": value if isinstance(value, int | float) else None,
+        "threshold": threshold if isinstance(threshold, int | float) else None,
+    }  # fmt: skip
+
+
+def _rule(version: RuleVersion) -> Json:
+    rule = version.rule
+    return {
+        "id": rule.rule_id, "version": rule.version, "zh": rule.zh, "en": rule.en, "property": rule.property,
+        "direction": rule.direction, "source": rule.source, "hazard": rule.hazard_class, "raise_hold_s": rule.raise_hold_s,
+        "clear_hold_s": rule.clear_hold_s, "min_probability": rule.min_probability, "horizon_s": rule.horizon_s,
+        "thresholds": [
+            {"level": t.level, "shape": t.level.shape, "raise_at": t.raise_at, "clear_at": t.clear_at} for t in rule.thresholds
+        ],
+        "author": version.author, "approver": version.approver, "since": ms(version.created_at), "until": ms(version.retired_at),
+    }  # fmt: skip
+
+
+def _past(w: PastWarning) -> Json:
+    return {
+        "id": w.warning_id, "peak": w.peak, "shape": w.peak.shape, "state": w.state, "raised": ms(w.raised_at),
+        "ended": ms(w.ended_at),
+    }  # fmt: skip
+
+
+def board(found: WarningBoard) -> Json:
+    """Acknowledgements by warning, what ended, and the alarm rate: one count per slot and level, oldest slot first; the first
+    and the last slot may be cut by the ends of the span."""
+    start = _slot(found.since)
+    n = _slot(found.moment.at) - start + 1
+    counts: dict[str, list[int]] = {level.value: [0] * n for level in WarningLevel}
+    for at, level, raised in found.raised:
+        counts[level][_slot(at) - start] += raised
+    return {
+        "t": ms(found.moment.at),
+        "since": ms(found.since),
+        "acknowledged": {warning_id: [actor, ms(at)] for warning_id, (actor, at) in found.acknowledgements.items()},
+        "closed": [wire.warning(w) for w in found.closed],
+        "rate": {"start": 1000 * ALARM_SLOT_S * start, "step_s": ALARM_SLOT_S, **counts},
+    }  # fmt: skip
+
+
+def _slot(time: datetime) -> int:
+    return int(time.timestamp()) // ALARM_SLOT_S
+
+
+def timeline(found: Timeline) -> Json:
+    return {
+        "t": ms(found.moment.at),
+        "since": ms(found.since),
+        "incidents": [
+            {"id": i.incident_id, "hazard": i.hazard_class, "grade": i.grade, "state": i.state, "at": ms(i.reported_at),
+             "ended": None if i.state in OPEN_STATES else ms(since)}
+            for i, since in found.incidents
+        ],
+        "warnings": [
+            {"id": w.warning_id, "level": w.level, "shape": w.level.shape, "at": ms(w.raised_at), "ended": ms(w.ended_at),
+             "zh": w.zh, "en": w.en}
+            for w in found.warnings
+        ],
+        "orders": [
+            {"id": o.order_id, "unit": o.unit_id, "incident": o.incident_id, "state": o.state, "at": ms(o.issued_at)}
+            for o in found.orders
+        ],
+    }  # fmt: skip
+
+
+def log(entries: Iterable[LogEntry], at: datetime) -> Json:
+    """What was done or refused, newest first; `hash` is null while an entry is not sealed."""
+    return {
+        "t": ms(at),
+        "entries": [
+            {"id": row.entry.audit_id, "at": ms(row.entry.acted_at), "actor": row.entry.actor, "role": row.entry.role,
+             "action": row.entry.action, "object": row.entry.object, "outcome": row.entry.outcome,
+             "detail": row.entry.detail.get("reason") or row.entry.detail.get("comment"), "hash": row.hash,
+             "sealed": ms(row.sealed_at)}
+            for row in entries
+        ],
+    }  # fmt: skip
