@@ -317,7 +317,7 @@ def _status(arguments: argparse.Namespace, settings: Settings) -> int:
     now = datetime.now(UTC)
     with _memory(settings) as conn:
         snapshot = system_snapshot(conn, Moment.live(now))
-    ages_s = {beat.process: (now - beat.beat_at).total_seconds() for beat in snapshot.processes}
+    ages_s = {beat.process: max((now - beat.beat_at).total_seconds(), 0.0) for beat in snapshot.processes}
     known = {process.name for process in PROCESSES} | ages_s.keys()
     if arguments.process and arguments.process not in known:
         raise BadInput(f"there is no process '{arguments.process}': expected one of {', '.join(sorted(known))}")

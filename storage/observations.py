@@ -318,10 +318,17 @@ class Value:
     quality: Quality
 
 
+SEEN_WITHIN = timedelta(days=7)
+"""Enough to tell silent from stale: what is older than that shows as never seen, at a past moment. A bound given as a time keeps
+the days beyond it out of the plan; reckoned in SQL it would not."""
+
+
 def list_values(conn: Connection, moment: Moment) -> list[Value]:
     """The latest measured value of every datastream at the moment; datastreams that never spoke are absent."""
     query = _LATEST_LIVE if moment.is_live else _LATEST_AS_KNOWN
-    parameters = {"at": moment.at, "horizon": moment.at + FUTURE_TOLERANCE, "known_at": moment.known_at}
+    parameters = {
+        "at": moment.at, "horizon": moment.at + FUTURE_TOLERANCE, "oldest": moment.at - SEEN_WITHIN, "known_at": moment.known_at,
+    }  # fmt: skip
     return [Value(row[0], row[1], row[2], row[3], Quality.from_code(row[4])) for row in conn.execute(query, parameters)]
 
 
@@ -423,8 +430,7 @@ WHERE datastream_id = ANY(%(ids)s) AND phenomenon_time >= %(start)s AND phenomen
 
 _LATEST_LIVE = "SELECT datastream_id, phenomenon_time, received_time, value, quality FROM latest"
 
-# A week back is enough to tell silent from stale; what is older than that shows as never seen. What has reached us was
-# measured, even where the device's clock runs ahead of ours.
+# What has reached us was measured, even where the device's clock runs ahead of ours.
 _LATEST_AS_KNOWN = """
 SELECT datastream.datastream_id, newest.*
 FROM datastream
@@ -433,14 +439,14 @@ CROSS JOIN LATERAL (
         (SELECT phenomenon_time, received_time, value, quality FROM observation
          WHERE observation.datastream_id = datastream.datastream_id AND received_time <= %(known_at)s
            AND least(phenomenon_time, received_time) <= %(at)s
-           AND phenomenon_time <= %(horizon)s AND phenomenon_time > %(at)s - interval '7 days'
+           AND phenomenon_time <= %(horizon)s AND phenomenon_time > %(oldest)s
          ORDER BY phenomenon_time DESC LIMIT 1)
         UNION ALL
         (SELECT phenomenon_time, received_time, value, quality FROM observation_superseded
          WHERE observation_superseded.datastream_id = datastream.datastream_id AND received_time <= %(known_at)s
            AND superseded_at > %(known_at)s
            AND least(phenomenon_time, received_time) <= %(at)s
-           AND phenomenon_time <= %(horizon)s AND phenomenon_time > %(at)s - interval '7 days'
+           AND phenomenon_time <= %(horizon)s AND phenomenon_time > %(oldest)s
          ORDER BY phenomenon_time DESC LIMIT 1)
     ) candidates
     ORDER BY phenomenon_time DESC LIMIT 1

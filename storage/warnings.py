@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -96,11 +98,108 @@ def list_open_warnings(conn: Connection, moment: Moment, exercise_id: str | None
     return [_warning(row) for row in conn.execute(_LIST, parameters)]
 
 
+@dataclass(frozen=True, slots=True)
+class WarningStep:
+    """One step of a warning's life: true from `valid_from`, known from `recorded_at`. `actor` is None for a rule's own steps."""
+
+    state: WarningState
+    level: WarningLevel
+    valid_from: datetime
+    recorded_at: datetime
+    probability: float | None
+    lead_time_s: float | None
+    evidence: dict[str, Any]
+    actor: str | None
+    comment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PastWarning:
+    """An earlier warning in short: the gravest level it had, how it stands, and since when (`ended_at` is None while open)."""
+
+    warning_id: str
+    peak: WarningLevel
+    state: WarningState
+    raised_at: datetime
+    ended_at: datetime | None
+
+
+def find_warning(conn: Connection, warning_id: str, moment: Moment) -> Warning | None:
+    """The warning as known at the moment, open or not; None for an id that was not known then."""
+    number = _number(warning_id)
+    if number is None:
+        return None
+    parameters = {"id": number, "at": moment.at, "known_at": moment.known_at}
+    row = conn.execute(f"{_SELECT} WHERE warning.warning_id = %(id)s", parameters).fetchone()
+    return _warning(row) if row is not None else None
+
+
+def list_steps(conn: Connection, warning_id: str, moment: Moment) -> list[WarningStep]:
+    """Every step of a warning known at the moment, oldest first."""
+    rows = conn.execute(_STEPS, {"id": _number(warning_id), "at": moment.at, "known_at": moment.known_at})
+    return [WarningStep(WarningState.of(row[0]), WarningLevel.of(row[1]), *row[2:]) for row in rows]
+
+
+def list_similar(conn: Connection, warning: Warning, moment: Moment, *, limit: int) -> list[PastWarning]:
+    """Earlier warnings of the same rule and object, newest first, as known at the moment."""
+    parameters = {
+        "rule": warning.rule_id, "object": warning.object_id, "exercise": warning.exercise_id, "before": warning.raised_at,
+        "id": _number(warning.warning_id), "limit": limit, **_asked(moment),
+    }  # fmt: skip
+    rows = conn.execute(_SIMILAR, parameters)
+    return [PastWarning(str(row[0]), WarningLevel.of(row[1]), WarningState.of(row[2]), row[3], row[4]) for row in rows]
+
+
+def list_closed(
+    conn: Connection, moment: Moment, since: datetime, exercise_id: str | None = None, *, limit: int
+) -> list[Warning]:
+    """Warnings that ended after `since`, the last ended first; `updated_at` is when."""
+    parameters = {"since": since, "exercise": exercise_id, "limit": limit, **_asked(moment)}
+    return [_warning(row) for row in conn.execute(_CLOSED, parameters)]
+
+
+def list_acknowledgements(conn: Connection, warning_ids: Sequence[str], moment: Moment) -> dict[str, tuple[str, datetime]]:
+    """Who acknowledged each of these warnings last, and when; nobody's are left out."""
+    parameters = {"ids": [UUID(one) for one in warning_ids], "said": WarningState.ACKNOWLEDGED.value, **_asked(moment)}
+    return {str(row[0]): (row[1], row[2]) for row in conn.execute(_ACKNOWLEDGEMENTS, parameters)}
+
+
+@dataclass(frozen=True, slots=True)
+class RaisedWarning:
+    """A warning as it was raised: when, on which level, and when it ended (None while it is open at the moment asked about)."""
+
+    warning_id: str
+    rule_id: str
+    level: WarningLevel
+    raised_at: datetime
+    ended_at: datetime | None
+    lon: float | None
+    lat: float | None
+    zh: str
+    en: str
+
+
+def list_raised(
+    conn: Connection, moment: Moment, since: datetime, exercise_id: str | None = None, *, limit: int
+) -> list[RaisedWarning]:
+    """Warnings raised after `since`, newest first, each on its first level."""
+    parameters = {"since": since, "exercise": exercise_id, "limit": limit, **_asked(moment)}
+    return [RaisedWarning(str(row[0]), row[1], WarningLevel.of(row[2]), *row[3:]) for row in conn.execute(_RAISED, parameters)]
+
+
+def count_raised(
+    conn: Connection, moment: Moment, since: datetime, *, step_s: int, exercise_id: str | None = None
+) -> list[tuple[datetime, WarningLevel, int]]:
+    """(start of the slot, level, how many) of the warnings raised after `since`, by the level they were raised on, in slots of
+    `step_s` seconds that begin at full ones of 1970; empty slots are left out."""
+    parameters = {"since": since, "step_s": step_s, "exercise": exercise_id, **_asked(moment)}
+    return [(row[0], WarningLevel.of(row[1]), row[2]) for row in conn.execute(_COUNT_RAISED, parameters)]
+
+
 def find_warning_for_update(conn: Connection, warning_id: str) -> Warning | None:
     """The warning as last recorded, open or not, locked until the transaction ends; None for an id that is not known."""
-    try:
-        number = UUID(warning_id)
-    except ValueError:
+    number = _number(warning_id)
+    if number is None:
         return None
     conn.execute("SELECT FROM warning WHERE warning_id = %s FOR UPDATE", (number,))
     row = conn.execute(
@@ -117,6 +216,17 @@ def find_acknowledgement(conn: Connection, warning_id: str) -> tuple[str, dateti
         (warning_id, WarningState.ACKNOWLEDGED.value),
     ).fetchone()
     return (str(row[0]), row[1]) if row is not None else None
+
+
+def _number(warning_id: str) -> UUID | None:
+    try:
+        return UUID(warning_id)
+    except ValueError:
+        return None
+
+
+def _asked(moment: Moment) -> dict[str, Any]:
+    return {"at": moment.at, "known_at": moment.known_at, "open": [state.value for state in OPEN_WARNING_STATES]}
 
 
 def _warning(row: TupleRow) -> Warning:
@@ -153,4 +263,72 @@ _LIST = f"""{_SELECT}
 WHERE exercise_id IS NOT DISTINCT FROM %(exercise)s AND step.state = ANY(%(open)s)
   AND (warning.closed_at IS NULL OR warning.closed_at > %(at)s)
 ORDER BY array_position(%(levels)s, step.level), raised_at DESC, warning.warning_id
+"""
+
+_STEPS = """
+SELECT state, level, valid_from, recorded_at, probability, lead_time_s, evidence, actor, comment FROM warning_history
+WHERE warning_id = %(id)s AND valid_from <= %(at)s AND recorded_at <= %(known_at)s
+ORDER BY valid_from, recorded_at
+"""
+
+_CLOSED = f"""{_SELECT}
+WHERE exercise_id IS NOT DISTINCT FROM %(exercise)s AND warning.closed_at > %(since)s
+  AND step.state <> ALL(%(open)s) AND step.valid_from > %(since)s
+ORDER BY step.valid_from DESC, warning.warning_id LIMIT %(limit)s
+"""
+
+_ACKNOWLEDGEMENTS = """
+SELECT DISTINCT ON (warning_id) warning_id, actor, valid_from FROM warning_history
+WHERE warning_id = ANY(%(ids)s) AND state = %(said)s AND actor IS NOT NULL
+  AND valid_from <= %(at)s AND recorded_at <= %(known_at)s
+ORDER BY warning_id, valid_from DESC
+"""
+
+# What was raised after a time is open, or ended after it: so much of the table is looked at.
+_RAISED_SINCE = """
+FROM warning
+JOIN LATERAL (
+    SELECT level FROM warning_history
+    WHERE warning_history.warning_id = warning.warning_id AND valid_from <= %(at)s AND recorded_at <= %(known_at)s
+    ORDER BY valid_from, recorded_at LIMIT 1
+) first ON true
+WHERE raised_at > %(since)s AND raised_at <= %(at)s AND (closed_at IS NULL OR closed_at > %(since)s)
+  AND exercise_id IS NOT DISTINCT FROM %(exercise)s
+"""
+
+_LAST_STEP = """LATERAL (
+    SELECT state, valid_from FROM warning_history
+    WHERE warning_history.warning_id = warning.warning_id AND valid_from <= %(at)s AND recorded_at <= %(known_at)s
+    ORDER BY valid_from DESC, recorded_at DESC LIMIT 1
+) last"""
+
+_RAISED = f"""
+SELECT found.warning_id, rule_id, level, raised_at,
+       CASE WHEN last.state <> ALL(%(open)s) THEN last.valid_from END, lon, lat, words_zh, words_en
+FROM (SELECT warning.*, first.level {_RAISED_SINCE} ORDER BY raised_at DESC LIMIT %(limit)s) found
+JOIN LATERAL (SELECT found.warning_id) warning ON true
+JOIN {_LAST_STEP} ON true
+ORDER BY raised_at DESC, found.warning_id
+"""
+
+_COUNT_RAISED = f"""
+SELECT to_timestamp(floor(extract(epoch FROM raised_at) / %(step_s)s::float8) * %(step_s)s::float8), level, count(*)
+{_RAISED_SINCE}
+GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+# Levels in the order of their gravity, because their words have none.
+_SIMILAR = f"""
+SELECT warning.warning_id, peak.level, last.state, raised_at,
+       CASE WHEN last.state <> ALL(%(open)s) THEN last.valid_from END
+FROM warning
+JOIN {_LAST_STEP} ON true
+JOIN LATERAL (
+    SELECT level FROM warning_history
+    WHERE warning_history.warning_id = warning.warning_id AND valid_from <= %(at)s AND recorded_at <= %(known_at)s
+    ORDER BY array_position(ARRAY[{", ".join(f"'{level.value}'" for level in WarningLevel)}], level) LIMIT 1
+) peak ON true
+WHERE rule_id = %(rule)s AND object_id = %(object)s AND exercise_id IS NOT DISTINCT FROM %(exercise)s
+  AND raised_at < %(before)s AND warning.warning_id <> %(id)s
+ORDER BY raised_at DESC LIMIT %(limit)s
 """

@@ -191,7 +191,7 @@ def serve(small_city_dir: Path, visit: Visit) -> Serve:
             try:
                 service.run(
                     database_url, city_dir=small_city_dir, host="127.0.0.1", port=port, zone=SHANGHAI, order_expiry_s=120,
-                    unit_speed_kmh=40, road_detour=1.3, acts_as=acts_as, stop=stop, now=server.now,
+                    unit_speed_kmh=40, road_detour=1.3, hall_target_s=900, acts_as=acts_as, stop=stop, now=server.now,
                 )  # fmt: skip
             except BaseException as raised:
                 fault.append(raised)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from domain.observations import FRESH_UNTIL, SHORTEST_INTERVAL_S, Quality
 from domain.warnings import WarningLevel
-from layouts import operations, system
+from layouts import operations, parts, system
 from layouts.page import PageFacts, Tab, shell
 from layouts.words import LANGUAGES, Lang, Words
 from tests.support.source import ROOT
 
-SHEETS = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "dashboard/assets").glob("*.css")))
+STYLE_FILES = sorted((ROOT / "dashboard/assets").glob("*.css"))
+SHEETS = "\n".join(path.read_text(encoding="utf-8") for path in STYLE_FILES)
+TOKENS = dict(re.findall(r"--([\w-]+): ([^;]+);", (ROOT / "dashboard/assets/00_tokens.css").read_text(encoding="utf-8")))
 
 
 def facts(lang: Lang) -> PageFacts:
@@ -47,7 +50,7 @@ def as_sent(component: Any) -> Any:
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-@pytest.mark.parametrize("layout", [operations.layout, system.layout], ids=["operations", "system"])
+@pytest.mark.parametrize("layout", [operations.layout, system.layout, parts.layout], ids=["operations", "system", "parts"])
 def test_a_screen_has_one_place_for_everything(layout: Any, lang: Lang) -> None:
     components = list(walk(as_sent([shell(), *layout(Words(lang), facts(lang))])))
     ids = [component["props"]["id"] for component in components if "id" in component["props"]]
@@ -56,13 +59,11 @@ def test_a_screen_has_one_place_for_everything(layout: Any, lang: Lang) -> None:
     assert sum(component["type"] == "H1" for component in components) == 1
 
 
-def test_levels_are_shown_by_word_and_shape_beside_their_colour() -> None:
-    components = list(walk(as_sent(operations.layout(Words("zh"), facts("zh")))))
-    for level in WarningLevel:
-        (badge,) = [c for c in components if c["props"].get("className") == f"level level-{level.value}"]
-        shape, word = badge["props"]["children"]
-        assert shape["props"]["className"] == f"shape shape-{level.shape}"
-        assert word == level.zh
+def test_the_browser_is_told_the_shape_of_every_level() -> None:
+    """Drawn beside colour and word by `parts.badge`; a test of the parts page looks at it."""
+    told = json.loads(json.dumps(facts("zh").as_store()))["shapes"]
+    assert told == {level.value: level.shape for level in WarningLevel}
+    assert len(set(told.values())) == len(WarningLevel)
 
 
 def test_a_chart_has_no_button_that_sends_it_away() -> None:
@@ -104,7 +105,7 @@ def test_no_rule_of_the_style_sheets_is_left_over() -> None:
         for path in sorted((ROOT / folder).rglob(kind))
         if "static" not in path.parts
     )
-    built = ("level-", "shape-", "grade-", "fresh-", "sensor-", "unit-", "state-", "part-", "plot", "js-plotly")
+    built = (*re.findall(r"([a-z][\w-]*-)\$?\{", used), "plot", "js-plotly")  # put together where they are used
     names = set(re.findall(r"\.([a-z][\w-]*)", re.sub(r"/\*.*?\*/|\{[^}]*\}", " ", SHEETS, flags=re.DOTALL)))
     assert len(names) > 80
     assert sorted(n for n in names if not n.startswith(built) and not re.search(rf"(?<![\w-]){n}(?![\w-])", used)) == []
@@ -141,14 +142,60 @@ def test_text_can_be_read_on_its_ground() -> None:
 
 
 def test_no_text_is_set_below_thirteen_pixels() -> None:
-    sizes = [float(size) for size in re.findall(r"font(?:-size)?: (?:[\w]+ )?([\d.]+)rem", SHEETS)]
+    said = re.sub(r"var\(--(type-\w+)\)", lambda token: TOKENS[token[1]], SHEETS)
+    sizes = [float(size) for size in re.findall(r"font(?:-size)?: (?:[\w]+ )?([\d.]+)rem", said)]
     assert len(sizes) > 40
     assert min(sizes) >= 1.3
 
 
+WANTED = "@media (prefers-reduced-motion: no-preference) {"
+
+
+def without_block(sheets: str, head: str) -> str:
+    """The sheets without every block that begins so."""
+    while head in sheets:
+        start = sheets.index(head)
+        end, depth = start + len(head), 1
+        while depth:
+            depth += {"{": 1, "}": -1}.get(sheets[end], 0)
+            end += 1
+        sheets = sheets[:start] + sheets[end:]
+    return sheets
+
+
 def test_motion_is_only_for_those_who_want_it() -> None:
-    wanted = re.search(r"@media \(prefers-reduced-motion: no-preference\) \{.*", SHEETS, re.DOTALL)
-    assert wanted is not None
-    calm = SHEETS.replace(wanted[0], "")
-    assert "animation" not in calm
-    assert "transition" not in calm
+    assert WANTED in SHEETS
+    calm = re.sub(r"/\*.*?\*/", "", without_block(SHEETS, WANTED), flags=re.DOTALL)
+    assert [line.strip() for line in calm.splitlines() if re.search(r"\b(animation|transition)[-\w]*:", line)] == []
+
+
+NOT_YET = {"20_operations.css", "65_map.css"}
+"""Sheets of before the tokens, with colours of their own."""
+
+
+@pytest.mark.parametrize("path", [path for path in STYLE_FILES if path.name != "00_tokens.css"], ids=lambda path: path.name)
+def test_colours_come_from_the_tokens(path: Path) -> None:
+    """A mask's black is no colour: it says what is seen."""
+    text = re.sub(r"/\*.*?\*/|(?:-webkit-)?mask: [^;]*;", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    raw = re.findall(r"#[0-9a-f]{3,8}\b|rgba?\([^)]*\)", text)
+    assert raw == [] or path.name in NOT_YET
+    assert raw != [] or path.name not in NOT_YET, f"{path.name} has none left: take it off NOT_YET"
+    scripts = "\n".join(script.read_text(encoding="utf-8") for script in (ROOT / "dashboard/assets").glob("*.js"))
+    said = set(re.findall(r"--([\w-]+)\"?[:,]", SHEETS + scripts + (ROOT / "layouts/page.py").read_text(encoding="utf-8")))
+    assert set(re.findall(r"var\(--([\w-]+)", text)) - said == set()
+
+
+def test_every_icon_is_ours_and_square_and_every_name_has_a_file() -> None:
+    """One grid, one stroke, no colour of their own; scripts and layouts name only pictures that are there. (The map's scripts
+    have marks of their own.)"""
+    folder = ROOT / "dashboard/assets/icons"
+    for path in folder.glob("*.svg"):
+        text = path.read_text(encoding="utf-8")
+        assert re.search(r'viewBox="0 0 24 24".* stroke="#fff" stroke-width="2"', text), path.name
+        assert len(text) < 700, path.name
+    named = set()
+    for kind, form in (("dashboard/assets/[!6]*.js", r'(?:parts\.icon\(|\bicon: )"([a-z-]+)"'), ("layouts/*.py", r'\bicon\("([a-z-]+)"')):
+        for path in ROOT.glob(kind):
+            named |= set(re.findall(form, path.read_text(encoding="utf-8")))
+    assert len(named) > 10
+    assert named - {path.stem for path in folder.glob("*.svg")} == set()

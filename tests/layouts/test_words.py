@@ -15,7 +15,12 @@ from tests.support.source import ROOT, product_modules
 CJK = re.compile("[\u4e00-\u9fff]")
 LETTERS = re.compile("[A-Za-z]{2,}")
 ASSETS = sorted((ROOT / "dashboard/assets").glob("*.js"))
-BUILT = ("age", "duration", "legend", "live", "mark", "metric", "process", "screen", "system")
+BUILT = (
+    "age", "band", "duration", "forecast", "halls", "how", "kpi", "legend", "live", "mark",
+    "metric", "process", "rating", "screen", "system", "vital", "weekday",
+    "heat", "heat_unit", "holds", "layers", "paint", "paint_unit",
+    "place", "place_mark", "preset", "request", "request_source", "road", "tools",
+)  # fmt: skip
 """First words of keys that are put together where they are used; below, every such use names a key that exists."""
 
 

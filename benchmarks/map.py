@@ -1,0 +1,176 @@
+"""Map: milliseconds for one update of 500 moving units over the heat of 100,000 points, drawn in software by a headless Chromium.
+
+The real page of the real dashboard on an empty private database, with a city of its own (CITYHELM_CITY, or one grown for the
+run). Units and points are made up in the page from a fixed seed; the points go the way of the binary endpoint (Float32, 12 bytes
+each). Each update moves every unit and draws the picture; the ceiling is the same loop, measured before, with a picture that
+holds no unit and no heat, so that what is left of it is the browser's own.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from gis_data.city import ensure_demo_city
+from runtime.backing import backing, settings_on
+from runtime.quarters import free_port
+from runtime.settings import Settings, load_settings
+from runtime.supervisor import answers
+from storage.connection import connect
+from storage.migrate import migrate
+
+UNITS, POINTS, UPDATES = 500, 100_000, 120
+PROMISE_MS = 100.0
+READY_S = 300.0
+FLAGS = (
+    "--headless=new", "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
+    "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)  # fmt: skip
+
+
+def measure() -> dict[str, Any]:
+    """Runs for about two minutes; returns milliseconds per update, of script and of the whole picture."""
+    chromium = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    if chromium is None:
+        raise FileNotFoundError("no Chromium on this machine: install it (Debian and Ubuntu: apt-get install chromium)")
+    with tempfile.TemporaryDirectory(prefix="cityhelm-bench-", dir="/var/tmp") as home, ExitStack() as stack:
+        Path(home).chmod(0o755)  # the private services may run as another user
+        city = os.environ.get("CITYHELM_CITY") or str(Path(home) / "city")
+        ensure_demo_city(city)
+        settings = load_settings(
+            {"CITYHELM_HOME": home, "CITYHELM_PORT": str(free_port()), "CITYHELM_CITY": city, "CITYHELM_LOG_LEVEL": "warning"}
+        )
+        standing = stack.enter_context(backing(settings, announce=lambda sentence: print(sentence, file=sys.stderr)))
+        settings = settings_on(settings, standing)
+        with connect(standing.database_url) as conn:
+            migrate(conn)
+        stack.enter_context(_dashboard(settings))
+        return _figures(_in_a_page(chromium, f"http://127.0.0.1:{settings.port}"))
+
+
+_PREPARE = """async ({ nUnits, nPoints }) => {
+  await cityhelm.ready;
+  const { city, map, layers, heatmap, scene } = cityhelm;
+  let seed = 1;
+  const dice = () => (seed = (seed * 48271) % 2147483647) / 2147483647;  // Park and Miller, 1988
+  const [west, south, east, north] = cityhelm.page.facts.bounds;
+  const middle = () => (dice() + dice() + dice() + dice()) / 4;  // more of them in the middle
+  const place = () => [west + (east - west) * middle(), south + (north - south) * middle()];
+  const frames = (n, deed) => new Promise((resolve) => {
+    const [spent, began] = [[], performance.now()];
+    const one = (now) => {
+      const start = performance.now();
+      deed(now);
+      spent.push(performance.now() - start);
+      if (spent.length < n) requestAnimationFrame(one);
+      else requestAnimationFrame(() => {
+        resolve({ picture_ms: (performance.now() - began) / n, script_ms: spent.sort((a, b) => a - b) });
+      });
+    };
+    requestAnimationFrame(one);
+  });
+  window.bench = {
+    floor: (n) => frames(n, scene.paint),
+    fill: async () => {
+      for (let k = 0; k < nUnits; k += 1) {
+        const [lon, lat] = place();
+        city.units.set(`u${k}`, {
+          id: `u${k}`, kind: "ambulance", name_zh: `u${k}`, name_en: `u${k}`, capabilities: [], status: "enroute", order: null,
+          since: city.t, lon, lat, measured: city.t, speed_kmh: 40, heading_deg: 360 * dice(),
+        });
+      }
+      const points = new Float32Array(3 * nPoints);
+      for (let k = 0; k < points.length; k += 3) points.set([...place(), 1], k);
+      layers.use("overall");
+      const key = `${layers.heat()}/${layers.hours()}`;
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+      heatmap.take(key, points, cityhelm.page.now());
+      heatmap.take = () => {};  // the empty database has none to put in their place
+      await new Promise((resolve) => setTimeout(resolve, 4000));
+      const began = performance.now();
+      for (let k = 0; k < 10; k += 1) cityhelm.heat.field(points, [west, south, east, north], 700);
+      return { field_ms: (performance.now() - began) / 10, points: heatmap.shown?.n ?? 0, bytes: points.byteLength };
+    },
+    move: (n) => frames(n, (now) => {
+      for (const unit of city.units.values()) {
+        unit.lon += 0.0004 * (dice() - 0.5);
+        unit.lat += 0.0004 * (dice() - 0.5);
+      }
+      scene.paint(now);
+    }),
+    holdings: () => scene.holdings(),
+  };
+}"""
+
+
+def _in_a_page(chromium: str, url: str) -> dict[str, Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        page = browser.new_page(viewport={"width": 1920, "height": 1080})
+        page.set_default_timeout(READY_S * 1000)
+        page.goto(url)
+        page.evaluate(_PREPARE, {"nUnits": UNITS, "nPoints": POINTS})
+        floor = page.evaluate("() => bench.floor(60)")
+        heat = page.evaluate("() => bench.fill()")
+        page.evaluate("() => bench.move(10)")  # programs of the graphics layer are compiled with the first picture
+        before = page.evaluate("() => bench.holdings()")
+        moved = page.evaluate(f"() => bench.move({UPDATES})")
+        after = page.evaluate("() => bench.holdings()")
+        browser.close()
+    return {"floor": floor, "heat": heat, "moved": moved, "holdings": (before, after)}
+
+
+def _figures(seen: dict[str, Any]) -> dict[str, Any]:
+    moved, floor, heat = seen["moved"], seen["floor"], seen["heat"]
+    script = moved["script_ms"]
+    return {
+        "name": "map",
+        "units": UNITS,
+        "heat_points": round(heat["points"]),
+        "heat_bytes": heat["bytes"],
+        "updates": len(script),
+        "ms_per_update": round(moved["picture_ms"], 1),
+        "script_p50_ms": round(script[len(script) // 2], 1),
+        "script_p95_ms": round(script[int(0.95 * len(script))], 1),
+        "ceiling_ms": round(floor["picture_ms"], 1),
+        "ratio_to_ceiling": round(moved["picture_ms"] / floor["picture_ms"], 2),
+        "heat_field_ms": round(heat["field_ms"], 1),
+        "is_bounded": seen["holdings"][0] == seen["holdings"][1],
+        "promise_ms": PROMISE_MS,
+        "is_kept": moved["picture_ms"] <= PROMISE_MS and heat["points"] == POINTS,
+        "load_average": round(os.getloadavg()[0], 1),
+        "processor": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
+    }
+
+
+@contextmanager
+def _dashboard(settings: Settings) -> Iterator[None]:
+    environ = {**os.environ, **settings.as_environ()}
+    argv = [sys.executable, "-m", "runtime.cli", "dashboard"]
+    process = subprocess.Popen(argv, env=environ, cwd=Path(__file__).parents[1])
+    try:
+        deadline = time.monotonic() + 120
+        is_there = answers(f"http://127.0.0.1:{settings.port}/api/health")
+        while not is_there():
+            if time.monotonic() > deadline or process.poll() is not None:
+                raise TimeoutError("the dashboard did not get ready within 120 s: run `cityhelm doctor`")
+            time.sleep(0.2)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
