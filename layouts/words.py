@@ -755,7 +755,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "halls.free": ("空闲", "free"),
     "halls.stage_called": ("叫号", "called"),
     "halls.stage_served": ("办理中", "serving"),
-    "halls.all_items": ("综合（全部事项）", "All services"),
+    "halls.all_items": ("综合", "All services"),
     "halls.items_unknown": ("事项未知", "services not known"),
     "halls.item_unknown": ("未说明事项", "not said"),
     "halls.and": ("、", ", "),

@@ -194,7 +194,10 @@ def test_every_icon_is_ours_and_square_and_every_name_has_a_file() -> None:
         assert re.search(r'viewBox="0 0 24 24".* stroke="#fff" stroke-width="2"', text), path.name
         assert len(text) < 700, path.name
     named = set()
-    for kind, form in (("dashboard/assets/[!6]*.js", r'(?:parts\.icon\(|\bicon: )"([a-z-]+)"'), ("layouts/*.py", r'\bicon\("([a-z-]+)"')):
+    for kind, form in (
+        ("dashboard/assets/[!6]*.js", r'(?:parts\.icon\(|\bicon: )"([a-z-]+)"'),
+        ("layouts/*.py", r'\bicon\("([a-z-]+)"'),
+    ):
         for path in ROOT.glob(kind):
             named |= set(re.findall(form, path.read_text(encoding="utf-8")))
     assert len(named) > 10

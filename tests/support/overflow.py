@@ -29,7 +29,7 @@ _OVERFLOWING = """([ignored, smallest]) => {
     const box = range.getBoundingClientRect();
     if (!box.width || !box.height) continue;
     let isFree = false; // inside something that scrolls, it may be out of sight
-    for (let place = element; place && place !== document.documentElement; place = place.parentElement) {
+    for (let place = element; place && place !== document.body; place = place.parentElement) {
       const frame = getComputedStyle(place);
       if (scrolls(frame)) { isFree = true; break; }
       if (frame.textOverflow === "ellipsis" && place.classList.contains("ellipsis")) { isFree = true; break; }
