@@ -120,7 +120,7 @@ def _in_a_page(chromium: str, url: str) -> dict[str, Any]:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         page = browser.new_page(viewport={"width": 1920, "height": 1080})
         page.set_default_timeout(READY_S * 1000)
-        page.goto(url)
+        page.goto(f"{url}/operations")
         page.evaluate(_PREPARE, {"nUnits": UNITS, "nPoints": POINTS})
         floor = page.evaluate("() => bench.floor(60)")
         heat = page.evaluate("() => bench.fill()")

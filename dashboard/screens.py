@@ -41,12 +41,12 @@ class Screen:
 
 
 SCREENS: tuple[Screen, ...] = (
-    Screen("/", "operations", MAP, operations.layout, operations_callbacks.register),
-    Screen("/cockpit", "cockpit", MAP, cockpit.layout, cockpit_callbacks.register, also=(OVERVIEW, HALLS)),
+    Screen("/", "cockpit", MAP, cockpit.layout, cockpit_callbacks.register, also=(OVERVIEW, HALLS)),
     Screen("/wall", "wall", MAP, cockpit.wall, cockpit_callbacks.register_wall, is_tab=False, also=(OVERVIEW, HALLS)),
     Screen("/command", "command", MAP, command.layout, command_callbacks.register),
     Screen("/halls", "halls", HALLS, halls.layout, halls_callbacks.register),
     Screen("/warnings", "warnings", MAP, warnings.layout, warnings_callbacks.register),
+    Screen("/operations", "operations", MAP, operations.layout, operations_callbacks.register),
     Screen("/system", "system", SYSTEM, system.layout, system_callbacks.register),
     Screen("/parts", "parts", SYSTEM, parts.layout, parts_callbacks.register, is_tab=False),
 )

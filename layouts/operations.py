@@ -15,6 +15,7 @@ GRAPH_CONFIG: Any = {
 }  # fmt: skip
 """No mode bar, and with it no button that would send a chart to a cloud; the address is blank all the same."""
 
+
 def layout(words: Words, facts: PageFacts) -> list[Component]:
     return framed(words, facts, html.Main([_left(words), _centre(words, facts), _right(words)], className="operations"))
 

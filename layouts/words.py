@@ -570,7 +570,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "parts.icons": ("图标", "Icons"),
     "parts.icons_note": ("自绘，随文字着色；图标不单独表意。", "Drawn by us, in the colour of the words; never without words."),
     "parts.walls": ("版式", "Layout"),
-    "parts.walls_note": ("两侧卡片的列数随屏幕宽高比增加，中间为地图。", "Sides get more columns on wider walls; the map is between them."),
+    "parts.walls_note": (
+        "两侧卡片的列数随屏幕宽高比增加，中间为地图。",
+        "Sides get more columns on wider walls; the map is between them.",
+    ),
     "parts.headlines": ("关键指标", "Headline figures"),
     "parts.headlines_note": (
         "数字滚动到新值；要求减少动态效果者不滚动。",
@@ -1033,15 +1036,12 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "those first called within the hour: 90th percentile from arrival to call, taken every minute",
     ),
     "how.traffic_index": (
-        "自由流车速 ÷ 现在车速（检测器平均）：1、1.2、1.5、1.8、2.1、2.4 倍对应 0、2、4、6、8、10，其间按直线；"
-        "自由流车速为近几日小时均速的高分位",
-        "free-flow speed ÷ speed, means over detectors: 1, 1.2, 1.5, 1.8, 2.1, 2.4 times give 0, 2, 4, 6, 8, 10, straight lines "
-        "between; the free-flow speed is a high quantile of the hourly means of some days",
+        "自由流车速 ÷ 现在车速（检测器平均）：1 至 2.4 倍对应 0 至 10，按折线；自由流车速为近几日小时均速的高分位",
+        "free-flow speed ÷ speed, means over detectors: 1 to 2.4 times give 0 to 10; free-flow: a high quantile of hourly means",
     ),
     "how.aqi": (
         "HJ 633-2012：各站整点小时均值取平均，颗粒物按 24 小时滑动平均，臭氧另按 8 小时，取最大分指数",
-        "HJ 633-2012 from full hours, mean of the stations; particulates over a moving 24 hours, ozone over 8 as well; the largest "
-        "individual index",
+        "HJ 633-2012 from full hours, mean of stations; particulates over 24 hours, ozone over 8 too; the largest index",
     ),
     "how.rain": (
         "各雨量计近一小时雨量的平均；曲线为小时内读数的平均",
@@ -1086,11 +1086,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "how.part.devices": ("实时设备占比", "share of devices that are live"),
     "how.hot_requests": (
         "近 24 小时某类诉求在某区的件数，前几日同时段平均为 u 时，按泊松分布偶然达到的概率极小者",
-        "classes in a district whose count of 24 hours would be most improbable by chance (Poisson) given the mean of earlier days",
+        "classes in a district whose count of 24 hours is most improbable by chance (Poisson), given the mean of earlier days",
     ),
     "how.forecast": (
         "近一日平均流量最大的检测器：实测与已发布的预测（10%、50%、90% 分位），不由多条序列相加",
-        "the detector with the largest mean flow of the day: measured, and its stored forecast (10, 50, 90%); not a sum of series",
+        "the detector with the largest mean flow of the day: measured, and its stored forecast (10, 50, 90%); no sum of series",
     ),
     # cockpit
     "screen.cockpit": ("驾驶舱", "Cockpit"),
@@ -1237,13 +1237,16 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "road.local": ("支路", "local"),
     "ticker.label": ("快讯", "News"),
     "ticker.none": ("当前没有预警、事件与热点诉求", "No warning, no incident, no hot request"),
-    "ticker.hot": ("诉求热点 · {district} · {class} {n} 件（常态 {usual}）", "Hot requests · {district} · {class}: {n} (usually {usual})"),
+    "ticker.hot": (
+        "诉求热点 · {district} · {class} {n} 件（常态 {usual}）",
+        "Hot requests · {district} · {class}: {n} (usually {usual})",
+    ),
     "weather.rain": ("雨强 {n} mm/h", "rain {n} mm/h"),
     "weather.dry": ("无雨", "no rain"),
     "weather.humidity": ("湿度 {n}%", "humidity {n}%"),
     # what an address that does not exist says
     "missing.title": ("没有这个页面", "No such page"),
-    "missing.home": ("返回运行态势", "To the operations screen"),
+    "missing.home": ("返回首页", "To the first screen"),
 }
 
 

@@ -33,6 +33,7 @@ def work(name: str, settings: Settings, *, is_demo: bool) -> None:
     _WORKERS[name](settings, policy, stop, is_demo)
     log.info("stopped")
 
+
 def _database(settings: Settings) -> str:
     assert settings.database_url is not None, "the command line fills in the database before it starts a worker"
     return settings.database_url

@@ -142,7 +142,7 @@ window.cityhelm = window.cityhelm || {};
     page.setLargeText(page.hasLargeText);
     cityhelm.stream.open(facts.channels.length ? facts.channels : [facts.channel]);
     // numbers first: the map's libraries keep the browser busy for a while
-    if (facts.channel === "map") Promise.race([cityhelm.city.loaded(), new Promise((resolve) => setTimeout(resolve, 2000))]).then(() => setTimeout(cityhelm.map.open, 300));
+    if (document.getElementById("map")) Promise.race([cityhelm.city.loaded(), new Promise((resolve) => setTimeout(resolve, 2000))]).then(() => setTimeout(cityhelm.map.open, 300));
     const chosen = cityhelm.clicks.remembered();
     if (chosen) cityhelm.city.loaded().then(() => cityhelm.clicks.choose(chosen));
     showClock();

@@ -25,7 +25,7 @@ def test_a_page_follows_all_its_channels_and_is_live_by_its_own(
     stored(conn, a_device(), a_reading(41), a_request("r-1", minutes_ago=5))
     with serve(database_url) as server:
         page = visit.page
-        page.goto(f"{server.url}/cockpit", wait_until="domcontentloaded")
+        page.goto(f"{server.url}/", wait_until="domcontentloaded")
         soon(lambda: requests_today(page) == 1, "the first figures", within_s=60)
         soon(lambda: page.evaluate("cityhelm.stream.halls !== null && cityhelm.city.isLoaded"), "the other channels", within_s=60)
         assert server.viewers() == 3

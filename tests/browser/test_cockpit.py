@@ -115,7 +115,7 @@ def test_scenes_follow_one_another_every_half_minute_unless_held_or_touched(
     serve: Serve, visit: Visit, database_url: str
 ) -> None:
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/cockpit")
+        page = visit.open(f"{server.url}/")
 
         def stepped(state: dict[str, Any], now: int, **more: bool) -> dict[str, Any]:
             found: dict[str, Any] = page.evaluate(
@@ -142,7 +142,7 @@ def test_scenes_follow_one_another_every_half_minute_unless_held_or_touched(
 
 def test_a_scene_changes_cards_and_map_and_stops_at_a_touch(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/cockpit")
+        page = visit.open(f"{server.url}/")
         soon(lambda: mode(page) == "scene", "the first scene")
         before = cards(page)
         assert len(before) == 6
@@ -159,7 +159,7 @@ def test_a_scene_changes_cards_and_map_and_stops_at_a_touch(serve: Serve, visit:
         soon(lambda: page.evaluate("cityhelm.cockpit.scenes.turns") is True, "that it goes on")
         page.keyboard.press("4")
         soon(lambda: shown_scene(page) == "traffic", "the scene of a key")
-        page.goto(f"{server.url}/cockpit?scene=environment")
+        page.goto(f"{server.url}/?scene=environment")
         soon(lambda: shown_scene(page) == "environment", "the scene of the address")
 
 
@@ -167,7 +167,7 @@ def test_wartime_comes_by_itself_and_goes_when_it_is_over(
     serve: Serve, visit: Visit, database_url: str, conn: Connection, scene: int
 ) -> None:
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/cockpit")
+        page = visit.open(f"{server.url}/")
         soon(lambda: mode(page) == "scene", "peace: a fire of the third grade is not grave")
         warning_id = warned(conn, scene, WarningLevel.ORANGE)
         soon(lambda: mode(page) == "war", "wartime")
@@ -197,7 +197,7 @@ def test_what_is_grave_and_which_event_the_page_turns_to(serve: Serve, visit: Vi
         return {"id": name, "grade": grade, "response": response, "reported": 5, "exercise": None, "lon": 1.0, "lat": 2.0, **more}
 
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/cockpit")
+        page = visit.open(f"{server.url}/")
 
         def events(warnings: list[dict[str, Any]], incidents: list[dict[str, Any]]) -> list[str]:
             found: list[str] = page.evaluate(
@@ -230,7 +230,7 @@ def test_down_to_a_place_and_back_by_keys_address_and_the_browser(
     serve: Serve, visit: Visit, database_url: str, scene: int
 ) -> None:
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/cockpit#at/440106")
+        page = visit.open(f"{server.url}/#at/440106")
         expect(page.locator(".trail [aria-current]")).to_have_text("东区")
         assert mode(page) == "area"
         page.locator(".card-streets .go-row", has_text=AVENUE).click()
@@ -251,7 +251,7 @@ def test_down_to_a_place_and_back_by_keys_address_and_the_browser(
         soon(lambda: mode(page) == "scene", "the city")
         assert page.evaluate("location.hash") == ""
         page.goto("about:blank")
-        page.goto(f"{server.url}/cockpit#at/440106/{AVENUE}/nowhere")
+        page.goto(f"{server.url}/#at/440106/{AVENUE}/nowhere")
         expect(page.locator(".card-place")).to_contain_text("地址中的位置不存在")
 
 
@@ -269,7 +269,7 @@ def test_the_ranking_leads_down_and_shows_how_the_index_is_made(
         "how": "how.index",
     }
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/cockpit")
+        page = visit.open(f"{server.url}/")
         frame = {"as_of": scored["measured"], "districts": rows, "index": index}
         page.evaluate(
             "frame => { const told = cityhelm.stream.overview; cityhelm.cockpit.overview = () => ({...told, ...frame}); }", frame
@@ -289,7 +289,7 @@ def test_what_is_chosen_stands_beside_the_map_and_is_not_acted_on(
     serve: Serve, visit: Visit, database_url: str, scene: int
 ) -> None:
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/cockpit")
+        page = visit.open(f"{server.url}/")
         page.evaluate("cityhelm.clicks.choose({kind: 'incident', id: 'i-1'})")
         expect(page.locator("#chosen-side .object-head")).to_be_visible()
         expect(page.locator("#cards-right")).to_be_hidden()
@@ -318,7 +318,7 @@ def test_the_wall_has_neither_acts_nor_tabs_and_comes_back_to_the_city(
 
 def test_an_empty_database_says_so_in_every_place(serve: Serve, visit: Visit, database_url: str) -> None:
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/cockpit")
+        page = visit.open(f"{server.url}/")
         soon(lambda: mode(page) == "scene" and page.evaluate("cityhelm.stream.halls !== null"), "the frames")
         for name in page.evaluate("cityhelm.scenes.NAMES"):
             page.locator(f"[data-scene={name}]").click()
@@ -333,7 +333,7 @@ def test_an_empty_database_says_so_in_every_place(serve: Serve, visit: Visit, da
 
 def test_every_number_says_where_it_is_from(serve: Serve, visit: Visit, database_url: str, conn: Connection, scene: int) -> None:
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/cockpit")
+        page = visit.open(f"{server.url}/")
         soon(lambda: page.evaluate("cityhelm.stream.overview !== null && cityhelm.stream.halls !== null"), "the frames")
         unsaid = "[...document.querySelectorAll('main .num')].filter(e => !(e.dataset.source ?? '').includes(' · ') || !e.title).map(e => [e.textContent, e.dataset.source])"
         for name in page.evaluate("cityhelm.scenes.NAMES"):
@@ -354,7 +354,7 @@ def test_nothing_overflows_on_any_wall(
 ) -> None:
     stored(conn, an_incident("i-2", minutes_ago=20, grade=Grade.II))
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/cockpit?lang={lang}")
+        page = visit.open(f"{server.url}/?lang={lang}")
         soon(lambda: page.evaluate("cityhelm.stream.overview !== null && cityhelm.stream.halls !== null"), "the frames")
         faults: dict[Any, Any] = {}
         for width, height in WALLS:
@@ -382,7 +382,7 @@ def test_nothing_overflows_on_any_wall(
 
 def test_every_control_has_a_name_and_can_be_reached(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/cockpit")
+        page = visit.open(f"{server.url}/")
         soon(lambda: mode(page) == "scene", "the first scene")
         nameless = "[...document.querySelectorAll('main :is(button, a, [tabindex])')].filter(e => e.checkVisibility() && !(e.getAttribute('aria-label') || e.innerText.trim())).map(e => e.outerHTML.slice(0, 120))"
         assert page.evaluate(nameless) == []

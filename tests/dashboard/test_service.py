@@ -32,7 +32,7 @@ def run(database_url: str, port: int, stop: Event, *, host: str = "127.0.0.1", a
     with ThreadPoolExecutor(1) as beside:
         beside.submit(
             service.run, database_url, city_dir=Path("nowhere"), host=host, port=port, zone=ZoneInfo("Asia/Shanghai"),
-            order_expiry_s=120, unit_speed_kmh=40, road_detour=1.3, acts_as=acts_as, stop=stop,
+            order_expiry_s=120, unit_speed_kmh=40, road_detour=1.3, hall_target_s=900, acts_as=acts_as, stop=stop,
         ).result()  # fmt: skip
 
 

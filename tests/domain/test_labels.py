@@ -74,6 +74,7 @@ STORED = {
     "HallEventKind": "arrive call recall start end no_show transfer park abandon window.open window.pause window.close window.fault "
     "rating",
     "IncidentState": "reported verified responding controlled recovering closed merged false_alarm",
+    "SegmentKind": "processing answering turnout travel at_scene",
     "OrderState": "issued sent accepted declined expired done cancelled",
     "Quality": "good uncertain bad simulated backfilled",
     "Reason": "unknown_topic unknown_kind too_large nul_character broken_json cut_short too_deep number_too_great no_object missing no_text no_number "
