@@ -100,20 +100,21 @@ def _dashboard(settings: Settings, policy: Policy, stop: threading.Event, is_dem
 
 def _simulator(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:
     from iot import service
+    from runtime.duty import DutyDesk
     from storage.ticking import run_ticks
 
     faults: list[Exception] = []
 
+    desk = DutyDesk(policy, settings.zone)
+
     def beat() -> None:
         try:
-            run_ticks(
-                _database(settings), "simulator", lambda conn, now: None, period_s=2.0, stop=stop, clock=lambda: datetime.now(UTC)
-            )
+            run_ticks(_database(settings), "simulator", desk.tick, period_s=2.0, stop=stop, clock=lambda: datetime.now(UTC))
         except Exception as fault:  # raised below, in the thread that ends the process
             faults.append(fault)
             stop.set()
 
-    # The simulator speaks MQTT alone, like real devices; its heartbeat is kept from here.
+    # The simulator speaks MQTT alone, like real devices; its heartbeat is kept from here, and the duty desk has its place.
     heart = threading.Thread(target=beat, name="heartbeat", daemon=True)
     heart.start()
     service.run(broker_of(settings), city_dir=settings.city, seed=DEMONSTRATION_SEED, stop=stop)

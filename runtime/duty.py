@@ -1,0 +1,85 @@
+"""The duty desk of the demonstration: sends units to calls that nobody has acted on, as somebody did in the city's past.
+
+Through the same act as a click, audited under a name of its own. Whoever watches has `AFTER` to act first. The gravest incident
+first, a few at a time; each gets as many units of the kinds that the past took for its class and grade, the nearest free ones.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dispatch.orders import issue
+from dispatch.policies.nearest import rank_units
+from domain.incidents import Grade, Incident, IncidentState
+from domain.moments import Moment
+from domain.refusals import Refused
+from domain.rights import Actor, Role
+from domain.units import Unit, UnitKind
+from iot.simulated.operations import NEEDS
+from runtime.policy import Policy
+from storage.connection import Connection
+from storage.incidents import list_open_incidents
+from storage.units import list_units
+
+log = logging.getLogger(__name__)
+
+AFTER = timedelta(seconds=120)
+LOOKS_EVERY = timedelta(seconds=5)
+AT_ONCE = 5
+"""Incidents taken at one look."""
+DUTY_DESK = Actor("demo-duty-desk", Role.DISPATCHER)
+GRAVITY = {Grade.I: 2, Grade.II: 2, Grade.III: 1, Grade.IV: 0}
+"""Which of the crews a grade gets."""
+
+
+class DutyDesk:
+    """What the desk remembers: when it looked last."""
+
+    def __init__(self, policy: Policy, zone: ZoneInfo) -> None:
+        self._policy, self._zone = policy, zone
+        self._looked_at: datetime | None = None
+        self._n_sent = 0
+
+    def tick(self, conn: Connection, now: datetime) -> Mapping[str, Any]:
+        """Sends whom it has to; returns how many it has sent so far."""
+        if self._looked_at is None or abs(now - self._looked_at) >= LOOKS_EVERY:
+            self._looked_at = now
+            moment = Moment.live(now)
+            for incident, unit in choose(list_open_incidents(conn, moment), list_units(conn, moment), self._policy, now):
+                try:
+                    issue(
+                        conn, incident.incident_id, unit.unit_id, DUTY_DESK, now,
+                        zone=self._zone, order_expiry_s=self._policy.order_expiry_s,
+                    )  # fmt: skip
+                except Refused as refused:  # somebody was quicker
+                    log.info("the duty desk was refused: %s", refused.en)
+                else:
+                    self._n_sent += 1
+        return {"duty_orders_total": self._n_sent}
+
+
+def choose(
+    incidents: Sequence[Incident], units: Sequence[Unit], policy: Policy, now: datetime
+) -> Iterator[tuple[Incident, Unit]]:
+    """Who goes where now."""
+    waiting = [
+        i for i in incidents if i.state in (IncidentState.REPORTED, IncidentState.VERIFIED) and now - i.reported_at >= AFTER
+    ]
+    waiting.sort(key=lambda i: (-GRAVITY[i.grade], i.reported_at, i.incident_id))
+    free = {unit.unit_id: unit for unit in units}
+    for incident in waiting[:AT_ONCE]:
+        crew = NEEDS.get(incident.hazard_class, NEEDS["other"])[GRAVITY[incident.grade]]
+        for kind, n in crew:
+            for unit in _nearest(free, kind, incident, policy, n):
+                del free[unit.unit_id]
+                yield incident, unit
+
+
+def _nearest(free: Mapping[str, Unit], kind: UnitKind, incident: Incident, policy: Policy, n: int) -> list[Unit]:
+    of_kind = [unit for unit in free.values() if unit.kind == kind]
+    ranked = rank_units(of_kind, incident.lon, incident.lat, speed_kmh=policy.unit_speed_kmh, detour=policy.road_detour, limit=n)
+    return [candidate.unit for candidate in ranked]
