@@ -207,7 +207,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "legend.late": ("延迟", "late"),
     "legend.stale": ("过期/失联", "stale/silent"),
     "layers.none": ("不显示", "none"),
-    "layers.area": ("区域着色", "Districts by"),
+    "layers.area": ("区域着色", "Areas by"),
     "layers.heat": ("热力", "Heat of"),
     "layers.window": ("时段", "Window"),
     "layers.last": ("近 {n} 小时", "last {n} h"),

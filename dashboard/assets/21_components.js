@@ -285,7 +285,11 @@
     if (element) tell(element, "pointer");
     else if (told?.by === "pointer") silence();
   });
-  document.addEventListener("pointermove", () => told?.by === "pointer" && told.element.title && tell(told.element, "pointer"), { passive: true }); // drawn anew meanwhile
+  document.addEventListener("pointermove", ({ target }) => {
+    if (told?.by === "pointer" && told.element.title) tell(told.element, "pointer"); // drawn anew meanwhile
+    const element = !told && page.facts && target.closest?.("[data-source]"); // silenced by scrolling, and pointed at still
+    if (element) tell(element, "pointer");
+  }, { passive: true });
   document.addEventListener("focusin", ({ target }) => {
     const element = page.facts && target.matches(".headline, .vital") && target.matches(":focus-visible") && target.querySelector("[data-source]");
     if (element) tell(element, "focus");

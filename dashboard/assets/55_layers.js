@@ -116,8 +116,8 @@
     const has = (type) => [...city.devices.values()].some((device) => device.type === type);
     const places = ground ? count(ground.places, (place) => `place/${place.kind}`).filter(([key]) => cityhelm.marks.placeMark(kindOf(key))) : [];
     const events = [
-      ["incident", city.incidents.length, el("i", { class: "mark diamond grade-II", "aria-hidden": "true" }), page.words("legend.incidents"), sources.incidents],
-      ["warning", city.warnings.length, swatch("warning"), page.words("legend.warnings"), sources.warnings],
+      city.incidents.length && ["incident", city.incidents.length, el("i", { class: "mark diamond grade-II", "aria-hidden": "true" }), page.words("legend.incidents"), sources.incidents],
+      city.warnings.length && ["warning", city.warnings.length, swatch("warning"), page.words("legend.warnings"), sources.warnings],
       has("UnderpassObserved") && ["closure", cityhelm.scene.closures().length, swatch("closure"), page.words("layers.closures"), sources.device],
       (has("FloodMonitoring") || has("UnderpassObserved")) && ["water", null, parts.kindMark("FloodMonitoring"), page.words("layers.water"), sources.device],
       has("TrafficFlowObserved") && ground?.roads.length && ["road", null, swatch("road"), page.words("layers.roads"), sources.device],

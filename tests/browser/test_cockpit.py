@@ -348,6 +348,7 @@ def test_every_number_says_where_it_is_from(serve: Serve, visit: Visit, database
         assert page.evaluate(unsaid) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_nothing_overflows_on_any_wall(
     serve: Serve, visit: Visit, database_url: str, conn: Connection, scene: int, lang: str

@@ -164,6 +164,7 @@ def test_segments_run_end_and_are_all_in_the_story(
         expect(page.locator(".dossier-head .num").first).to_have_text(re.compile(r"^\d\d:\d\d"))
 
 
+@pytest.mark.long
 def test_a_refusal_is_shown_word_for_word_and_an_ending_needs_a_reason(
     serve: Serve, visit: Visit, database_url: str, conn: Connection, scene: int
 ) -> None:

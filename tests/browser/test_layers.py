@@ -126,6 +126,7 @@ def test_what_is_in_view_stands_in_a_table_too(serve: Serve, visit: Visit, datab
         expect(page.locator("#map-list")).to_contain_text("没有")
 
 
+@pytest.mark.long
 def test_an_area_drawn_with_keys_says_what_is_inside(serve: Serve, visit: Visit, database_url: str, conn: Connection) -> None:
     stored(conn, a_device(), a_reading(41), an_incident())
     with serve(database_url) as server:
@@ -145,6 +146,7 @@ def test_an_area_drawn_with_keys_says_what_is_inside(serve: Serve, visit: Visit,
         expect(result).to_be_hidden()
 
 
+@pytest.mark.long
 def test_hours_of_updates_leave_nothing_behind(serve: Serve, visit: Visit, database_url: str, conn: Connection) -> None:
     """3,600 positions of a unit, one picture each: what the page holds for it is as large as before."""
     stored(conn, a_device(), a_reading(41), a_unit(), a_position(113.26), a_status(UnitStatus.ENROUTE))

@@ -66,6 +66,7 @@ def test_the_list_of_layers_is_made_of_the_kinds_that_are_there(
         expect(rows).to_have_count(4)
 
 
+@pytest.mark.long
 def test_a_kind_that_is_hidden_stays_hidden_and_is_said_to_be(
     serve: Serve, visit: Visit, database_url: str, conn: Connection
 ) -> None:
@@ -89,6 +90,7 @@ def test_a_kind_that_is_hidden_stays_hidden_and_is_said_to_be(
         expect(off).to_have_count(0)
 
 
+@pytest.mark.long
 def test_many_sensors_are_gathered_and_few_have_pictures(serve: Serve, visit: Visit, database_url: str, conn: Connection) -> None:
     devices(conn, 800)
     devices(conn, 8, "WeatherObserved")
@@ -107,6 +109,7 @@ def test_many_sensors_are_gathered_and_few_have_pictures(serve: Serve, visit: Vi
         )
 
 
+@pytest.mark.long
 def test_units_at_a_station_are_one_mark_from_afar_and_several_from_near(
     serve: Serve, visit: Visit, database_url: str, conn: Connection
 ) -> None:

@@ -42,6 +42,7 @@ def test_each_page_has_its_moment_in_the_hour_after_three(serve: Serve, visit: V
         assert not is_new(page)  # it is nine in the morning
 
 
+@pytest.mark.long
 def test_an_old_page_is_loaded_anew_at_night_and_a_young_one_is_not(serve: Serve, visit: Visit, database_url: str) -> None:
     with serve(database_url, starts_at=NIGHT) as server:
         page = visit.open(f"{server.url}/operations")
@@ -56,6 +57,7 @@ def test_an_old_page_is_loaded_anew_at_night_and_a_young_one_is_not(serve: Serve
         assert not is_new(page)  # once is enough
 
 
+@pytest.mark.long
 def test_nobody_loses_what_is_open_typed_or_just_touched(serve: Serve, visit: Visit, database_url: str, conn: Connection) -> None:
     stored(conn, a_device(), a_reading(41), an_incident())
     with serve(database_url, starts_at=NIGHT) as server:

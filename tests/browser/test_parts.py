@@ -29,6 +29,7 @@ def opened(visit: Visit, server: Server, query: str = "") -> Page:
     return page
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_nothing_overflows_on_any_wall_in_either_language(visit: Visit, server: Server, lang: str) -> None:
     page = opened(visit, server, f"?lang={lang}")
@@ -184,6 +185,7 @@ def test_pointing_at_a_number_says_where_it_comes_from(visit: Visit, server: Ser
     number = page.locator("#parts-headlines .num").first
     number.scroll_into_view_if_needed()
     title = number.get_attribute("title")
+    page.wait_for_timeout(300)  # until what scrolling set in motion has ended
     number.hover()
     tip = page.locator("#lineage")
     expect(tip).to_be_visible()
