@@ -32,6 +32,7 @@ def count(city: RunningCity, query: str) -> int:
         return int(row[0])
 
 
+@pytest.mark.long
 def test_one_command_from_mqtt_to_the_map_and_back_to_a_unit(home: Path, city_dir: Path) -> None:
     with running_city("demo", home, city_dir) as city:
         assert "The private broker is " in city.said()

@@ -26,6 +26,7 @@ def replayed(city: RunningCity, mapping: str, file: str, *more: str) -> None:
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the public data sets are not beside the checkout: nothing to replay")
+@pytest.mark.long
 def test_a_real_morning_of_loop_detectors_and_an_evening_of_car_parks(home: Path, tmp_path: Path) -> None:
     angeles = home / "los_angeles"
     build_city(CHECKOUT / "config/cities/los_angeles.toml", angeles, DATA)

@@ -65,7 +65,9 @@ def test_a_class_that_nobody_knows_gets_what_others_get(policy: Policy) -> None:
 
 
 def test_the_desk_sends_by_the_act_of_a_click_and_once(conn: Connection, policy: Policy) -> None:
-    stored(conn, replace(an_incident(), hazard_class="medical"), a_unit(), a_status("available", minutes_ago=60), a_position(113.26))
+    stored(
+        conn, replace(an_incident(), hazard_class="medical"), a_unit(), a_status("available", minutes_ago=60), a_position(113.26)
+    )
     found = list_open_incidents(conn, Moment.live(NOW))[0]
     later = max(NOW, found.reported_at + AFTER)
     desk = DutyDesk(policy, ZONE)

@@ -71,7 +71,7 @@ def test_a_database_that_went_away_is_waited_for_and_the_work_done_again(
     _run(database_url, tick, stop)
     assert len(set(backends)) == 2
     assert "the database went away" in caplog.text
-    assert "done again when it is back" in caplog.text
+    assert "the work is done again" in caplog.text
 
 
 def test_a_fault_of_ours_rises_so_that_the_process_is_restarted(database_url: str) -> None:
