@@ -220,7 +220,7 @@
         ? el("button", { class: isFirst ? "button button-first" : "button", "data-act": JSON.stringify({ action: "order.issue", request: { incident: id, unit: unitId }, about: id }), disabled: isBusy }, page.words(isBusy ? "incident.sending" : "incident.send"))
         : "";
       return el("div", { key: unitId, class: isFirst ? "candidate candidate-first" : "candidate" }, parts.unit(candidate),
-        el("div", { class: "candidate-name ellipsis" }, el("b", { class: "candidate-rank num" }, String(rank + 1)), city.name(candidate), el("small", {}, [parts.unitKind(candidate), page.label("unit_status", candidate.status), reason(candidate, eta_s - candidates.units[0].eta_s)].filter(Boolean).join(" · "))),
+        el("div", { class: "candidate-name ellipsis" }, el("b", { class: "candidate-rank" }, String(rank + 1)), city.name(candidate), el("small", {}, [parts.unitKind(candidate), page.label("unit_status", candidate.status), reason(candidate, eta_s - candidates.units[0].eta_s)].filter(Boolean).join(" · "))),
         div("candidate-eta", ...parts.sentence(page.words("command.eta", { m: Math.floor(eta_s / 60), s: Math.round(eta_s % 60) }), from), el("small", {}, number(page.figure(distance_m / 1000, 1), from), " ", page.words("unit.kilometres"))),
         send);
     });
