@@ -97,6 +97,6 @@ def test_a_killed_supervisor_leaves_no_process_and_the_next_start_continues(home
     with running_city("demo", home, city_dir) as city:
         assert count(city, "SELECT count(*) FROM observation") >= before
         held = latest_times(city)
-        wait_for("live again", lambda: any(time != held.get(n) for n, time in latest_times(city).items()), within_s=30, city=city)
+        wait_for("live again", lambda: any(time != held.get(n) for n, time in latest_times(city).items()), within_s=90, city=city)
         unequal = "SELECT count(*) FROM ingest_ledger WHERE received <> stored + corrected + duplicate + rejected"
         assert count(city, unequal) == 0
