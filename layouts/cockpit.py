@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from dash import html
 
-from layouts.page import Component, PageFacts, framed, labelled, loading, source
+from layouts.page import Component, PageFacts, chart_card, framed, labelled, loading
 from layouts.words import Words
 
 
@@ -73,20 +73,7 @@ def _chosen(words: Words, *, is_wall: bool) -> Component:
     return html.Div(
         [
             *([] if is_wall else [what]),
-            html.Section(
-                [
-                    html.H2([html.Span(words("chart.title"), id="chart-title"), html.Small(id="chart-as-of")]),
-                    html.Div(
-                        id="chart-place",
-                        className="chart-place",
-                        **source("observation, forecast", "storage.snapshots.chart_snapshot"),
-                    ),
-                    html.Div(id="chart-note", className="chart-note"),
-                ],
-                className="card chart-card",
-                id="chart-card",
-                hidden=True,
-            ),
+            chart_card(words),
         ],
         id="chosen-side",
         className="chosen-side",

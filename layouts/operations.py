@@ -6,7 +6,7 @@ from typing import Any
 
 from dash import dcc, html
 
-from layouts.page import Component, PageFacts, card, framed, labelled, source
+from layouts.page import Component, PageFacts, card, chart_card, framed, labelled
 from layouts.words import Words
 
 GRAPH_CONFIG: Any = {
@@ -53,20 +53,7 @@ def _right(words: Words) -> Component:
     return html.Div(
         [
             html.Section(html.Div(id="object", className="object"), className="card grow", id="object-card"),
-            html.Section(
-                [
-                    html.H2([html.Span(words("chart.title"), id="chart-title"), html.Small(id="chart-as-of")]),
-                    html.Div(
-                        id="chart-place",
-                        className="chart-place",
-                        **source("observation, forecast", "storage.snapshots.chart_snapshot"),
-                    ),
-                    html.Div(id="chart-note", className="chart-note"),
-                ],
-                className="card chart-card",
-                id="chart-card",
-                hidden=True,
-            ),
+            chart_card(words),
             html.Div(id="toast", className="toast", hidden=True, role="alert"),
         ],
         className="column",

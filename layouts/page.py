@@ -195,6 +195,22 @@ def card(title: str, body: Component, *, sub: Component = "", id_: str | None = 
     return html.Section([html.H2([title, html.Small(sub, **named)]), body], className=f"card {class_name}".strip())
 
 
+def chart_card(words: Words) -> Component:
+    """The place of the chosen series: what was measured and what is foreseen; hidden until one is chosen."""
+    return html.Section(
+        [
+            html.H2([html.Span(words("chart.title"), id="chart-title"), html.Small(id="chart-as-of")]),
+            html.Div(
+                id="chart-place", className="chart-place", **source("observation, forecast", "storage.snapshots.chart_snapshot")
+            ),
+            html.Div(id="chart-note", className="chart-note"),
+        ],
+        className="card chart-card",
+        id="chart-card",
+        hidden=True,
+    )
+
+
 def loading(words: Words) -> Component:
     """What a place says until the first data come."""
     return html.Div(words("loading"), className="quiet")
