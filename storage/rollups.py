@@ -55,7 +55,8 @@ def refresh(conn: Connection, now: datetime, *, oldest_kept: datetime | None = N
         with conn.transaction():
             if not is_timescale:
                 conn.execute("DELETE FROM district_hour_kept WHERE hour = ANY(%s)", (hours,))
-                conn.execute(_KEEP, (hours,))
+                for first, end in _spans(hours):
+                    conn.execute(_KEEP, {"first": first, "end": end})
             conn.execute("DELETE FROM rollup_mark WHERE mark_id = ANY(%s)", ([row[0] for row in rows],))
         return len(hours)
     finally:
@@ -99,12 +100,19 @@ def list_district_hours(conn: Connection, property_name: str, *, since: datetime
     return [DistrictHour(*row) for row in rows]
 
 
+# One walk over a stretch of hours: rows just written are in no summary of the index yet, and a walk for each hour would read the
+# whole day every time. Readings are added up by datastream first, of which there are few.
 _KEEP = """
 INSERT INTO district_hour_kept (district_code, property, hour, n, total, low, high)
-SELECT datastream.district_code, datastream.property, marked.hour, count(*), sum(value), min(value), max(value)
-FROM unnest(%s::timestamptz[]) AS marked (hour)
-JOIN observation ON phenomenon_time >= marked.hour AND phenomenon_time < marked.hour + interval '1 hour'
+SELECT datastream.district_code, datastream.property, streams.hour, sum(streams.n)::bigint, sum(streams.total),
+       min(streams.low), max(streams.high)
+FROM (
+    SELECT datastream_id, date_bin('1 hour', phenomenon_time, '2000-01-01T00:00:00Z') AS hour,
+           count(*) AS n, sum(value) AS total, min(value) AS low, max(value) AS high
+    FROM observation
+    WHERE phenomenon_time >= %(first)s AND phenomenon_time < %(end)s AND quality IN (0, 3, 4)
+    GROUP BY 1, 2
+) streams
 JOIN datastream USING (datastream_id)
-WHERE quality IN (0, 3, 4)
 GROUP BY 1, 2, 3
 """
