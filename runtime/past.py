@@ -6,6 +6,7 @@ frames of a length (4 bytes, big-endian) and as many bytes of MessagePack, each 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -80,14 +81,20 @@ def _parts(city_dir: Path, end: datetime, days: range) -> Iterator[Part]:
         yield Part(day, 1.0, messages)
 
 
+def write_whole(fd: int, said: bytes) -> None:
+    """Writes all of `said` to a pipe. By hand, since Python's buffered writer (3.11.7) leaves bytes out when a process is
+    suspended and goes on in the middle of a long write."""
+    left = memoryview(said)
+    while left:
+        left = left[os.write(fd, left) :]
+
+
 def main(argv: list[str]) -> None:
     city_dir, end, first, last = argv
     encode = msgspec.msgpack.Encoder().encode
     for part in _parts(Path(city_dir), datetime.fromisoformat(end), range(int(first), int(last))):
         frame = encode(part)
-        sys.stdout.buffer.write(len(frame).to_bytes(_LENGTH, "big"))
-        sys.stdout.buffer.write(frame)
-        sys.stdout.buffer.flush()
+        write_whole(sys.stdout.fileno(), len(frame).to_bytes(_LENGTH, "big") + frame)
 
 
 if __name__ == "__main__":

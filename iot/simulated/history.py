@@ -46,6 +46,7 @@ class History:
         self._city, self._seed, self._weather = city, seed, Weather(seed, ZoneInfo(city.zone))
         self._instruments = Instruments(deploy(city, seed), self._weather)
         roads = Roads(city)
+        self._halls = halls.halls_of(city, seed)
         self._callers, self._fleet = Callers(city, roads, self._weather), muster(city, roads, seed)
         self._under_way = {kind: _under_way(self._instruments.devices(kind)) for kind in self._instruments.kinds}
 
@@ -53,7 +54,7 @@ class History:
         """What everything would have said of itself at a moment."""
         kinds = self._instruments.kinds
         sensors = ((d.device_id, d.birth(at)) for kind in kinds for d in self._instruments.devices(kind))
-        in_halls = halls.LiveHalls(self._city, self._weather, self._seed, at.timestamp()).births(at)
+        in_halls = halls.births(self._halls, at)
         fleet = ((vehicle.device_id, vehicle.birth(at)) for vehicle in self._fleet)
         for device_id, birth in chain(sensors, self._callers.desks(at), in_halls, fleet):
             yield at, topic_of(device_id, "birth"), _to_json(birth)

@@ -167,7 +167,7 @@ class LiveCity:
     def _births(self, at: datetime) -> Iterator[tuple[str, Birth]]:
         yield from ((device.device_id, device.birth(at)) for device in self.devices)
         yield from ((vehicle.device_id, vehicle.birth(at)) for vehicle in self.vehicles)
-        yield from chain(self._callers.desks(at), self.halls.births(at))
+        yield from chain(self._callers.desks(at), halls.births(self.halls.halls, at))
 
 
 def _of_unit(vehicle: Vehicle, words: Sequence[units.Said]) -> Iterator[Saying]:

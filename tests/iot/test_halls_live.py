@@ -19,7 +19,7 @@ from gis_data.city import City
 from ingest.parse import parse
 from iot.payloads import Ack, Event, Telemetry, encode
 from iot.scenarios import HallRush, PowerCut, Scene
-from iot.simulated.halls import LiveHalls, WindowCommand, decode_command, history
+from iot.simulated.halls import LiveHalls, WindowCommand, births, decode_command, halls_of, history
 from iot.simulated.halls.floor import Spoken
 from iot.simulated.halls.kiosks import ROLL_TICKETS, Kiosks
 from iot.simulated.halls.staff import MINUTE_MS
@@ -236,20 +236,20 @@ def place(city: City) -> tuple[float, float]:
 
 
 def test_births_say_what_and_where_and_are_understood(city: City) -> None:
-    live = LiveHalls(city, DRY, SEED, at(8))
-    births = dict(live.births(moment(8)))
-    for device_id, birth in births.items():
+    halls = halls_of(city, SEED)
+    said = dict(births(halls, moment(8)))
+    for device_id, birth in said.items():
         (report,) = parse(topic_of(device_id, "birth"), encode(birth), moment(8))
         assert isinstance(report, DeviceBirth)
-        assert (report.lon, report.lat) in {(hall.lon, hall.lat) for hall in live.halls}
-    queue = births["990101/hall/service_hall-1/queue-service_hall-1"]
+        assert (report.lon, report.lat) in {(hall.lon, hall.lat) for hall in halls}
+    queue = said["990101/hall/service_hall-1/queue-service_hall-1"]
     assert (queue.type, queue.mode) == (SensorKind.HALL.type_name, "on_change")
-    assert queue.capabilities == list(live.halls[0].items)
-    kiosk = births["990101/hall/service_hall-1/kiosk-service_hall-1-1"]
+    assert queue.capabilities == list(halls[0].items)
+    kiosk = said["990101/hall/service_hall-1/kiosk-service_hall-1-1"]
     assert (kiosk.type, kiosk.mode, kiosk.interval_s) == (SensorKind.KIOSK.type_name, "periodic", 900)
     assert tuple(kiosk.properties) == SensorKind.KIOSK.properties
-    assert len(births) == 2 + 4 + 2
-    assert all(parse_topic(topic_of(device_id, "event")) for device_id in births)
+    assert len(said) == 2 + 4 + 2
+    assert all(parse_topic(topic_of(device_id, "event")) for device_id in said)
 
 
 def test_a_closed_day_is_silent_but_for_the_beats(week: list[Spoken]) -> None:

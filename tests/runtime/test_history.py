@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from signal import SIGCONT, SIGSTOP
 
 import psutil
 import pytest
@@ -51,6 +55,22 @@ def test_whoever_stops_listening_ends_the_process(paper_city: City) -> None:  # 
     with saying(paper_city.path, END, range(400)) as parts:
         next(parts)
     assert not [child for child in psutil.Process().children(recursive=True) if "runtime.past" in child.cmdline()]
+
+
+def test_a_process_that_is_suspended_as_it_writes_leaves_nothing_out() -> None:
+    said = bytes(range(251)) * 12_000
+    writes = "import sys; from runtime.past import write_whole; write_whole(1, bytes(range(251)) * 12_000)"
+    with subprocess.Popen([sys.executable, "-c", writes], stdout=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdout is not None
+        heard = process.stdout.read(100_000)
+        while len(heard) < len(said):  # each time the writer stands in the middle of what is left
+            process.send_signal(SIGSTOP)
+            time.sleep(0.002)
+            process.send_signal(SIGCONT)
+            if not (more := process.stdout.read(200_000)):
+                break
+            heard += more
+    assert heard == said
 
 
 def test_an_interrupted_history_is_finished_by_the_next_start_and_never_written_twice(

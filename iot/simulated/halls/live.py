@@ -58,29 +58,30 @@ def decode_command(payload: bytes) -> WindowCommand:
     return msgspec.json.decode(payload, type=WindowCommand)
 
 
+def births(halls: Sequence[Hall], at: datetime) -> Iterator[tuple[str, Birth]]:
+    """Device ids and births of queues and kiosks."""
+    for hall in halls:
+        yield hall.device_id, Birth(
+            id="birth", ts=at, type=SensorKind.HALL.type_name, mode="on_change", interval_s=HEARTBEAT_S,
+            position=(hall.lon, hall.lat), name_zh=hall.name_zh, name_en=hall.name_en, capabilities=list(hall.items),
+        )  # fmt: skip
+        properties = {
+            name: BirthProperty(PROPERTIES[name].unit, PROPERTIES[name].low, PROPERTIES[name].high)
+            for name in SensorKind.KIOSK.properties
+        }
+        for number, device_id in enumerate(hall.kiosk_ids, 1):
+            yield device_id, Birth(
+                id="birth", ts=at, type=SensorKind.KIOSK.type_name, interval_s=EVERY_S, position=(hall.lon, hall.lat),
+                properties=properties, name_zh=f"{hall.name_zh}自助终端{number}", name_en=f"{hall.name_en} kiosk {number}",
+            )  # fmt: skip
+
+
 class LiveHalls:
     """The halls of a city, switched on at `started_s` (seconds since 1970 UTC)."""
 
     def __init__(self, city: City, weather: Weather, seed: int, started_s: float) -> None:
         self.halls = halls_of(city, seed)
         self._lines = [_HallLine(hall, weather, seed, started_s) for hall in self.halls]
-
-    def births(self, at: datetime) -> Iterator[tuple[str, Birth]]:
-        """Device ids and births of queues and kiosks."""
-        for hall in self.halls:
-            yield hall.device_id, Birth(
-                id="birth", ts=at, type=SensorKind.HALL.type_name, mode="on_change", interval_s=HEARTBEAT_S,
-                position=(hall.lon, hall.lat), name_zh=hall.name_zh, name_en=hall.name_en, capabilities=list(hall.items),
-            )  # fmt: skip
-            properties = {
-                name: BirthProperty(PROPERTIES[name].unit, PROPERTIES[name].low, PROPERTIES[name].high)
-                for name in SensorKind.KIOSK.properties
-            }
-            for number, device_id in enumerate(hall.kiosk_ids, 1):
-                yield device_id, Birth(
-                    id="birth", ts=at, type=SensorKind.KIOSK.type_name, interval_s=EVERY_S, position=(hall.lon, hall.lat),
-                    properties=properties, name_zh=f"{hall.name_zh}自助终端{number}", name_en=f"{hall.name_en} kiosk {number}",
-                )  # fmt: skip
 
     def advance(self, now_s: float, scenes: Sequence[Scene], commands: Mapping[str, Sequence[WindowCommand]]) -> list[Said]:
         """Everything said after the last call up to and including `now_s` (at first: from `started_s` on), in the order of its
