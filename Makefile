@@ -28,7 +28,7 @@ OURS = if [ -e $(VENV) ] && [ ! -w $(VENV) ]; then \
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-long check fix bench install programs
+.PHONY: help demo test test-long screens check fix bench install programs
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ test: install programs ## everything that a change can break, in at most ten min
 
 test-long: install programs ## soaks and faults that take their time, one after the other
 	$(PYTEST) -m long
+
+screens: install ## every page in every size, language and state, as pictures in build/screens
+	$(BIN)/python -m tests.screens $(VIEWS)
 
 check: $(VENV)/.test ## style, types and who imports whom
 	$(BIN)/ruff check .

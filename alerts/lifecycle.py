@@ -1,10 +1,13 @@
-"""The life of a warning: which step may follow which, and the sentence when one may not."""
+"""The life of a warning: which step may follow which, the sentence when one may not, and when silence ends it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from domain.observations import SETTLED_BY_STATE, SHORTEST_INTERVAL_S, Freshness
 from domain.refusals import Refused
 from domain.warnings import OPEN_WARNING_STATES, Warning, WarningState
 
@@ -34,6 +37,42 @@ def check_acknowledge(warning: Warning, acknowledged: tuple[str, datetime] | Non
         f"预警{warning.state.zh}（{since} 起），不能签收",
         f"the warning has been {warning.state.en} since {since}: it cannot be acknowledged",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """The policy: a warning expires when its series has said nothing for `intervals` of its own, at the latest after `longest_s`.
+    0 intervals: never."""
+
+    intervals: float
+    longest_s: float
+
+    def patience_s(self, interval_s: float) -> float:
+        """How long a series that speaks every `interval_s` seconds is waited for."""
+        return min(self.intervals * max(interval_s, SHORTEST_INTERVAL_S), self.longest_s)
+
+
+NEVER = Silence(0.0, 0.0)
+
+
+class Voice(NamedTuple):
+    """When a series was last heard, and how its device speaks (`domain.sensors.DeviceMode`, `DeviceState`)."""
+
+    heard_at: datetime
+    interval_s: float
+    mode: str
+    state: str
+
+
+def is_expired(voice: Voice, silence: Silence, *, listening_since: datetime, now: datetime) -> bool:
+    """Whether nothing can be said any more of what a warning is about: it is neither over nor known to go on.
+
+    Silence counts while somebody listens: after an absence of our own, sensors have all their time again. A device that speaks
+    only on change and is there has said all that there is to say.
+    """
+    if not silence.intervals or SETTLED_BY_STATE.get((voice.mode, voice.state)) is Freshness.FRESH:
+        return False
+    return (now - max(voice.heard_at, listening_since)).total_seconds() >= silence.patience_s(voice.interval_s)
 
 
 def state_after_escalation(state: WarningState) -> WarningState:

@@ -2,13 +2,14 @@
 against forecasts when there are new ones.
 
 Readings count while their quality is usable and their sensor is heard; a condition whose sensor has fallen silent freezes, and
-its warning stays, marked with the time of the last word. All that is remembered stands in the database, written in the one
-transaction that takes the steps and by one evaluator at a time, so that one that is killed, or a second one, neither loses nor
-repeats a step.
+its warning stays, marked with the time of the last word, until the policy says that it has expired. All that is remembered stands
+in the database, written in the one transaction that takes the steps and by one evaluator at a time, so that one that is killed,
+or a second one, neither loses nor repeats a step.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -22,23 +23,26 @@ import numpy as np
 
 from alerts.exceedance import Outlook, exceedance, outlook
 from alerts.identifier import Allotter
-from alerts.lifecycle import state_after_escalation
+from alerts.lifecycle import NEVER, Silence, Voice, is_expired, state_after_escalation
 from alerts.rules import Verdict, Waiting, advance, gravity, is_beyond
 from domain.datastreams import Datastream
 from domain.forecasts import Forecast
 from domain.moments import Moment
 from domain.observations import USABLE_QUALITY_CODES, Freshness, freshness
 from domain.warnings import OPEN_WARNING_STATES, ThresholdRule, Warning, WarningLevel, WarningSource, WarningState
-from storage import rules, warnings
+from storage import heartbeats, rules, warnings
 from storage.connection import Connection
 from storage.devices import find_name, list_datastreams
 from storage.forecasts import list_forecasts, newest_issue
 from storage.observations import Value
 from storage.ticking import run_ticks
 
+log = logging.getLogger(__name__)
+
 TICK_S = 1.0
 STREAMS_EVERY = timedelta(seconds=60)
 FORECASTS_EVERY = timedelta(seconds=10)
+EXPIRES_EVERY = timedelta(seconds=60)
 LOOK_BACK = timedelta(minutes=15)
 """After an absence, readings that came meanwhile are judged as far back as this: what happened before is history. 20,000 series
 that measure once a minute then take some seconds."""
@@ -51,9 +55,9 @@ FORECAST_SLOTS = 4
 _INSTANT = timedelta(microseconds=1)
 
 
-def run(database_url: str, *, agency: str, stop: Event) -> None:
+def run(database_url: str, *, agency: str, silence: Silence, stop: Event) -> None:
     """Watches until `stop` is set. `agency` is the 14 digits with which identifiers begin; raises ValueError for others."""
-    watch = Watch(agency)
+    watch = Watch(agency, silence)
     run_ticks(database_url, "alerts", watch.tick, period_s=TICK_S, stop=stop, clock=lambda: datetime.now(UTC))
 
 
@@ -88,13 +92,14 @@ class _Record:
 class Watch:
     """What the process remembers between ticks: the datastreams, and up to which issue forecasts were judged."""
 
-    def __init__(self, agency: str) -> None:
-        self._identifiers = Allotter(agency)
+    def __init__(self, agency: str, silence: Silence = NEVER) -> None:
+        self._identifiers, self._silence = Allotter(agency), silence
         self._streams: dict[int, Datastream] = {}
         self._streams_read: datetime | None = None
         self._forecasts_asked: datetime | None = None
         self._judged_issue: datetime | None = None
-        self._totals = Counter(raised=0, lifted=0)
+        self._expired_at: datetime | None = None
+        self._totals = Counter(raised=0, lifted=0, expired=0)
 
     def tick(self, conn: Connection, now: datetime) -> Mapping[str, Any]:
         """Judges everything as known at `now`; returns figures for the system page. While another evaluator judges, nothing."""
@@ -124,6 +129,9 @@ class Watch:
                 self._judge(conn, record, self._measured(record, readings), now)
                 self._note_silence(conn, record, newest, now)
         rules.note_judged(conn, (values[-1] for values in readings.values()))
+        if self._expired_at is None or abs(now - self._expired_at) >= EXPIRES_EVERY:
+            self._expire(conn, now)
+            self._expired_at = now
         if issued is not None and now - issued > ISSUE_COMPLETE:
             self._judged_issue = issued
         return {
@@ -132,6 +140,7 @@ class Watch:
             "open_warnings": len(open_warnings),
             "raised_total": self._totals["raised"],
             "lifted_total": self._totals["lifted"],
+            "expired_total": self._totals["expired"],
         }
 
     def _read_streams(self, conn: Connection, numbers: Iterable[int], now: datetime) -> None:
@@ -141,15 +150,12 @@ class Watch:
         self._streams = {stream.datastream_id: stream for stream in list_datastreams(conn)}
         self._streams_read = now
 
-    def _unjudged(
-        self, conn: Connection, newest: Mapping[int, tuple[datetime, bool]], now: datetime
-    ) -> Mapping[int, list[Value]]:
+    def _unjudged(self, conn: Connection, newest: Mapping[int, rules.Newest], now: datetime) -> Mapping[int, list[Value]]:
         """The readings to be judged, by datastream: of sensors that are heard, back to LOOK_BACK or as long as one counts."""
         heard = {}
-        for number, (measured, is_judged) in newest.items():
-            interval_s = self._streams[number].interval_s
-            if not is_judged and _freshness(measured, interval_s, now) in (Freshness.FRESH, Freshness.LATE):
-                heard[number] = min(now - LOOK_BACK, measured)
+        for number, reading in newest.items():
+            if not reading.is_judged and _freshness(reading, now) in (Freshness.FRESH, Freshness.LATE):
+                heard[number] = min(now - LOOK_BACK, reading.measured)
         return rules.list_unjudged(conn, heard, limit=READINGS_AT_ONCE) if heard else {}
 
     def _issue_to_judge(self, conn: Connection, live: Iterable[ThresholdRule], moment: Moment) -> datetime | None:
@@ -232,21 +238,38 @@ class Watch:
             record.standing[stream.datastream_id] = found
             self._totals["raised"] += 1
 
-    def _note_silence(
-        self, conn: Connection, record: _Record, newest: Mapping[int, tuple[datetime, bool]], now: datetime
-    ) -> None:
+    def _note_silence(self, conn: Connection, record: _Record, newest: Mapping[int, rules.Newest], now: datetime) -> None:
         """Marks warnings whose sensor has fallen silent with the time of its last word, and unmarks them when it speaks."""
         for number, warning in record.standing.items():
             if number not in newest:
                 continue
-            measured = newest[number][0]
-            is_silent = _freshness(measured, self._streams[number].interval_s, now) is Freshness.SILENT
+            measured = newest[number].measured
+            is_silent = _freshness(newest[number], now) is Freshness.SILENT
             if is_silent == ("silent_since" in warning.evidence):
                 continue
             evidence = {key: said for key, said in warning.evidence.items() if key != "silent_since"}
             if is_silent:
                 evidence["silent_since"] = measured.isoformat()
             _record(conn, warning, warning.level, now, evidence, _Basis({}, warning.probability, warning.lead_time_s))
+
+    def _expire(self, conn: Connection, now: datetime) -> None:
+        """Ends warnings of whose object nothing has been heard for as long as the policy waits, while the ingester listened."""
+        ingester = next((beat for beat in heartbeats.list_heartbeats(conn) if beat.process == "ingest"), None)
+        if ingester is None or now - ingester.beat_at > heartbeats.ALIVE_WITHIN:
+            return
+        standing = {int(w.object_id): w for w in warnings.list_open_warnings(conn, Moment.live(now)) if w.object_id.isdigit()}
+        for number, heard in rules.list_last_heard(conn, list(standing)).items():
+            warning, voice = standing[number], Voice(*heard)
+            if is_expired(voice, self._silence, listening_since=ingester.started_at, now=now):
+                evidence = {**warning.evidence, "silent_since": voice.heard_at.isoformat(), "expired_by": "silence"}
+                basis = _Basis({}, warning.probability, warning.lead_time_s)
+                if _record(conn, warning, None, now, evidence, basis, end=WarningState.EXPIRED):
+                    log.info("warning %s of %s expired: not heard since %s", *_named(warning), voice.heard_at.isoformat())
+                    self._totals["expired"] += 1
+
+
+def _named(warning: Warning) -> tuple[str, str]:
+    return warning.identifier, str(warning.evidence.get("device_name") or warning.device_id or warning.object_id)
 
 
 def _properties(live: Iterable[ThresholdRule], source: WarningSource) -> list[str]:
@@ -264,14 +287,22 @@ def _current_forecasts(conn: Connection, live: Iterable[ThresholdRule], moment: 
 
 
 def _record(
-    conn: Connection, warning: Warning, after: WarningLevel | None, now: datetime, evidence: dict[str, Any], basis: _Basis
+    conn: Connection,
+    warning: Warning,
+    after: WarningLevel | None,
+    now: datetime,
+    evidence: dict[str, Any],
+    basis: _Basis,
+    *,
+    end: WarningState = WarningState.LIFTED,
 ) -> bool:
-    """Records a step of a warning that stands, unless it was closed or taken further meanwhile. Call inside a transaction."""
+    """Records a step of a warning that stands, unless it was closed or taken further meanwhile: to a level, or to its `end`. Call
+    inside a transaction."""
     current = warnings.find_warning_for_update(conn, warning.warning_id)
     if current is None or current.state not in OPEN_WARNING_STATES or current.level is not warning.level:
         return False
     if after is None:
-        state = WarningState.LIFTED
+        state = end
     elif gravity(after) > gravity(warning.level):
         state = state_after_escalation(current.state)
     else:
@@ -283,8 +314,8 @@ def _record(
     return True
 
 
-def _freshness(measured: datetime, interval_s: float, now: datetime) -> Freshness:
-    return freshness((now - measured).total_seconds(), interval_s)
+def _freshness(reading: rules.Newest, now: datetime) -> Freshness:
+    return freshness((now - reading.measured).total_seconds(), reading.interval_s, reading.mode, reading.state)
 
 
 def _is_foreseen(rule: ThresholdRule, ahead: Outlook, threshold: float) -> bool:

@@ -9,18 +9,21 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import alerts.acts
 import dispatch.closing
 import dispatch.orders
-from dashboard.bodies import Field, Malformed, check, id_of, text
+import ingest.letters
+from dashboard.bodies import Field, Malformed, check, echo, id_of, payload, text
 from dashboard.database import Database, OutcomeUnknown
 from domain.refusals import Refused
 from domain.rights import Action, Actor
 from layouts.words import CATALOGUE
 from storage.connection import Connection, DatabaseUnreachable
+from storage.deadletters import LetterFilter
 
 log = logging.getLogger(__name__)
 
@@ -86,24 +89,74 @@ def _close_incident(conn: Connection, request: Request, at: Circumstances) -> An
     return _said("done", "answer.closed", request["incident"], incident=request["incident"])
 
 
+def _replay_letter(conn: Connection, request: Request, at: Circumstances, *, is_trial: bool = False) -> Answer:
+    give_in = ingest.letters.try_out if is_trial else ingest.letters.replay
+    done = give_in(
+        conn, _letter_number(request["letter"]), at.actor, at.now, topic=request.get("topic"), payload=_payload_of(request)
+    )
+    key = "answer.replay_tried" if is_trial else "answer.replayed"
+    return _said("done", key, str(done.dead_letter_id), letter=done.dead_letter_id, **asdict(done.counts))
+
+
+def _replay_letters(conn: Connection, request: Request, at: Circumstances, *, is_trial: bool = False) -> Answer:
+    """The answer's object is the last letter of a full bundle: behind it there may be more."""
+    wanted = LetterFilter(request["code"], request.get("device"))
+    after_id = _letter_number(request.get("after", "0"))
+    done = ingest.letters.replay_many(conn, at.actor, at.now, wanted, after_id=after_id, is_trial=is_trial)
+    key = "answer.replays_tried" if is_trial else "answer.replays"
+    last = str(done.last_id) if done.tried == ingest.letters.MOST_AT_ONCE else None
+    return _said("done", key, last, tried=done.tried, done=done.done, refused=done.refused.total(), **asdict(done.counts))
+
+
+def _letter_number(said: str) -> int:
+    """Raises Refused for what cannot be the number of a letter."""
+    if said.isascii() and said.isdigit() and len(said) <= LONGEST_NUMBER:
+        return int(said)
+    zh, en = (words.format(letter=echo(said)) for words in CATALOGUE["answer.no_letter"])
+    raise Refused("letter_unknown", zh, en)
+
+
+def _payload_of(request: Request) -> bytes | None:
+    """The message as it was written in the editor: text, or hexadecimal. Raises Refused."""
+    written = request.get("payload")
+    if written is None or request.get("encoding") != "hex":
+        return None if written is None else written.encode()
+    try:
+        return bytes.fromhex(written)
+    except ValueError:
+        raise Refused("payload_not_hex", *CATALOGUE["answer.payload_not_hex"]) from None
+
+
+LONGEST_NUMBER = 18
+"""Digits that fit the database's numbers."""
+
 ACTS: dict[Action, tuple[tuple[Field, ...], Callable[[Connection, Request, Circumstances], Answer]]] = {
     Action.ISSUE_ORDER: ((id_of("incident"), id_of("unit")), _issue_order),
     Action.CANCEL_ORDER: ((id_of("order"), text("reason")), _cancel_order),
     Action.CLOSE_INCIDENT: ((id_of("incident"), id_of("ending"), text("reason", is_required=True)), _close_incident),
     Action.ACKNOWLEDGE_WARNING: ((id_of("warning"), text("comment")), _acknowledge_warning),
+    Action.REPLAY_LETTER: ((id_of("letter"), text("topic"), payload("payload"), text("encoding")), _replay_letter),
+    Action.REPLAY_LETTERS: ((id_of("code"), text("device"), text("after")), _replay_letters),
 }
 """Action → what its request may say, and who does it."""
+
+TRIALS: dict[Action, Callable[[Connection, Request, Circumstances], Answer]] = {
+    Action.REPLAY_LETTER: partial(_replay_letter, is_trial=True),
+    Action.REPLAY_LETTERS: partial(_replay_letters, is_trial=True),
+}
+"""Acts that can be tried out first: done and undone, with the answer that they would give."""
 
 
 async def perform(
     database: Database, action: Action | None, request: object, *, actor: Actor | None, now: datetime, zone: ZoneInfo,
-    order_expiry_s: float,
+    order_expiry_s: float, is_trial: bool = False,
 ) -> Answer:  # fmt: skip
-    """Does what was asked and says what became of it; never raises for what an operator can cause. `request` is what came in:
-    anything at all."""
-    if action not in ACTS:
+    """Does what was asked, or tries it out, and says what became of it; never raises for what an operator can cause. `request` is
+    what came in: anything at all."""
+    if action not in ACTS or (is_trial and action not in TRIALS):
         return _said("malformed", "answer.unknown_act")
     fields, act = ACTS[action]
+    act = TRIALS[action] if is_trial else act
     checked = check(request, fields)
     if isinstance(checked, Malformed):
         return _malformed(checked)

@@ -18,7 +18,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import HTMLResponse, Response
 
 from dashboard import api
-from dashboard.api import acts, atlas, chart, city, dossiers, halls, health, overview, stream, streets, system, tiles
+from dashboard.api import acts, atlas, chart, city, data, dossiers, halls, health, overview, stream, streets, system, tiles
 from dashboard.callbacks import shell as shell_callbacks
 from dashboard.callbacks.shell import LANGUAGE_COOKIE, asked_language
 from dashboard.deployment import Deployment
@@ -60,7 +60,7 @@ class Pages(Dash):
 def create_app(house: Deployment) -> FastAPI:
     """The server for `house`. Its hub is started and stopped by the service."""
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    for part in (health, stream, city, chart, system, acts, tiles, streets, dossiers, halls, overview, atlas):
+    for part in (health, stream, city, chart, system, acts, data, tiles, streets, dossiers, halls, overview, atlas):
         part.mount(server, house)
     pages: dict[str, Any] = {}
     for screen in SCREENS:

@@ -18,6 +18,8 @@ from layouts.words import CATALOGUE
 LONGEST_ID = 200
 """As long as an id may be in a message (`iot.payloads`): what could be stored can be named."""
 LONGEST_TEXT = 500
+LONGEST_PAYLOAD = 2 * 65_536
+"""Characters of a message, which has at most 64 KiB (`ingest.parse`) and may be written in hexadecimal."""
 LONGEST_ECHO = 40
 """So much of a wrong value is said back; the whole could be a megabyte."""
 
@@ -39,6 +41,11 @@ def id_of(name: str) -> Field:
 def text(name: str, *, is_required: bool = False) -> Field:
     """A field for words of one's own."""
     return Field(name, LONGEST_TEXT, is_required)
+
+
+def payload(name: str) -> Field:
+    """A field that holds a whole message."""
+    return Field(name, LONGEST_PAYLOAD, False)
 
 
 @dataclass(frozen=True, slots=True)

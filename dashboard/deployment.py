@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -20,6 +20,13 @@ from gis_data.tiles import TileStore
 log = logging.getLogger(__name__)
 
 VENDOR = Path(__file__).resolve().parent / "static" / "vendor"
+
+
+@dataclass(slots=True)
+class Marks:
+    """What whoever keeps an answer has to know: when somebody last mended data here."""
+
+    mended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,7 @@ class Deployment:
     vendor: Path
     vendor_version: str | None
     index: IndexPolicy = DELIVERED
+    marks: Marks = field(default_factory=Marks)
 
     @property
     def vendor_url(self) -> str:

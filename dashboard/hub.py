@@ -36,6 +36,8 @@ PERIOD_S = {MAP: 0.5, OVERVIEW: 5.0, HALLS: 5.0, SYSTEM: 2.0}
 AWAY_AFTER_S = 3.0
 """Without a frame for this long (or three periods, if that is longer) the database counts as away."""
 RETRY_S = 1.0
+STILL_EVERY_S = 2.0
+"""A channel that has said nothing for this long says that it is still there, so that viewers soon know when it is not."""
 QUEUE_LENGTH = 8
 COMMENT_EVERY_S = 10.0
 """Proxies and browsers give up on a stream that says nothing."""
@@ -155,6 +157,7 @@ class Channel:
         self._clock = clock
         self._viewers: set[Viewer] = set()
         self._wanted_since = clock()
+        self._spoke_at = clock()
         self._recent: deque[tuple[float, float]] = deque(maxlen=120)  # (published, age of the frame when it left), seconds
 
     @property
@@ -177,16 +180,23 @@ class Channel:
         self._recent.append((now.timestamp(), (now - taken_at).total_seconds()))
         self._send({"hub": self.epoch, "seq": self.seq, "state": "live", **frame})
 
-    def say_if_away(self, now: datetime, started_at: datetime) -> None:
-        """Tells viewers when frames stopped coming, again every time it is called, so that they know the server lives."""
+    def say_if_away(self, now: datetime, started_at: datetime, *, is_known_away: bool = False) -> None:
+        """Tells viewers when frames stopped coming, again every time it is called, so that they know the server lives.
+        `is_known_away`: another channel has found out that the database is away; a slow one need not wait as long."""
         if not self.is_wanted:
             return
         last = self.last_taken_at or started_at
         waited_since = last if self.always else max(last, self._wanted_since)
-        if (now - waited_since).total_seconds() < max(AWAY_AFTER_S, 3 * self.period_s):
+        longest_s = AWAY_AFTER_S + self.period_s if is_known_away else max(AWAY_AFTER_S, 3 * self.period_s)
+        if (now - waited_since).total_seconds() < longest_s:
             return
         self.away_since = last
         self._send({"hub": self.epoch, "seq": self.seq, "state": "database_away", "since": wire.ms(last), "t": wire.ms(now)})
+
+    def say_if_still_there(self, now: datetime) -> None:
+        """Tells viewers that the server lives, when the channel has had nothing else to say."""
+        if self._viewers and abs(now - self._spoke_at).total_seconds() >= STILL_EVERY_S:
+            self._send({"hub": self.epoch, "seq": self.seq, "state": "still"})
 
     async def events(self) -> AsyncIterator[bytes]:
         """The stream of one viewer, as server-sent events."""
@@ -223,7 +233,9 @@ class Channel:
         }
 
     def _send(self, frame: dict[str, Any]) -> None:
-        encoded = orjson.dumps(frame)
+        """`now` is when a frame leaves, by which viewers set their clocks; its `t` is what it shows."""
+        self._spoke_at = self._clock()
+        encoded = orjson.dumps(frame | {"now": wire.ms(self._spoke_at)})
         self.frame_bytes = len(encoded)
         for viewer in self._viewers:
             viewer.offer(encoded)
@@ -292,8 +304,10 @@ class Hub:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(1.0)
+            is_away = self.channels[MAP].away_since is not None
             for channel in self.channels.values():
-                channel.say_if_away(self._clock(), self.started_at)
+                channel.say_if_away(self._clock(), self.started_at, is_known_away=is_away)
+                channel.say_if_still_there(self._clock())
 
     def _read(self, channel: Channel, loop: asyncio.AbstractEventLoop) -> None:
         conn: Connection | None = None

@@ -10,6 +10,7 @@ from dash import Dash
 
 from dashboard.callbacks import cockpit as cockpit_callbacks
 from dashboard.callbacks import command as command_callbacks
+from dashboard.callbacks import data as data_callbacks
 from dashboard.callbacks import halls as halls_callbacks
 from dashboard.callbacks import operations as operations_callbacks
 from dashboard.callbacks import parts as parts_callbacks
@@ -17,7 +18,7 @@ from dashboard.callbacks import system as system_callbacks
 from dashboard.callbacks import warnings as warnings_callbacks
 from dashboard.deployment import Deployment
 from dashboard.hub import HALLS, MAP, OVERVIEW, SYSTEM
-from layouts import cockpit, command, halls, operations, parts, system, warnings
+from layouts import cockpit, command, data, halls, operations, parts, system, warnings
 from layouts.page import PageFacts, Tab
 from layouts.words import Words
 
@@ -48,6 +49,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("/warnings", "warnings", MAP, warnings.layout, warnings_callbacks.register),
     Screen("/operations", "operations", MAP, operations.layout, operations_callbacks.register),
     Screen("/system", "system", SYSTEM, system.layout, system_callbacks.register),
+    Screen("/data", "data", SYSTEM, data.layout, data_callbacks.register),
     Screen("/parts", "parts", SYSTEM, parts.layout, parts_callbacks.register, is_tab=False),
 )
 

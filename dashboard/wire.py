@@ -61,7 +61,7 @@ def city(snapshot: MapSnapshot) -> Json:
 def device(d: DeviceNow) -> Json:
     """One device; a value that is not finite travels as null, as JSON has no other word for it."""
     return {
-        "id": d.device_id, "district": d.district_code, "type": d.type_name, "name": d.name, "lon": d.lon, "lat": d.lat,
+        "id": d.device_id, "district": d.district_code, "type": d.type_name, "name": d.name, "name_en": d.name_en, "lon": d.lon, "lat": d.lat,
         "interval_s": d.interval_s, "mode": d.mode, "state": d.state,
         "streams": [
             {

@@ -67,10 +67,10 @@ def close_unattended(conn: Connection, policy: Unattended, now: datetime) -> lis
     """Closes what the policy says nobody acted on, each as an audited act of its own; returns the ids."""
     if not policy.after_s:
         return []
-    reported_before = now - timedelta(seconds=policy.after_s)
+    waiting_since = now - timedelta(seconds=policy.after_s)
     detail = {"ending": IncidentState.CLOSED.value, "reason": "unattended", "after_s": policy.after_s}
     closed = []
-    for incident_id in incidents.list_unattended(conn, reported_before=reported_before, grades=policy.grades, limit=AT_ONCE):
+    for incident_id in incidents.list_unattended(conn, waiting_since=waiting_since, grades=policy.grades, limit=AT_ONCE):
         with acts.transaction(conn, DISPATCHER, Action.CLOSE_INCIDENT, incident_id, now):
             incident = locked_incident(conn, incident_id, now, None)
             if incident.state is IncidentState.REPORTED:  # nobody was quicker

@@ -7,6 +7,7 @@ other did. Whatever is committed by then counts, also when its clock is ahead of
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -15,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from domain.incidents import OPEN_STATES, Incident, IncidentState, ResponseLevel
+from domain.moments import Moment
 from domain.observations import FUTURE_TOLERANCE
 from domain.orders import OPEN_ORDER_STATES, Order, OrderState, check_order
 from domain.refusals import Refused
@@ -27,6 +29,8 @@ from storage.connection import Connection
 
 BEFORE_ARRIVAL = (UnitStatus.DISPATCHED, UnitStatus.ENROUTE)
 """Statuses in which a unit on an order can still be called back from it."""
+WAITING = (IncidentState.REPORTED, IncidentState.VERIFIED)
+"""States of an incident that nobody has answered yet."""
 _INSTANT = timedelta(microseconds=1)
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -58,7 +62,7 @@ def issue(
         expires_at = now + timedelta(seconds=order_expiry_s)
         orders.create_order(conn, order, expires_at=expires_at, now=now)
         _set_status(conn, unit, UnitStatus.DISPATCHED, order_id, now, exercise_id)
-        if incident.state in (IncidentState.REPORTED, IncidentState.VERIFIED):
+        if incident.state in WAITING:
             incidents.set_state(
                 conn, incident_id, IncidentState.RESPONDING, incident.grade, incident.response_level,
                 valid_from=now, recorded_at=now, actor=actor.name,
@@ -101,7 +105,7 @@ def cancel(
         orders.set_state(conn, order_id, OrderState.CANCELLED, valid_from=at, recorded_at=at, detail=reason)
         release(conn, unit, order_id, at, exercise_id)
         call_back(conn, unit, order_id, now, exercise_id)
-        close_when_left(conn, order.incident_id, at)
+        leave_incident(conn, order.incident_id, at)
         return replace(order, state=OrderState.CANCELLED)
 
 
@@ -119,18 +123,29 @@ def call_back(conn: Connection, unit: Unit, order_id: str, now: datetime, exerci
     _put(conn, unit, CancelCommand(id=f"{order_id}-x", ts=now, order=order_id), now, exercise_id)
 
 
-def close_when_left(conn: Connection, incident_id: str, now: datetime) -> None:
-    """Closes an incident on which units have worked, when an order to it has ended and no other is under way. One that nobody has
-    worked on waits for help, or for `dispatch.closing`."""
+def leave_incident(conn: Connection, incident_id: str, now: datetime) -> None:
+    """What becomes of an incident when an order to it has ended and no other is under way: one on which units have worked is
+    closed, one that nobody has reached waits again as it did before it was answered."""
     # Locked before anything is looked at: of two orders that end at the same moment the later one sees that the other has.
     incident = incidents.get_incident_for_update(conn, incident_id, now + FUTURE_TOLERANCE)
-    is_left = orders.has_done(conn, incident_id) and not orders.has_open(conn, incident_id)
-    if is_left and incident.state in OPEN_STATES:
-        at = max(now, (incidents.find_last_change(conn, incident_id) or now) + _INSTANT)
-        incidents.set_state(
-            conn, incident_id, IncidentState.CLOSED, incident.grade, ResponseLevel.NONE,
-            valid_from=at, recorded_at=at, actor=Role.SYSTEM.value,
-        )  # fmt: skip
+    if incident.state not in OPEN_STATES or orders.has_open(conn, incident_id):
+        return
+    at = max(now, (incidents.find_last_change(conn, incident_id) or now) + _INSTANT)
+    if orders.has_done(conn, incident_id):
+        state, response_level = IncidentState.CLOSED, ResponseLevel.NONE
+    elif incident.state is IncidentState.RESPONDING:
+        state = state_before_response(step.state for step in incidents.list_steps(conn, incident_id, Moment.live(at)))
+        response_level = incident.response_level
+    else:
+        return
+    incidents.set_state(
+        conn, incident_id, state, incident.grade, response_level, valid_from=at, recorded_at=at, actor=Role.SYSTEM.value
+    )
+
+
+def state_before_response(states: Iterable[IncidentState]) -> IncidentState:
+    """What an incident with these states so far, oldest first, goes back to when nobody comes after all."""
+    return [IncidentState.REPORTED, *(state for state in states if state in WAITING)][-1]
 
 
 def new_order_id(now: datetime, luck: int) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from dispatch.closing import Unattended, close_unattended
-from dispatch.orders import call_back, close_when_left, release
+from dispatch.orders import call_back, leave_incident, release
 from dispatch.settle import Step, next_step
 from domain.observations import FUTURE_TOLERANCE
 from domain.orders import OPEN_ORDER_STATES, OrderState
@@ -227,7 +227,7 @@ def settle(conn: Connection, order: OpenOrder, now: datetime) -> None:
         if step.frees_unit:
             release(conn, unit, order.order_id, now, order.exercise_id)
         if step.state not in OPEN_ORDER_STATES:
-            close_when_left(conn, order.incident_id, now)
+            leave_incident(conn, order.incident_id, now)
         if step.state is OrderState.EXPIRED:
             call_back(conn, unit, order.order_id, now, order.exercise_id)
             _say_expired(order, step)

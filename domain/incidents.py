@@ -90,6 +90,17 @@ class IncidentReport:
     text: str = ""
 
 
+def incident_id_of(device_id: str, number: str) -> str:
+    """The id of the incident that a device (district/domain/site/device) reported under a number of its own. It names the
+    district, since two districts may give their desks the same name; where the desk's own name does so already, not twice.
+
+    >>> incident_id_of("440106/incident/119/desk", "7"), incident_id_of("440106/incident/119/d440106", "7")
+    ('440106-desk-7', 'd440106-7')
+    """
+    district, *_, device = device_id.split("/")
+    return f"{device}-{number}" if district in device else f"{district}-{device}-{number}"
+
+
 @dataclass(frozen=True, slots=True)
 class IncidentClosing:
     """An incident that its reporter says is over."""

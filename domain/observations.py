@@ -124,6 +124,7 @@ class RejectionCode(Labelled):
     UNKNOWN_CRS = "unknown_crs", "坐标系未知", "unknown coordinate system"
     UNKNOWN_EVENT = "unknown_event", "事件未知", "unknown event"
     UNSTORABLE = "unstorable", "无法入库", "cannot be stored"
+    RATE_LIMITED = "rate_limited", "发送过密", "sends too often"
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,12 @@ class Reason(Labelled):
         "the database cannot hold it ({said}): expected values within its types",
     )
 
+    RATE_LIMITED = (
+        "rate_limited",
+        "该设备发送过密，超出每秒条数上限：请降低频率或合并发送，上限见 config/city.toml 的 [ingest]",
+        "the device sends more messages than it may: expected fewer, or batches; config/city.toml has the limit in [ingest]",
+    )
+
     @property
     def code(self) -> RejectionCode:
         return _CODES.get(self, RejectionCode.MALFORMED)
@@ -147,6 +153,7 @@ _CODES = {
     Reason.UNKNOWN_CRS: RejectionCode.UNKNOWN_CRS,
     Reason.UNKNOWN_EVENT: RejectionCode.UNKNOWN_EVENT,
     Reason.UNSTORABLE: RejectionCode.UNSTORABLE,
+    Reason.RATE_LIMITED: RejectionCode.RATE_LIMITED,
 }
 """Reasons that are a code of their own, or share one; all others say what is malformed."""
 

@@ -26,7 +26,12 @@ class Action(Labelled):
     CANCEL_ORDER = "order.cancel", "撤销派单", "cancel an order"
     ACKNOWLEDGE_WARNING = "warning.acknowledge", "签收预警", "acknowledge a warning"
     CLOSE_INCIDENT = "incident.close", "结束事件", "close an incident"
+    REPLAY_LETTER = "data.replay", "重放死信", "replay a dead letter"
+    REPLAY_LETTERS = "data.replay_many", "批量重放死信", "replay many dead letters"
 
+
+_ANSWER_FOR_DATA = frozenset({Role.COMMANDER, Role.OPERATOR, Role.ADMINISTRATOR})
+"""What they mend, everybody goes by: those who keep the data flowing, and the commander who decides on it."""
 
 _MAY: dict[Action, frozenset[Role]] = {
     Action.ISSUE_ORDER: frozenset({Role.COMMANDER, Role.DISPATCHER}),
@@ -34,6 +39,8 @@ _MAY: dict[Action, frozenset[Role]] = {
     Action.ACKNOWLEDGE_WARNING: frozenset({Role.DUTY_OFFICER, Role.COMMANDER}),
     # The system closes by itself what the policy says nobody acted on.
     Action.CLOSE_INCIDENT: frozenset({Role.DUTY_OFFICER, Role.COMMANDER, Role.DISPATCHER, Role.SYSTEM}),
+    Action.REPLAY_LETTER: _ANSWER_FOR_DATA,
+    Action.REPLAY_LETTERS: _ANSWER_FOR_DATA,
 }
 
 

@@ -15,7 +15,14 @@ import msgspec
 
 from domain.batches import Report
 from domain.halls import HallEvent, HallEventKind
-from domain.incidents import GRADE_BY_SEVERITY, DetectionReport, IncidentClosing, IncidentReport, RequestReport
+from domain.incidents import (
+    GRADE_BY_SEVERITY,
+    DetectionReport,
+    IncidentClosing,
+    IncidentReport,
+    RequestReport,
+    incident_id_of,
+)
 from domain.observations import (
     FUTURE_TOLERANCE,
     DeviceBirth,
@@ -242,12 +249,12 @@ def _event_report(topic: Topic, e: payloads.Event, time: datetime, received_time
                 raise _Bad(Reason.UNKNOWN_WORD, name="severity", value=severity, expected="1, 2, 3, 4")
             lon, lat = _wgs84(_needed(e.position, "position"), e.crs)
             return IncidentReport(
-                incident_id=f"{topic.device}-{e.id}", device_id=topic.device_id, phenomenon_time=time,
+                incident_id=incident_id_of(topic.device_id, e.id), device_id=topic.device_id, phenomenon_time=time,
                 received_time=received_time, hazard_class=_needed(e.class_, "class"), grade=GRADE_BY_SEVERITY[severity],
                 lon=lon, lat=lat, crs_origin=e.crs, channel=e.channel or "", text=e.text or "",
             )  # fmt: skip
         case "incident.closed":
-            incident_id = f"{topic.device}-{_needed(e.incident, 'incident')}"
+            incident_id = incident_id_of(topic.device_id, _needed(e.incident, "incident"))
             return IncidentClosing(incident_id, topic.device_id, time, received_time)
         case "request.opened":
             place = _wgs84(e.position, e.crs) if e.position is not None else (None, None)

@@ -1,20 +1,21 @@
 """The ingester: takes messages from the broker, stores them in batches, and only then acknowledges them.
 
-Messages wait in a bounded queue while a batch is written; the broker holds back when the window of unacknowledged messages is
-full. After a lost connection what is still unacknowledged comes again: it is written once, and an old message number is never
-acknowledged on a new connection. A database that is away is waited for; a message that can never be stored becomes a dead
-letter, so that it does not block those behind it.
+Messages wait in a room of bounded size while a batch is written; the broker holds back when the window of unacknowledged
+messages is full. After a lost connection what is still unacknowledged comes again: it is written once, and an old message number
+is never acknowledged on a new connection. A database that is away is waited for; a message that can never be stored becomes a
+dead letter, so that it does not block those behind it, and so does what a device sends beyond its allowance.
 """
 
 from __future__ import annotations
 
 import logging
-import queue
+import random
+import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,11 +23,14 @@ import paho.mqtt.client as paho
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from domain.batches import Batch, BatchCounts
+from domain.observations import Rejection
 from domain.rejections import Reason, reject
 from ingest.complaints import short
 from ingest.parse import parse
 from ingest.quality import judge
-from iot.mqtt import BrokerAddress, BrokerUnreachable, connect, new_client
+from ingest.rates import RateLimit, Rates
+from ingest.waiting import Message, WaitingRoom
+from iot.mqtt import BrokerAddress, BrokerUnreachable, connect, new_client, why_unreachable
 from iot.topics import SUBSCRIPTION, parse_topic
 from storage import heartbeats, retirement, rollups
 from storage.connection import Connection, in_one_line, is_connection_lost, is_unstorable, why_lost
@@ -42,29 +46,35 @@ BATCH_WAIT_S = 0.25
 
 DEAD_LETTERS_KEPT = timedelta(days=30)
 
-PAUSE_S = 2.0
-"""Before what the database could not take is tried again."""
-QUEUE_MESSAGES = 20_000
-"""Messages held in memory at most; the reader of the socket waits when it is full."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 15.0
+"""Before what the database could not take is tried again: doubled each time, and scattered."""
 
+ROOM_MESSAGES = 20_000
+ROOM_BYTES = 64 * 2**20
+BATCH_BYTES = 8 * 2**20
+"""What is held in memory at most, payloads as they came: so much waits, and so much is being written."""
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message as it came: `mid` is its number on connection `epoch`."""
+DRAIN_S = 8.0
+"""How long what is in hand may take after the request to stop. What is not stored by then is not acknowledged either."""
 
-    topic: str
-    payload: bytes
-    received_time: datetime
-    mid: int
-    qos: int
-    epoch: int
+LONG_COMMIT_S = 1.0
+"""A batch that takes longer keeps messages waiting at the broker, which come all at once afterwards."""
+
+GENEROUS = RateLimit(messages_per_s=100, burst=50_000)
+"""What a device may send unless the policy says otherwise: a recording of a year of hours may come at once."""
+
+SHARED = f"$share/ingest/{SUBSCRIPTION}"
+"""The subscription of several ingesters, among which the broker divides the messages (MQTT 5, section 4.8.2)."""
 
 
 def to_batch(messages: Sequence[Message]) -> Batch:
     """What a stretch of messages says, sorted by noun."""
     batch = Batch()
     for message in messages:
-        batch.extend(parse(message.topic, message.payload, message.received_time))
+        if message.is_one_too_many:
+            batch.add(_refused(message, Reason.RATE_LIMITED, {}))
+        else:
+            batch.extend(parse(message.topic, message.payload, message.received_time))
     return batch
 
 
@@ -79,7 +89,9 @@ def store(ingestion: Ingestion, messages: Sequence[Message], now: datetime) -> B
         ingestion.registry.forget()  # what it learnt in the failed transaction was undone; it learns again as it goes
         if len(messages) == 1:
             log.warning("a message on %s cannot be stored (%s): kept as a dead letter", messages[0].topic, fault)
-            return store_batch(ingestion, _dead_letter(messages[0], fault), now)
+            letter = Batch()
+            letter.add(_refused(messages[0], Reason.UNSTORABLE, {"said": short(in_one_line(fault))}))
+            return store_batch(ingestion, letter, now)
         middle = len(messages) // 2
         return store(ingestion, messages[:middle], now) + store(ingestion, messages[middle:], now)
 
@@ -87,38 +99,52 @@ def store(ingestion: Ingestion, messages: Sequence[Message], now: datetime) -> B
 def store_batch(ingestion: Ingestion, batch: Batch, now: datetime) -> BatchCounts:
     """Registers, judges and writes a batch."""
     ingestion.register(batch, now)
-    streams = ingestion.registry.streams
-    batch.readings[:] = [judge(reading, streams[reading.device_id, reading.property, reading.item]) for reading in batch.readings]
-    return ingestion.write(batch)
+    return ingestion.write(batch, judge)
 
 
-def _dead_letter(message: Message, fault: Exception) -> Batch:
-    batch = Batch()
+def _refused(message: Message, reason: Reason, said: dict[str, str]) -> Rejection:
     topic = parse_topic(message.topic)
-    said = {"said": short(in_one_line(fault))}
-    batch.add(
-        reject(Reason.UNSTORABLE, message.topic, message.payload, message.received_time, topic.device_id if topic else None, said)
-    )
-    return batch
+    return reject(reason, message.topic, message.payload, message.received_time, topic.device_id if topic else None, said)
 
 
 class Ingester:
     """One subscription to the broker and one connection to the database."""
 
-    def __init__(self, broker: BrokerAddress, client_id: str, stop: threading.Event) -> None:
-        self._broker = broker
-        self._stop = stop
-        self._queue: queue.Queue[Message] = queue.Queue(QUEUE_MESSAGES)
+    def __init__(
+        self,
+        broker: BrokerAddress,
+        client_id: str,
+        stop: threading.Event,
+        *,
+        limit: RateLimit = GENEROUS,
+        is_one_of_several: bool = False,
+    ) -> None:
+        self._broker, self._client_id, self._stop = broker, client_id, stop
+        self._subscription = SHARED if is_one_of_several else SUBSCRIPTION
+        self._room = WaitingRoom(messages=ROOM_MESSAGES, payload_bytes=ROOM_BYTES)
+        self._rates = Rates(limit)
         self._epoch = 0
+        self._epoch_lock = threading.Lock()
+        """Held while acknowledging, so that no connection ends and begins between looking at an epoch and using its numbers."""
+        self._absent_since: float | None = None
+        self._absent_s = 0.0
+        """Seconds in which nothing was taken that the rates have not been told of yet; see `_note_absence`."""
+        self._had_session = False
         self.is_subscribed = threading.Event()
         """Set once the broker keeps messages for us: what is published before the very first time is nobody's."""
         self._client = new_client(broker, client_id, keeps_session=True, manual_ack=True)
         self._client.on_connect = self._on_connect
+        self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
         self._client.on_subscribe = self._on_subscribe
         self._closing = threading.Event()
         self._figures = Figures()
+
+    @property
+    def in_hand(self) -> int:
+        """Messages that came and wait to be stored."""
+        return len(self._room)
 
     def run(self, database_url: str) -> None:
         """Works until told to stop, then stores what is in hand and leaves."""
@@ -127,27 +153,42 @@ class Ingester:
         self._client.loop_start()
         try:
             pending: list[Message] = []
-            while not (self._stop.is_set() and not pending and self._queue.empty()):
+            pause_s = FIRST_PAUSE_S
+            while not (self._stop.is_set() and not pending and not self._room):
+                began = time.monotonic()
                 conn = connect_patiently(database_url, application="cityhelm-ingest", stop=self._stop)
+                self._note_absence(time.monotonic() - began)
                 if conn is None:
                     break
+                n_stored = self._figures.n_batches
                 try:
                     self._work(conn, pending)
                 except Exception as fault:
                     if not is_connection_lost(fault):
                         raise
-                    log.warning("%s; %d messages are held until then", why_lost(fault), len(pending) + self._queue.qsize())
-                    self._stop.wait(PAUSE_S)
+                    self._figures.note_outage(datetime.now(UTC))
+                    pause_s = FIRST_PAUSE_S if self._figures.n_batches > n_stored else min(pause_s * 2, LONGEST_PAUSE_S)
+                    log.warning(
+                        "%s; %d messages (%.1f MB) are held until then, the broker keeps the others",
+                        why_lost(fault), len(pending) + len(self._room), _megabytes(pending, self._room),
+                    )  # fmt: skip
+                    wait_s = pause_s * random.uniform(0.7, 1.3)
+                    self._note_absence(wait_s)
+                    self._stop.wait(wait_s)
                 finally:
                     conn.close()
         finally:
-            self._closing.set()  # first, so that the thread that reads the socket does not wait for room in the queue
+            self._closing.set()  # first, so that the thread that reads the socket does not wait at the door of the room
             self._client.disconnect()
             self._client.loop_stop()
 
     def _work(self, conn: Connection, pending: list[Message]) -> None:
         ingestion = Ingestion(conn)
         started_at = datetime.now(UTC)
+        if not self._figures.n_batches:
+            last = heartbeats.find_last(conn, "ingest", {"client_id": self._client_id})
+            if last is not None:
+                self._note_absence((started_at - last).total_seconds())
         beaten_at = started_at - BEAT_EVERY
         while True:
             if not pending:
@@ -156,32 +197,43 @@ class Ingester:
             if pending:
                 counts = store(ingestion, pending, now)
                 committed_at = datetime.now(UTC)
-                for message in pending:
-                    if message.qos > 0 and message.epoch == self._epoch:
-                        self._client.ack(message.mid, message.qos)
+                self._acknowledge(pending)
                 self._figures.note(counts, pending, began=now, committed_at=committed_at)
                 pending.clear()
+                if (took_s := (committed_at - now).total_seconds()) > LONG_COMMIT_S:
+                    self._note_absence(took_s)
             elif self._stop.is_set():
                 return
             if now - beaten_at >= BEAT_EVERY:
-                metrics = self._figures.as_metrics(now, waiting=self._queue.qsize(), broker=self._broker)
-                metrics["subscribed"] = self.is_subscribed.is_set()
+                metrics = self._figures.as_metrics(now, room=self._room, broker=self._broker)
+                metrics |= {"subscribed": self.is_subscribed.is_set(), "client_id": self._client_id}
                 heartbeats.beat(conn, "ingest", instance_name(), started_at=started_at, now=now, metrics=metrics)
                 beaten_at = now
 
+    def _acknowledge(self, stored: Sequence[Message]) -> None:
+        """In the order of arrival, on the connection on which they came; what came on an earlier one comes again and is known."""
+        with self._epoch_lock:
+            for message in stored:
+                if message.qos > 0 and message.epoch == self._epoch:
+                    self._client.ack(message.mid, message.qos)
+
     def _take(self) -> list[Message]:
-        """The next batch: waits up to BATCH_WAIT_S for it to fill."""
-        messages: list[Message] = []
-        deadline = time.monotonic() + BATCH_WAIT_S
-        while len(messages) < BATCH_MESSAGES:
-            remaining_s = deadline - time.monotonic()
-            if remaining_s <= 0:
-                break
-            try:
-                messages.append(self._queue.get(timeout=remaining_s))
-            except queue.Empty:
-                break
+        """The next batch: waits up to BATCH_WAIT_S for it to fill. Marks what devices sent beyond their allowance."""
+        messages = self._room.leave(messages=BATCH_MESSAGES, payload_bytes=BATCH_BYTES, wait_s=BATCH_WAIT_S)
+        with self._epoch_lock:
+            absent_s, self._absent_s = self._absent_s, 0.0
+        if messages and absent_s:
+            self._rates.make_up_for(absent_s, messages[-1].received_time.timestamp())
+        for n, message in enumerate(messages):
+            topic = parse_topic(message.topic)
+            if topic is not None and not self._rates.spend(topic.device_id, message.received_time.timestamp()):
+                messages[n] = replace(message, is_one_too_many=True)
         return messages
+
+    def _note_absence(self, seconds: float) -> None:
+        """Of whatever kept us from taking what was sent meanwhile."""
+        with self._epoch_lock:
+            self._absent_s += max(0.0, seconds)
 
     def _connect_broker(self) -> bool:
         wait_s = 0.5
@@ -191,7 +243,7 @@ class Ingester:
                 return True
             except BrokerUnreachable as fault:
                 log.warning("%s; trying again in %.0f s", fault, wait_s)
-                self._stop.wait(wait_s)
+                self._stop.wait(wait_s * random.uniform(0.7, 1.3))
                 wait_s = min(wait_s * 2, 30.0)
         return False
 
@@ -203,47 +255,69 @@ class Ingester:
                 reason,
             )
             return
-        self._epoch += 1
+        with self._epoch_lock:
+            self._epoch += 1
+        if self._absent_since is not None:
+            self._note_absence(time.monotonic() - self._absent_since)
+            self._absent_since = None
+        if self._had_session and not flags.session_present:
+            self._figures.n_lost_sessions += 1
+            log.error(
+                "the broker at %s has forgotten our session, and with it what it was to keep for us: expected one that keeps "
+                "sessions when it is restarted; `cityhelm doctor` says what it keeps",
+                self._broker.named,
+            )
+        self._had_session = True
         log.info(
             "connected to %s, %s",
             self._broker.named,
             "the session of before goes on" if flags.session_present else "a new session",
         )
         # Every time: a connection may have broken between the session's beginning and its subscription. Births and states the
-        # broker retains are only asked for when the subscription is new.
+        # broker retains are only asked for when the subscription is new; a shared one is never given any.
         if self._broker.protocol == 5:
             client.subscribe(
-                SUBSCRIPTION, options=SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
+                self._subscription, options=SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
             )
         elif not flags.session_present:
-            client.subscribe(SUBSCRIPTION, qos=1)
+            client.subscribe(self._subscription, qos=1)
         else:
             self.is_subscribed.set()
+
+    def _on_connect_fail(self, client: paho.Client, userdata: Any) -> None:
+        fault = sys.exc_info()[1]  # paho calls this while it handles what went wrong, which it does not hand over
+        if isinstance(fault, OSError | ValueError) and not self._stop.is_set():
+            log.warning("%s; trying again", why_unreachable(self._broker, fault))
 
     def _on_subscribe(self, client: paho.Client, userdata: Any, mid: int, reasons: Sequence[Any], properties: Any) -> None:
         refused = [reason for reason in reasons if reason.is_failure]
         if refused:
             log.error(
                 "the broker at %s refuses the subscription %s (%s): give the account of MQTT_URL the right to read it",
-                self._broker.named, SUBSCRIPTION, refused[0],
+                self._broker.named, self._subscription, refused[0],
             )  # fmt: skip
         else:
             self.is_subscribed.set()
 
     def _on_disconnect(self, client: paho.Client, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
-        self._epoch += 1
+        with self._epoch_lock:
+            self._epoch += 1
+        if self._absent_since is None:
+            self._absent_since = time.monotonic()
         if not self._stop.is_set():
             log.warning("lost the broker at %s (%s); reconnecting", self._broker.named, reason)
 
     def _on_message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
         taken = Message(message.topic, bytes(message.payload), datetime.now(UTC), message.mid, message.qos, self._epoch)
         # When told to stop, what still arrives is left unacknowledged: the broker keeps it for the next start.
-        while not self._stop.is_set() and not self._closing.is_set():
-            try:
-                self._queue.put(taken, timeout=0.5)
-                return
-            except queue.Full:
-                continue
+        began = time.monotonic()
+        self._room.enter(taken, gives_up=lambda: self._stop.is_set() or self._closing.is_set())
+        if (waited_s := time.monotonic() - began) > LONG_COMMIT_S:
+            self._note_absence(waited_s)
+
+
+def _megabytes(pending: Sequence[Message], room: WaitingRoom) -> float:
+    return (sum(len(message.payload) for message in pending) + room.held_bytes) / 1e6
 
 
 class Figures:
@@ -254,14 +328,29 @@ class Figures:
     def __init__(self) -> None:
         self._recent: deque[tuple[datetime, int, int, float, float]] = deque()
         self._totals = BatchCounts()
+        self.n_batches = 0
+        self.n_lost_sessions = 0
+        self._n_limited = 0
+        self._out_since: datetime | None = None
+        self._last_outage: tuple[datetime, float] | None = None  # when it ended, and how many seconds it lasted
+
+    def note_outage(self, at: datetime) -> None:
+        """The database did not take a batch at `at`."""
+        self._out_since = self._out_since or at
 
     def note(self, counts: BatchCounts, messages: Sequence[Message], *, began: datetime, committed_at: datetime) -> None:
+        self.n_batches += 1
+        self._n_limited += sum(message.is_one_too_many for message in messages)
+        if self._out_since is not None:
+            lasted_s = (committed_at - self._out_since).total_seconds()
+            self._out_since, self._last_outage = None, (committed_at, lasted_s)
+            log.info("the database takes what comes again after %.0f s; nothing that was held is lost", lasted_s)
         waited_s = (committed_at - min(message.received_time for message in messages)).total_seconds()
         commit_ms = (committed_at - began).total_seconds() * 1000
         self._recent.append((committed_at, len(messages), counts.received, commit_ms, waited_s))
         self._totals = self._totals + counts
 
-    def as_metrics(self, now: datetime, *, waiting: int, broker: BrokerAddress) -> dict[str, Any]:
+    def as_metrics(self, now: datetime, *, room: WaitingRoom, broker: BrokerAddress) -> dict[str, Any]:
         while self._recent and now - self._recent[0][0] > self._SPAN:
             self._recent.popleft()
         span_s = self._SPAN.total_seconds()
@@ -272,13 +361,18 @@ class Figures:
             "readings_per_s": round(sum(entry[2] for entry in self._recent) / span_s, 1),
             "commit_ms_p95": round(_p95(commits_ms), 1) if commits_ms else None,
             "lag_s_p95": round(_p95(lags_s), 3) if lags_s else None,
-            "waiting_messages": waiting,
+            "waiting_messages": len(room),
+            "waiting_bytes": room.held_bytes,
             "received_total": self._totals.received,
             "stored_total": self._totals.stored,
             "late_total": self._totals.late,
             "duplicate_total": self._totals.duplicate,
             "corrected_total": self._totals.corrected,
             "rejected_total": self._totals.rejected,
+            "rate_limited_total": self._n_limited,
+            "database_back_at": self._last_outage[0].isoformat() if self._last_outage else None,
+            "database_away_s": round(self._last_outage[1], 1) if self._last_outage else None,
+            "lost_sessions_total": self.n_lost_sessions,
             "broker": broker.named,
             "protocol": broker.protocol,
         }
@@ -298,29 +392,56 @@ def maintain(conn: Connection, now: datetime, *, retention: timedelta) -> dict[s
     return {"rolled_up_hours": rolled, "retired_rows": retired}
 
 
-def run(database_url: str, broker: BrokerAddress, *, client_id: str, retention_days: int, stop: threading.Event) -> None:
-    """The ingest process: the ingester in this thread, housekeeping in another. A fault of either ends both and rises."""
+def run(
+    database_url: str,
+    broker: BrokerAddress,
+    *,
+    client_id: str,
+    retention_days: int,
+    stop: threading.Event,
+    limit: RateLimit = GENEROUS,
+    is_one_of_several: bool = False,
+) -> None:
+    """The ingest process: the ingester in one thread, housekeeping in another. A fault of either ends both and rises. Returns at
+    the latest DRAIN_S after `stop`, also when the database hangs in the middle of a batch."""
     retention = timedelta(days=retention_days)
     faults: list[Exception] = []
 
-    def keep_house() -> None:
-        try:
-            run_ticks(
-                database_url,
-                "housekeeping",
-                lambda conn, now: maintain(conn, now, retention=retention),
-                period_s=10.0,
-                stop=stop,
-                clock=lambda: datetime.now(UTC),
-            )
-        except Exception as fault:  # raised again in the process's own thread
-            faults.append(fault)
-            stop.set()
+    def begin(name: str, work: Callable[[], None]) -> threading.Thread:
+        def do() -> None:
+            try:
+                work()
+            except Exception as fault:  # raised again in the process's own thread
+                faults.append(fault)
+            finally:
+                stop.set()
 
-    housekeeping = threading.Thread(target=keep_house, name="housekeeping", daemon=True)
-    housekeeping.start()
-    Ingester(broker, client_id, stop).run(database_url)
-    stop.set()
-    housekeeping.join(timeout=20)
+        thread = threading.Thread(target=do, name=name, daemon=True)
+        thread.start()
+        return thread
+
+    def keep_house() -> None:
+        run_ticks(
+            database_url,
+            "housekeeping",
+            lambda conn, now: maintain(conn, now, retention=retention),
+            period_s=10.0,
+            stop=stop,
+            clock=lambda: datetime.now(UTC),
+        )
+
+    housekeeping = begin("housekeeping", keep_house)
+    ingester = Ingester(broker, client_id, stop, limit=limit, is_one_of_several=is_one_of_several)
+    ingesting = begin("ingester", lambda: ingester.run(database_url))
+    stop.wait()
+    deadline = time.monotonic() + DRAIN_S
+    ingesting.join(DRAIN_S)
+    if ingesting.is_alive():
+        log.warning(
+            "the database did not take within %.0f s what was in hand (%d messages and a batch): it was not acknowledged, "
+            "and the broker gives it again at the next start",
+            DRAIN_S, ingester.in_hand,
+        )  # fmt: skip
+    housekeeping.join(max(0.0, deadline - time.monotonic()))
     if faults:
         raise faults[0]

@@ -129,6 +129,8 @@ def replay(
             publisher.publish(topic, payload, retain=True)
         publisher.flush()
         n_messages = n_readings = row = 0
+        if progress is not None:
+            progress(0, len(recording), _time(first_us))
         for message in messages:
             wait_s = message.due_s - (time.monotonic() - began_s)
             if stop.wait(wait_s) if wait_s > 0 else stop.is_set():

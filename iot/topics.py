@@ -7,6 +7,8 @@ from functools import lru_cache
 
 PREFIX = "city/v1"
 SUBSCRIPTION = f"{PREFIX}/#"
+PROBE_TOPIC = "cityhelm/probe"
+"""Below it `cityhelm doctor` tries what a broker keeps; nobody else listens there."""
 COMMAND = "cmd"
 LONGEST_LEVEL = 100
 """Characters in one level: a device id of four of them fits every index."""

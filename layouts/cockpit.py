@@ -50,7 +50,8 @@ def _body(words: Words, facts: PageFacts, *, is_wall: bool) -> Component:
 
 
 def _centre(words: Words, facts: PageFacts, *, is_wall: bool) -> Component:
-    options = {"preset": "overall", "panels": "folded", "tools": not is_wall, "facts": not is_wall}
+    legend = "line" if is_wall else "folded"
+    options = {"preset": "overall", "panels": "folded", "legend": legend, "tools": not is_wall, "facts": not is_wall}
     told: dict[str, Any] = {"data-options": orjson.dumps(options).decode()}
     note = [] if facts.has_basemap else [html.Div(words("map.no_city"), className="map-note")]
     canvas = html.Div(id="map", role="application", tabIndex=0, **labelled(words("map.label")), **told)

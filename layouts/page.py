@@ -64,6 +64,7 @@ class PageFacts:
     other_language_href: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    may_replay: bool = False
     freshness: Scale = field(default_factory=Scale)
     qualities: Sequence[str] = tuple(quality.value for quality in sorted(Quality, key=lambda quality: quality.code))
     """By the code that rows of values carry."""
@@ -104,6 +105,8 @@ def shell() -> Component:
             dcc.Store(id="candidates"),
             dcc.Store(id="act"),
             dcc.Store(id="answer"),
+            dcc.Store(id="deed"),
+            dcc.Store(id="verdict"),
             html.Div(id="screen"),
         ],
         id="stage",
@@ -164,7 +167,6 @@ def header(words: Words, facts: PageFacts) -> Component:
                         href=facts.other_language_href,
                         className="screen-tab screen-tab-small",
                         title=words("header.language"),
-                        **labelled(words("header.language")),
                     ),
                 ],
                 className="header-right",
@@ -189,7 +191,7 @@ def source(table: str, query: str) -> dict[str, Any]:
     return {"data-source": f"{table} · {query}"}
 
 
-def card(title: str, body: Component, *, sub: Component = "", id_: str | None = None, class_name: str = "") -> Component:
+def card(title: Component, body: Component, *, sub: Component = "", id_: str | None = None, class_name: str = "") -> Component:
     """A titled part of a screen."""
     named: dict[str, Any] = {"id": f"{id_}-sub"} if id_ else {}
     return html.Section([html.H2([title, html.Small(sub, **named)]), body], className=f"card {class_name}".strip())

@@ -58,7 +58,7 @@ def backing(settings: Settings, *, announce: Announce) -> Iterator[Backing]:
         note = home / "running.json"
         note.unlink(missing_ok=True)  # of a supervisor that was killed
         if settings.mqtt_url:  # before the database: asking is quick, starting one is not
-            _ask_broker(settings.mqtt_url, settings.mqtt_protocol)
+            _ask_broker(settings)
         database_kind: DatabaseKind = "given"
         if database_url := settings.database_url:
             _ask_database(database_url)
@@ -138,7 +138,7 @@ def _foresee_database(settings: Settings) -> str:
 
 def _foresee_broker(settings: Settings) -> str:
     if settings.mqtt_url:
-        _ask_broker(settings.mqtt_url, settings.mqtt_protocol)
+        _ask_broker(settings)
         return f"Broker: {parse_address(settings.mqtt_url).named} answers."
     mosquitto = find_mosquitto(settings.mosquitto)
     return f"Broker: a private one, {mosquitto or 'amqtt'}. {GUARANTEES['mosquitto' if mosquitto else 'amqtt']}"
@@ -151,9 +151,10 @@ def _ask_database(url: str) -> None:
         raise CannotStart(str(fault)) from fault
 
 
-def _ask_broker(url: str, protocol: int) -> None:
-    address = parse_address(url, protocol)
-    version = next(name for name, number in MQTT_PROTOCOLS.items() if number == protocol)
+def _ask_broker(settings: Settings) -> None:
+    assert settings.mqtt_url is not None
+    address = parse_address(settings.mqtt_url, settings.mqtt_protocol, settings.mqtt_ca or None)
+    version = next(name for name, number in MQTT_PROTOCOLS.items() if number == settings.mqtt_protocol)
     try:
         greet(address, _PATIENCE_S)
     except BrokerUnreachable as fault:

@@ -23,7 +23,9 @@ from runtime.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
     from iot.mqtt import BrokerAddress
+    from runtime.audit_file import Verdict
     from storage.connection import Connection
+    from storage.deadletters import LetterFilter
 
 DONE, FAILED, ASKED_WRONGLY = 0, 1, 2
 HISTORY_ENDS_WITHIN_S = 3.0
@@ -58,12 +60,13 @@ def _exit_code(fault: Exception) -> int | None:
     from dashboard.service import CannotListen
     from iot.mapping import UnusableInput
     from iot.mqtt import BrokerUnreachable
+    from runtime.audit_file import UnusableFile
     from runtime.policy import PolicyError
     from runtime.scenarios import NotDone
     from storage.connection import DatabaseUnreachable
     from storage.migrate import SchemaMismatch
 
-    if isinstance(fault, SettingsError | PolicyError | BadInput | UnusableInput):
+    if isinstance(fault, SettingsError | PolicyError | BadInput | UnusableInput | UnusableFile):
         return ASKED_WRONGLY
     if isinstance(fault, CannotStart | CannotListen | DatabaseUnreachable | BrokerUnreachable | SchemaMismatch | NotDone):
         return FAILED
@@ -87,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     demo = command("demo", _demo, "the demonstration city on this machine, with everything it needs", "cityhelm demo")
-    demo.add_argument("--history-days", type=_number, default=35, help="how many days of its past are written (35)")
+    demo.add_argument("--history-days", type=_days, default=35, help="how many days of its past are written (35); 0: none")
     command("up", _up, "every process on this machine, without the simulator", "DATABASE_URL=… MQTT_URL=… cityhelm up")
     for process in PROCESSES:
         added = command(process.name, _process, f"the process {process.en} ({process.zh}) alone", f"cityhelm {process.name}")
@@ -101,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     history = command(
         "history", _history, "writes the past of the simulated city, as `demo` does by itself", "cityhelm history --days 90"
     )
-    history.add_argument("--days", type=_number, default=35, help="how many days before the first start (35)")
+    history.add_argument("--days", type=_days, default=35, help="how many days before the first start (35)")
 
     replay = command(
         "replay", _replay, "publishes a real data file over MQTT at a multiple of its own clock",
@@ -165,22 +168,87 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     letter_commands = letters.add_subparsers(required=True, metavar="COMMAND")
     listed = command(
-        "list", _deadletters_list, "the newest refused messages", "cityhelm deadletters list --limit 20", letter_commands
-    )
-    listed.add_argument("--limit", type=_number, default=50, help="how many at the most")
+        "list", _deadletters_list, "how many were refused and why, and the newest of them",
+        "cityhelm deadletters list --code not_a_number --limit 20", letter_commands,
+    )  # fmt: skip
+    listed.add_argument("--limit", type=_number, default=50, help="how many at the most (50)")
+    listed.add_argument("--open", action="store_true", help="only those that can be replayed")
     shown = command("show", _deadletters_show, "one refused message, whole", "cityhelm deadletters show 17", letter_commands)
     shown.add_argument("id", type=_number, help="its number in the list")
+    given_in = command(
+        "replay", _deadletters_replay, "gives letters in again, as they came or mended: those that are named, or all of a reason",
+        "cityhelm deadletters replay 17 --payload mended.json", letter_commands,
+    )  # fmt: skip
+    given_in.add_argument("ids", type=_number, nargs="*", metavar="ID", help="numbers in the list")
+    given_in.add_argument("--payload", type=Path, metavar="FILE", help="the mended message in place of the one that came")
+    given_in.add_argument("--topic", help="the topic in place of the one under which it came")
+    given_in.add_argument("--limit", type=_number, default=500, help="without numbers: how many at the most (500)")
+    given_in.add_argument("--dry-run", action="store_true", help="says what would become of them and changes nothing")
+    for each in (listed, given_in):
+        each.add_argument("--code", help="of this reason, such as not_a_number")
+        each.add_argument("--device", metavar="ID", help="of this device: district/domain/site/device")
+        each.add_argument("--since", metavar="TIME", help="received since then, ISO 8601")
+    for each in (listed, shown, given_in):
+        each.add_argument("--json", action="store_true", help="one JSON object on the last line of standard output")
+
+    audit = commands.add_parser(
+        "audit", help="the log of every act, as a file", description="The log of every act, as a file anybody can verify.",
+        epilog="Example: cityhelm audit verify audit.jsonl",
+    )  # fmt: skip
+    audit_commands = audit.add_subparsers(required=True, metavar="COMMAND")
+    exported = command(
+        "export",
+        _audit_export,
+        "writes the whole log with its seals to a file",
+        "cityhelm audit export audit.jsonl",
+        audit_commands,
+    )
+    verified = command(
+        "verify", _audit_verify, "follows the seals in a file, without a database: names the first entry that does not fit",
+        "cityhelm audit verify audit.jsonl", audit_commands,
+    )  # fmt: skip
+    for each in (exported, verified):
+        each.add_argument("file", type=Path, help="JSON lines, as runtime/audit_file.py describes them")
+        each.add_argument("--json", action="store_true", help="one JSON object on the last line of standard output")
+
+    said = command(
+        "publish", _publish, "publishes one message to the broker of the city that runs here, as a device or as a desk would",
+        "cityhelm publish city/v1/990101/service/hall-01/queue/cmd {}",
+    )  # fmt: skip
+    said.add_argument("topic", help="city/v1/DISTRICT/DOMAIN/SITE/DEVICE/KIND")
+    said.add_argument("payload", help="JSON, as docs/operations.md shows")
+
+    devices = commands.add_parser(
+        "devices", help="devices and the broker", description="Devices and the broker.",
+        epilog="Example: cityhelm devices credentials devices.csv --out deploy/mosquitto/devices",
+    )  # fmt: skip
+    device_commands = devices.add_subparsers(required=True, metavar="COMMAND")
+    credentials = command(
+        "credentials", _devices_credentials, "makes accounts and access rules for Mosquitto from a list of devices",
+        "cityhelm devices credentials devices.csv --out deploy/mosquitto/devices", device_commands,
+    )  # fmt: skip
+    credentials.add_argument("list", type=Path, help="CSV with the columns account,device; a gateway has a line for each device")
+    credentials.add_argument("--out", type=Path, required=True, help="the directory to write")
+    credentials.add_argument("--renew", action="append", default=[], metavar="ACCOUNT", help="give this one a new password")
+    credentials.add_argument(
+        "--services", action="store_true", help="accounts for our own processes too, for a broker of your own"
+    )
 
     bench = command("bench", _bench, "measures one promise beside its ceiling", "cityhelm bench latency")
     bench.add_argument("name", help="one of benchmarks/")
     return parser
 
 
-def _number(text: str) -> int:
+def _number(text: str, low: int = 1, high: int = 10**9) -> int:
     """A whole number from 1 to a billion. Raises ArgumentTypeError."""
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 10**9):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 to {10**9}, such as 20")
+    if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from {low} to {high}, such as 20")
     return int(text)
+
+
+def _days(text: str) -> int:
+    """A number of days of history, 0 for none. Raises ArgumentTypeError."""
+    return _number(text, low=0, high=3_650)
 
 
 def _add_file_arguments(parser: argparse.ArgumentParser) -> None:
@@ -362,6 +430,7 @@ def _replay(arguments: argparse.Namespace, settings: Settings) -> int:
     import signal
     import threading
 
+    from iot.mapping import load_mapping
     from iot.replay import replay
     from runtime.progress import Progress
     from runtime.workers import broker_of
@@ -371,6 +440,7 @@ def _replay(arguments: argparse.Namespace, settings: Settings) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    noun = _NOUNS[load_mapping(arguments.mapping).says]
     with Progress(f"Replaying {arguments.file.name}") as progress:
         report = replay(
             arguments.mapping, arguments.file, broker,
@@ -383,7 +453,7 @@ def _replay(arguments: argparse.Namespace, settings: Settings) -> int:
             stop=stop,
             progress=lambda done, total, _: progress.reach(done / max(total, 1)),
         )  # fmt: skip
-    print(f"{report.messages} messages with {report.readings} readings in {report.seconds:.1f} s")
+    print(f"{report.messages} messages with {report.readings} {noun} in {report.seconds:.1f} s")
     print(f"the last was measured at {report.last_time.astimezone(settings.zone):%Y-%m-%d %H:%M:%S}")
     if report.left_out:
         print(f"{report.left_out} rows could not be used")
@@ -398,10 +468,18 @@ def _import(arguments: argparse.Namespace, settings: Settings) -> int:
     from runtime.backfill import backfill
 
     report = backfill(arguments.mapping, arguments.file, _database_url(settings))
-    print(f"{report.received} readings read, {report.stored} stored, {report.duplicate} known before, {report.rejected} refused")
+    counts = report.counts
+    print(
+        f"{_NOUNS[report.says]}: {counts.received} read, {counts.stored} stored, {counts.duplicate} known before, "
+        f"{counts.rejected} refused; of {report.devices} devices"
+    )
     if arguments.json:
-        print(json.dumps(asdict(report)))
+        print(json.dumps({"says": report.says, "devices": report.devices, **asdict(counts)}))
     return DONE
+
+
+_NOUNS = {"telemetry": "readings", "request": "requests", "incident": "incidents", "response": "words of desks and units"}
+"""What the rows of a mapping become, by its `says`."""
 
 
 def _speed(text: str) -> float:
@@ -433,7 +511,7 @@ def _city_build(arguments: argparse.Namespace, settings: Settings) -> int:
     out = arguments.out or settings.city
     if arguments.config is None:
         if not (out / "city.json").exists():
-            print(f"Building the demonstration city in {out}, which takes about half a minute …", flush=True)
+            print(f"Building the demonstration city in {out}, which takes half a minute to a minute …", flush=True)
         ensure_demo_city(out)
         print(f"The demonstration city is in {out}")
         return DONE
@@ -460,11 +538,11 @@ def _scenario_list(arguments: argparse.Namespace, settings: Settings) -> int:
     except CannotStart:
         state = None
     if state is None:
-        print("No simulator is running.")
+        print(_both("没有正在运行的模拟器。", "No simulator is running."))
     elif not state.running:
-        print("None of them is switched on.")
+        print(_both("没有正在进行的情景。", "None of them is switched on."))
     for running in state.running if state else ():
-        print(describe(running, settings.zone))
+        print(*describe(running, settings.zone), sep="\n")
     if arguments.json:
         print(encode_record({"scenarios": entries, "simulator": state}))
     return DONE
@@ -480,9 +558,9 @@ def _scenario_start(arguments: argparse.Namespace, settings: Settings) -> int:
         raise BadInput(f"--at is '{arguments.at}': expected a time to come, since what has happened cannot be changed")
     given = _given(arguments.set)
     taken = start_scenario(_broker(settings), name, at.astimezone(settings.zone), given)
-    print(describe(taken, settings.zone))
+    print(*describe(taken, settings.zone), sep="\n")
     for effect in taken.effects:
-        print(f"  {describe_effect(effect, now)}")
+        print(*(f"  {line}" for line in describe_effect(effect, now)), sep="\n")
     if arguments.json:
         print(encode_record(taken))
     return DONE
@@ -494,10 +572,10 @@ def _scenario_stop(arguments: argparse.Namespace, settings: Settings) -> int:
 
     name, now = _scenario_name(arguments.name), datetime.now(settings.zone)
     left = stop_scenario(_broker(settings), name)
-    print(f"{name} is off" if left is None else describe(left, settings.zone))
+    print(*([_both(f"{name} 已停止。", f"{name} is off.")] if left is None else describe(left, settings.zone)), sep="\n")
     for effect in left.effects if left else ():
         if effect.at > now:
-            print(f"  {describe_effect(effect, now)}")
+            print(*(f"  {line}" for line in describe_effect(effect, now)), sep="\n")
     if arguments.json:
         print(encode_record({"name": name, "left": left}))
     return DONE
@@ -530,21 +608,20 @@ def _given(settings: Sequence[str]) -> dict[str, float | str]:
 
 
 def _deadletters_list(arguments: argparse.Namespace, settings: Settings) -> int:
-    from storage.deadletters import list_dead_letters
+    from runtime.letters import list_letters, say_counts, say_letter
 
+    wanted = _letter_filter(arguments, settings)
     with _memory(settings) as conn:
-        letters = list_dead_letters(conn, limit=arguments.limit)
-    for letter in letters:
-        received = letter.received_time.astimezone(settings.zone)
-        more = "" if letter.is_whole else f"{letter.n} counted, not kept, the last: "
-        words = harmless(f"{letter.topic}  {more}{letter.reason}")
-        print(f"{letter.dead_letter_id:>8}  {received:%Y-%m-%d %H:%M:%S}  {letter.code:<19} {words}")
-    if not letters:
-        print("No message was refused.")
+        found = list_letters(conn, wanted, limit=arguments.limit, now=datetime.now(UTC))
+    lines = [*say_counts(found), *(line for letter in found.letters for line in say_letter(letter, settings.zone))]
+    print(*map(harmless, lines), sep="\n")
+    if arguments.json:
+        print(json.dumps(found.as_json(), default=str))
     return DONE
 
 
 def _deadletters_show(arguments: argparse.Namespace, settings: Settings) -> int:
+    from runtime.letters import letter_as_json
     from storage.deadletters import find_dead_letter
 
     with _memory(settings) as conn:
@@ -556,11 +633,103 @@ def _deadletters_show(arguments: argparse.Namespace, settings: Settings) -> int:
     print(f"code      {letter.code}")
     for lang, name in (("en", "reason"), ("zh", "\u539f\u56e0  ")):
         print(f"{name}    {harmless(letter.sentence(lang))}")
+    if letter.replayed_at is not None:
+        print(f"replayed  {letter.replayed_at.astimezone(settings.zone).isoformat()} by {harmless(letter.replayed_by or '?')}")
     if letter.is_whole:
         print(f"payload   {len(letter.payload)} bytes")
         print(harmless(letter.payload.decode("utf-8", errors="backslashreplace"), keep="\n\t"))
     else:
         print(f"payload   not kept: one of {letter.n} that came in that hour after those kept of the day")
+    if arguments.json:
+        print(json.dumps(letter_as_json(letter, with_payload=True), default=str))
+    return DONE
+
+
+def _deadletters_replay(arguments: argparse.Namespace, settings: Settings) -> int:
+    from runtime.letters import Given, replay_letters, say_replayed
+
+    wanted = _letter_filter(arguments, settings)
+    is_filtered = any((wanted.code, wanted.device_id, wanted.since))
+    is_mended = arguments.payload is not None or arguments.topic is not None
+    if bool(arguments.ids) == is_filtered:
+        raise BadInput("expected either numbers of letters or one of --code, --device and --since, such as: replay 17")
+    if is_mended and len(arguments.ids) != 1:
+        raise BadInput("--payload and --topic mend one letter: expected one number, such as: replay 17 --payload mended.json")
+    payload = None
+    if arguments.payload is not None:
+        try:
+            payload = arguments.payload.read_bytes()
+        except OSError as fault:
+            raise BadInput(f"--payload is {arguments.payload}: it cannot be read ({fault.strerror})") from None
+    given = Given(tuple(arguments.ids), wanted, arguments.limit, arguments.topic, payload, arguments.dry_run)
+    with _memory(settings) as conn:
+        outcome = replay_letters(conn, given, now=datetime.now(UTC))
+    print(*map(harmless, say_replayed(outcome, given)), sep="\n")
+    if arguments.json:
+        print(json.dumps(outcome.as_json()))
+    return DONE if outcome.is_well else FAILED
+
+
+def _letter_filter(arguments: argparse.Namespace, settings: Settings) -> LetterFilter:
+    from domain.observations import RejectionCode
+    from storage.deadletters import LetterFilter
+
+    if arguments.code is not None and RejectionCode.known(arguments.code) is None:
+        raise BadInput(f"--code is '{arguments.code}': expected one of {', '.join(RejectionCode)}")
+    since = _time("--since", arguments.since, settings)
+    return LetterFilter(arguments.code, arguments.device, since, open_only=getattr(arguments, "open", False))
+
+
+def _both(zh: str, en: str) -> str:
+    """A sentence for whoever reads the one language or the other: the command has no setting for it."""
+    return f"{zh}{en}"
+
+
+def _audit_export(arguments: argparse.Namespace, settings: Settings) -> int:
+    from runtime.audit_file import export
+
+    with _memory(settings) as conn:
+        verdict = export(conn, arguments.file, datetime.now(UTC))
+    print(f"The log is in {arguments.file}.")
+    return _say_verdict(verdict, arguments)
+
+
+def _audit_verify(arguments: argparse.Namespace, settings: Settings) -> int:
+    from runtime.audit_file import verify_file
+
+    return _say_verdict(verify_file(arguments.file), arguments)
+
+
+def _say_verdict(verdict: Verdict, arguments: argparse.Namespace) -> int:
+    print(f"{verdict.sealed} entries are sealed and hold, the last with the hash {verdict.head}")
+    if verdict.first_unsealed is not None:
+        print(harmless(f"{verdict.unsealed} at the end are not sealed yet, from {verdict.first_unsealed} on"))
+    if verdict.fault is not None:
+        print(harmless(f"The chain is broken: {verdict.fault}"))
+    if arguments.json:
+        print(json.dumps(asdict(verdict)))
+    return DONE if verdict.fault is None else FAILED
+
+
+def _publish(arguments: argparse.Namespace, settings: Settings) -> int:
+    import secrets
+
+    from iot.mqtt import Publisher
+    from iot.topics import PREFIX, parse_topic
+
+    if parse_topic(arguments.topic) is None or set("+#") & set(arguments.topic):
+        raise BadInput(f"the topic is '{arguments.topic}': expected {PREFIX}/DISTRICT/DOMAIN/SITE/DEVICE/KIND")
+    try:
+        json.loads(arguments.payload)
+    except json.JSONDecodeError as fault:
+        raise BadInput(f"the payload is '{arguments.payload}', which is no JSON ({fault.msg}): expected such as '{{}}'") from None
+    publisher = Publisher(_broker(settings), f"cityhelm-publish-{secrets.token_hex(4)}").open()
+    try:
+        publisher.publish(arguments.topic, arguments.payload.encode())
+        publisher.flush()
+    finally:
+        publisher.close()
+    print("The broker has taken it.")
     return DONE
 
 
@@ -571,6 +740,17 @@ def harmless(text: str, *, keep: str = "") -> str:
     'a\\\\x1b[2Jb'
     """
     return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
+
+
+def _devices_credentials(arguments: argparse.Namespace, settings: Settings) -> int:
+    from runtime.broker_accounts import AccountsError, read_list, summarise, write_accounts
+
+    try:
+        made = write_accounts(read_list(arguments.list), arguments.out, services=arguments.services, renew=arguments.renew)
+    except (AccountsError, OSError) as fault:
+        raise BadInput(str(fault)) from fault
+    print(*summarise(made, arguments.out), sep="\n")
+    return DONE
 
 
 def _bench(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -1,16 +1,20 @@
-"""The doctor: is everything there? One sentence per finding, the cure with each fault. Starts and changes nothing."""
+"""The doctor: is everything there? One sentence per finding, the cure with each fault. Starts and changes nothing; a broker that
+is given is sent some messages on a topic of their own, to see what it keeps.
+"""
 
 from __future__ import annotations
 
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard.deployment import vendor_version
+from iot.mqtt import parse_address
 from runtime import quarters
 from runtime.backing import Backing, describe, find_running, foresee
+from runtime.broker_check import examine_broker
+from runtime.findings import Finding
 from runtime.policy import PolicyError, load_policy
 from runtime.settings import Settings
 from runtime.supervisor import busy_port
@@ -18,12 +22,6 @@ from storage.connection import DatabaseUnreachable, connect
 from storage.migrate import SchemaMismatch, applied_version, recorded_flavour, require_current_schema
 
 LOW_DISK_BYTES = 2 * 1024**3
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    is_good: bool
-    sentence: str
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -55,6 +53,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield from (Finding(False, sentence) for sentence in bad)
         if busy := busy_port(settings.host, settings.port):
             yield Finding(False, busy)
+    mqtt_url = settings.mqtt_url if running is None or running.broker_kind == "given" else None
+    if mqtt_url:
+        yield from examine_broker(parse_address(mqtt_url, settings.mqtt_protocol, settings.mqtt_ca or None))
     database_url = running.database_url if running else settings.database_url
     if database_url:
         yield _schema(database_url)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dispatch.orders import issue
+from dispatch.orders import WAITING, issue
 from dispatch.policies.nearest import rank_units
-from domain.incidents import Grade, Incident, IncidentState
+from domain.incidents import Grade, Incident
 from domain.moments import Moment
 from domain.refusals import Refused
 from domain.rights import Actor, Role
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 AFTER = timedelta(seconds=120)
 LOOKS_EVERY = timedelta(seconds=5)
+SETTLES_IN = timedelta(seconds=30)
+"""The units of a city that is being switched on do not hear yet."""
 AT_ONCE = 5
 """Incidents taken at one look."""
 DUTY_DESK = Actor("demo-duty-desk", Role.DISPATCHER)
@@ -37,19 +40,27 @@ GRAVITY = {Grade.I: 2, Grade.II: 2, Grade.III: 1, Grade.IV: 0}
 
 
 class DutyDesk:
-    """What the desk remembers: when it looked last."""
+    """What the desk remembers: when it looked last, which incidents it saw answered, and since when some of them wait again."""
 
     def __init__(self, policy: Policy, zone: ZoneInfo) -> None:
         self._policy, self._zone = policy, zone
+        self._began_at: datetime | None = None
         self._looked_at: datetime | None = None
+        self._answered: set[str] = set()
+        self._again: dict[str, datetime] = {}
         self._n_sent = 0
 
     def tick(self, conn: Connection, now: datetime) -> Mapping[str, Any]:
         """Sends whom it has to; returns how many it has sent so far."""
         if self._looked_at is None or abs(now - self._looked_at) >= LOOKS_EVERY:
             self._looked_at = now
+            self._began_at = self._began_at or now
             moment = Moment.live(now)
-            for incident, unit in choose(list_open_incidents(conn, moment), list_units(conn, moment), self._policy, now):
+            incidents = list_open_incidents(conn, moment)
+            self._note_answers(incidents, now)
+            if abs(now - self._began_at) < SETTLES_IN:
+                return {"duty_orders_total": self._n_sent}
+            for incident, unit in choose(incidents, list_units(conn, moment), self._policy, now, again=self._again):
                 try:
                     issue(
                         conn, incident.incident_id, unit.unit_id, DUTY_DESK, now,
@@ -61,14 +72,24 @@ class DutyDesk:
                     self._n_sent += 1
         return {"duty_orders_total": self._n_sent}
 
+    def _note_answers(self, incidents: Sequence[Incident], now: datetime) -> None:
+        """Whoever called a unit back has as long to send another as they had at first."""
+        back = {i.incident_id for i in incidents if i.state in WAITING}
+        self._again = {name: since for name, since in self._again.items() if name in back}
+        self._again |= dict.fromkeys(self._answered & back, now)
+        self._answered = {i.incident_id for i in incidents} - back
+
 
 def choose(
-    incidents: Sequence[Incident], units: Sequence[Unit], policy: Policy, now: datetime
+    incidents: Sequence[Incident],
+    units: Sequence[Unit],
+    policy: Policy,
+    now: datetime,
+    *,
+    again: Mapping[str, datetime] = MappingProxyType({}),
 ) -> Iterator[tuple[Incident, Unit]]:
-    """Who goes where now."""
-    waiting = [
-        i for i in incidents if i.state in (IncidentState.REPORTED, IncidentState.VERIFIED) and now - i.reported_at >= AFTER
-    ]
+    """Who goes where now. `again`: since when incidents wait that had been answered before, by their ids."""
+    waiting = [i for i in incidents if i.state in WAITING and now - again.get(i.incident_id, i.reported_at) >= AFTER]
     waiting.sort(key=lambda i: (-GRAVITY[i.grade], i.reported_at, i.incident_id))
     free = {unit.unit_id: unit for unit in units}
     for incident in waiting[:AT_ONCE]:

@@ -11,9 +11,7 @@ Mosquitto where the machine has it: MQTT 5, sessions and queues kept on disk. Ot
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
-import hashlib
 import logging
 import os
 import secrets
@@ -33,8 +31,9 @@ from urllib.parse import quote
 from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
-from iot.mqtt import BrokerAddress, BrokerUnreachable, new_client, parse_address
+from iot.mqtt import BrokerAddress, BrokerUnreachable, new_client, parse_address, why_untrusted
 from runtime import quarters
+from runtime.broker_accounts import mosquitto_hash
 from runtime.quarters import Announce, CannotStart, ServiceUser
 from runtime.settings import NO_MOSQUITTO
 
@@ -54,6 +53,11 @@ GUARANTEES: dict[BrokerKind, str] = {
     "mosquitto, or set MQTT_URL, for a city that must not lose anything.",
 }
 
+LARGEST_PACKET_BYTES = 131_072
+"""What the broker takes at most: twice the largest payload that is ours, so that one a little too large comes through and becomes
+a dead letter. By `max_packet_size`, which ends the connection, and not by `message_size_limit`: that one acknowledges to devices
+of MQTT 3.1.1 what it throws away."""
+
 # Mosquitto's own limits (100 queued messages a client) lose messages while the ingester is away for seconds.
 _MOSQUITTO_CONFIG = """\
 listener {port} 127.0.0.1
@@ -68,7 +72,7 @@ persistent_client_expiration 7d
 max_queued_messages 1000000
 max_queued_bytes 1000000000
 max_inflight_messages 5000
-message_size_limit 1048576
+max_packet_size {packet}
 set_tcp_nodelay true
 connection_messages false
 log_dest stderr
@@ -192,7 +196,7 @@ def greet(address: BrokerAddress, timeout_s: float) -> None:
             if client.loop(0.05) is not MQTTErrorCode.MQTT_ERR_SUCCESS and not answers:
                 raise BrokerUnreachable("it closed the connection without an answer: perhaps it speaks another MQTT version")
     except OSError as cause:
-        raise BrokerUnreachable(cause.strerror or str(cause)) from cause
+        raise BrokerUnreachable(why_untrusted(address, cause) or cause.strerror or str(cause)) from cause
     finally:
         client.disconnect()
     if not answers:
@@ -203,18 +207,9 @@ def greet(address: BrokerAddress, timeout_s: float) -> None:
 
 def _mosquitto(binary: Path, place: Path, port: int, password: str) -> list[str]:
     quarters.write_private(place / "users", f"{_USER}:{mosquitto_hash(password, secrets.token_bytes(12))}\n")
-    quarters.write_private(place / "mosquitto.conf", _MOSQUITTO_CONFIG.format(port=port, place=place))
+    config = _MOSQUITTO_CONFIG.format(port=port, place=place, packet=LARGEST_PACKET_BYTES)
+    quarters.write_private(place / "mosquitto.conf", config)
     return [str(binary), "-c", str(place / "mosquitto.conf")]
-
-
-def mosquitto_hash(password: str, salt: bytes) -> str:
-    """`password` as a mosquitto password file has it: `$7$iterations$salt$hash`, PBKDF2 with SHA-512.
-
-    101 iterations and 12 bytes of salt are what mosquitto_passwd 2.0 writes; 2.1 reads them too. Few, but what is
-    hashed here is 192 random bits. Source: libcommon/password_common.c of Eclipse Mosquitto.
-    """
-    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, 101)
-    return "$".join(("", "7", "101", base64.b64encode(salt).decode(), base64.b64encode(digest).decode()))
 
 
 def _amqtt(place: Path, port: int, password: str) -> list[str]:

@@ -2,13 +2,15 @@
 
 First the readings, events of halls and requests, the newest day first, because charts and forecasts want that; then the incidents
 of those weeks with the units that were sent; then the forecasts that would have been issued. One history a database: what an
-earlier start did not finish is finished, what is there is left alone.
+earlier start did not finish is finished, what is there is left alone. What the city would have said between two starts is made up
+for as well (`runtime.gaps`); nobody called while it stood still, and nothing was foreseen.
 """
 
 from __future__ import annotations
 
 import gc
 import logging
+import math
 import queue
 import threading
 from collections.abc import Iterator
@@ -26,8 +28,9 @@ from gis_data.city import City, load_city
 from ingest.parse import parse
 from ingest.service import store_batch
 from iot.payloads import encode
-from iot.simulated.operations import ANSWERS_AFTER_S, EXPIRES_AFTER_S, Operation, Sortie, messages_of, operations
+from iot.simulated.operations import ANSWERS_AFTER_S, Operation, Sortie, messages_of, operations
 from iot.topics import topic_of
+from runtime.gaps import gaps_to_fill, note_filled
 from runtime.past import Part, saying
 from runtime.policy import Policy
 from runtime.progress import Progress
@@ -75,14 +78,39 @@ def _write_missing(conn: Connection, city_dir: Path, policy: Policy, days: int, 
     end, done = backfills.begin(conn, READINGS, datetime.now(UTC))
     _, operations_done = backfills.begin(conn, OPERATIONS, end)
     _, forecasts_done = backfills.begin(conn, FORECASTS, end)
+    if not days:
+        return 0
     stored = 0
     gc.set_threshold(100_000, 50, 100)  # what follows has no cycles worth looking for often
+    for since, until in gaps_to_fill(conn):
+        if not stop.is_set():
+            stored += _write_gap(conn, city_dir, since, until, out, stop)
     if done < days:
         stored += _write_days(conn, city_dir, end + SEAM, range(done, days), out, stop)
     if not operations_done and not stop.is_set():
-        stored += _write_operations(conn, load_city(city_dir), end, days, out, stop)
+        stored += _write_operations(conn, load_city(city_dir), policy.order_expiry_s, end, days, out, stop)
     if not stop.is_set():
         _write_forecasts(conn, policy, end, range(forecasts_done, _forecasts_in(days)), out, stop)
+    return stored
+
+
+def _write_gap(conn: Connection, city_dir: Path, since: datetime, until: datetime, out: TextIO, stop: threading.Event) -> int:
+    """Stores what the city would have said between two starts; begun again as a whole when it was interrupted."""
+    stored = 0
+    days = range(math.ceil((until + SEAM - since) / timedelta(days=1)))
+    with (
+        Progress("What was missed since the last stop", out) as progress,
+        saying(city_dir, until + SEAM, days, since=since) as parts,
+        _made_ahead(_batches(parts)) as batches,
+    ):
+        ingestion = Ingestion(conn)
+        progress.reach(0.0)
+        for day, share, batch in batches:
+            stored += store_batch(ingestion, batch, until).stored
+            progress.reach((day + share) / days.stop)
+            if stop.is_set():
+                return stored
+        note_filled(conn, since)
     return stored
 
 
@@ -161,20 +189,24 @@ class _made_ahead:  # noqa: N801 - a with-statement, read as words
         return False
 
 
-def _write_operations(conn: Connection, city: City, end: datetime, days: int, out: TextIO, stop: threading.Event) -> int:
+def _write_operations(
+    conn: Connection, city: City, order_expiry_s: float, end: datetime, days: int, out: TextIO, stop: threading.Event
+) -> int:
     """Stores the incidents of those days, who was sent and what they said. What they said goes the way of every message; the
     orders are ours and are written as of then, in the same transaction, so that nobody sees an incident that nobody answered."""
     stored = 0
     start = end - timedelta(days=days)
     with Progress("Operations of those days", out) as progress:
+        progress.reach(0.0)
         ingestion = Ingestion(conn)
         for some in _stretches(operations(city, DEMONSTRATION_SEED, start, end), OPERATIONS_AT_ONCE):
             batch = Batch()
-            for received_s, device_id, kind, said in sorted(chain.from_iterable(map(messages_of, some)), key=itemgetter(0)):
+            told = chain.from_iterable(messages_of(operation, order_expiry_s=order_expiry_s) for operation in some)
+            for received_s, device_id, kind, said in sorted(told, key=itemgetter(0)):
                 batch.extend(parse(topic_of(device_id, kind), encode(said), datetime.fromtimestamp(received_s, UTC)))
             with conn.transaction():
                 stored += store_batch(ingestion, batch, end).stored
-                write_past(conn, [_past_order(operation, sortie) for operation in some for sortie in operation.sorties])
+                write_past(conn, [_past_order(o, sortie, order_expiry_s) for o in some for sortie in o.sorties])
             progress.reach((some[-1].call.event.ts - start) / (end - start))
             if stop.is_set():
                 return stored
@@ -183,11 +215,11 @@ def _write_operations(conn: Connection, city: City, end: datetime, days: int, ou
     return stored
 
 
-def _past_order(operation: Operation, sortie: Sortie) -> PastOrder:
+def _past_order(operation: Operation, sortie: Sortie, order_expiry_s: float) -> PastOrder:
     issued_at = datetime.fromtimestamp(sortie.issued_s, UTC)
     return PastOrder(
         sortie.order_id, operation.incident_id, sortie.vehicle.unit_id, DISPATCHED_BY, issued_at,
-        expires_at=issued_at + timedelta(seconds=EXPIRES_AFTER_S), accepted_at=issued_at + timedelta(seconds=ANSWERS_AFTER_S),
+        expires_at=issued_at + timedelta(seconds=order_expiry_s), accepted_at=issued_at + timedelta(seconds=ANSWERS_AFTER_S),
         done_at=datetime.fromtimestamp(sortie.since_s[UnitStatus.RETURNING], UTC),
     )  # fmt: skip
 
@@ -213,6 +245,7 @@ def _write_forecasts(conn: Connection, policy: Policy, end: datetime, issues: ra
         history_days=policy.forecast_history_days, stop=stop,
     )  # fmt: skip
     with Progress("Forecasts of those days", out) as progress:
+        progress.reach(0.0)
         for k in issues:
             forecaster.issue_as_of(conn, streams, end - FORECAST_EVERY * (k + 1))
             if stop.is_set():

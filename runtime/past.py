@@ -1,7 +1,8 @@
 """The past of the simulated city, said by a process of its own, so that working it out and storing it take a processor each.
 
-`python -m runtime.past CITY END FIRST LAST` writes days FIRST to LAST - 1, counted back from END (RFC 3339), to standard output:
-frames of a length (4 bytes, big-endian) and as many bytes of MessagePack, each a `Part`. It ends with whoever started it.
+`python -m runtime.past CITY END FIRST LAST [SINCE]` writes days FIRST to LAST - 1, counted back from END (RFC 3339), without what
+was measured before SINCE, to standard output: frames of a length (4 bytes, big-endian) and as many bytes of MessagePack, each a
+`Part`. It ends with whoever started it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from signal import SIGKILL
@@ -38,10 +39,12 @@ class Part(NamedTuple):
 
 
 @contextmanager
-def saying(city_dir: Path, end: datetime, days: range) -> Iterator[Iterator[Part]]:
-    """The parts of those days, as they are being said. Call in the main thread. The iterator raises RuntimeError when the process
-    ends before it has said all."""
+def saying(city_dir: Path, end: datetime, days: range, *, since: datetime | None = None) -> Iterator[Iterator[Part]]:
+    """The parts of those days, as they are being said; nothing measured before `since`. Call in the main thread. The iterator
+    raises RuntimeError when the process ends before it has said all."""
     argv = [sys.executable, "-m", __name__, str(city_dir), end.isoformat(), str(days.start), str(days.stop)]
+    if since is not None:
+        argv.append(since.isoformat())
     with subprocess.Popen(deathbound.command(argv, at_parents_death=SIGKILL), stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:
@@ -67,11 +70,11 @@ def _read(said: IO[bytes], days: range) -> Iterator[Part]:
         )
 
 
-def _parts(city_dir: Path, end: datetime, days: range) -> Iterator[Part]:
+def _parts(city_dir: Path, end: datetime, days: range, since: datetime) -> Iterator[Part]:
     past = History(load_city(city_dir), DEMONSTRATION_SEED)
     for day in days:
         until = end - timedelta(days=day)
-        began = until - timedelta(days=1)
+        began = max(until - timedelta(days=1), since)
         messages: list[Arrival] = []
         for arrival in chain(past.births(began), past.messages(began, until)):
             messages.append(arrival)
@@ -90,9 +93,10 @@ def write_whole(fd: int, said: bytes) -> None:
 
 
 def main(argv: list[str]) -> None:
-    city_dir, end, first, last = argv
+    city_dir, end, first, last, *limit = argv
+    since = datetime.fromisoformat(limit[0]) if limit else datetime.min.replace(tzinfo=UTC)
     encode = msgspec.msgpack.Encoder().encode
-    for part in _parts(Path(city_dir), datetime.fromisoformat(end), range(int(first), int(last))):
+    for part in _parts(Path(city_dir), datetime.fromisoformat(end), range(int(first), int(last)), since):
         frame = encode(part)
         write_whole(sys.stdout.fileno(), len(frame).to_bytes(_LENGTH, "big") + frame)
 

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from alerts.lifecycle import Silence
 from domain.incidents import Grade
 from domain.indices import IndexPolicy, Part, Parts, Scale
 from domain.warnings import LevelThreshold, ThresholdRule, WarningLevel, WarningSource
@@ -27,6 +28,8 @@ class PolicyError(Exception):
 @dataclass(frozen=True, slots=True)
 class Policy:
     retention_days: int
+    device_messages_per_s: float
+    device_burst: int
     forecast_horizon_s: int
     forecast_step_s: int
     forecast_issue_s: int
@@ -39,6 +42,7 @@ class Policy:
     hall_target_s: float
     index: IndexPolicy
     warning_agency: str
+    warning_silence: Silence
     rules: tuple[ThresholdRule, ...]
 
 
@@ -115,6 +119,8 @@ _KEYS = (
     _Key("index", "water_pressure_low_kpa", _number(1, 2500), "a pressure from 1 to 2500 kPa", "140"),
     _Key("index", "water_pressure_target_kpa", _number(1, 2500), "a pressure from 1 to 2500 kPa", "280"),
     _Key("ingest", "retention_days", _whole(7, 36_500), "a whole number of days from 7 to 36500", "400"),
+    _Key("ingest", "device_messages_per_s", _number(0.1, 100_000), "a number of messages from 0.1 to 100000", "100"),
+    _Key("ingest", "device_burst", _whole(10, 10_000_000), "a whole number of messages from 10 to 10000000", "50000"),
     _Key("forecast", "horizon_h", _whole(1, 168), "a whole number of hours from 1 to 168", "24"),
     _Key("forecast", "step_min", lambda v: v in (5, 10, 15, 20, 30, 60), "5, 10, 15, 20, 30 or 60 minutes", "15"),
     _Key("forecast", "issue_min", _whole(5, 1440), "a whole number of minutes from 5 to 1440", "60"),
@@ -132,6 +138,8 @@ _KEYS = (
         "14 digits in quotes",
         '"99010000100100"',
     ),
+    _Key("warning", "silent_intervals", _number(0, 100_000), "a number of intervals from 0 (never) to 100000", "120"),
+    _Key("warning", "silent_at_most_h", _number(0.1, 8760), "a number of hours from 0.1 to 8760", "24"),
 )
 
 _RULE_KEYS = (
@@ -179,6 +187,8 @@ def load_policy(path: Path) -> Policy:
         raise PolicyError(faults)
     return Policy(
         retention_days=values["ingest", "retention_days"],
+        device_messages_per_s=float(values["ingest", "device_messages_per_s"]),
+        device_burst=values["ingest", "device_burst"],
         forecast_horizon_s=values["forecast", "horizon_h"] * 3600,
         forecast_step_s=values["forecast", "step_min"] * 60,
         forecast_issue_s=values["forecast", "issue_min"] * 60,
@@ -191,6 +201,7 @@ def load_policy(path: Path) -> Policy:
         hall_target_s=values["hall", "target_p90_min"] * 60.0,
         index=_index({name: value for (table, name), value in values.items() if table == "index"}),
         warning_agency=values["warning", "agency"],
+        warning_silence=Silence(values["warning", "silent_intervals"], values["warning", "silent_at_most_h"] * 3600.0),
         rules=tuple(rules),
     )
 

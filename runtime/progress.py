@@ -10,26 +10,27 @@ _WIDTH = 32
 
 
 class Progress:
-    """How far a long work has come, as a share from 0 to 1."""
+    """How far a long work has come, as a share from 0 to 1. Nothing is said before the work has told so for the first time: what
+    cannot begin, since a file is missing, has come nowhere."""
 
     def __init__(self, what: str, out: TextIO = sys.stderr) -> None:
         self._what = what
         self._out = out
         self._began_s = time.monotonic()
-        self._told_s = self._began_s
+        self._told_s: float | None = None
         self._share = 0.0
 
     def __enter__(self) -> Self:
-        self._say(is_last=False)
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self._say(is_last=True)
+        if self._told_s is not None:
+            self._say(is_last=True)
 
     def reach(self, share: float) -> None:
         self._share = max(self._share, min(1.0, share))
         now_s = time.monotonic()
-        if now_s - self._told_s >= (0.2 if self._out.isatty() else 60.0):
+        if self._told_s is None or now_s - self._told_s >= (0.2 if self._out.isatty() else 60.0):
             self._told_s = now_s
             self._say(is_last=False)
 

@@ -119,7 +119,7 @@ def settle(place: Path, user: ServiceUser | None, announce: Announce) -> Path:
         )
     if not is_reachable(real, user):
         raise CannotStart(
-            f"{real} lies below a directory that user {_name(owner)} may not enter: expected a place that this user "
+            f"{real} lies below a directory that is closed to the user '{_name(owner)}': expected a place that this user "
             "can reach, because the private services do not run as root; set CITYHELM_HOME to one, such as /srv/cityhelm"
         )
     real.chmod(0o700)

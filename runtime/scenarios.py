@@ -79,21 +79,21 @@ def describe_entry(entry: Entry) -> list[str]:
     return [f"{entry.name:16} {entry.zh} {entry.en}, {entry.lasts_min:g} min", *(f"{'':16} {line}" for line in lines)]
 
 
-def describe(running: Running, zone: ZoneInfo) -> str:
-    """When it begins, ends and is over, in one sentence."""
+def describe(running: Running, zone: ZoneInfo) -> list[str]:
+    """When it begins, ends and is over, in a line for each language."""
     start, ends, settled = (at.astimezone(zone) for at in (running.start, running.ends, running.settled))
-    is_stopped = " (stopped)" if running.stopped else ""
-    return (
-        f"{running.name} {running.zh}: from {start:%H:%M} to {ends:%H:%M}{is_stopped}; its last effects will have died by "
-        f"{settled:%Y-%m-%d %H:%M}"
-    )
+    stopped_zh, stopped_en = ("（已停止）", " (stopped)") if running.stopped else ("", "")
+    return [
+        f"{running.name} {running.zh}：{start:%H:%M} 至 {ends:%H:%M}{stopped_zh}；影响至迟 {settled:%Y-%m-%d %H:%M} 消退",
+        f"{running.name} {running.en}: {start:%H:%M} to {ends:%H:%M}{stopped_en}; last effects gone by {settled:%Y-%m-%d %H:%M}",
+    ]
 
 
-def describe_effect(effect: Effect, now: datetime) -> str:
-    """In how many minutes, at what time, what: `now` is aware, in the zone to write in."""
+def describe_effect(effect: Effect, now: datetime) -> list[str]:
+    """At what time, in how many minutes, what, in a line for each language: `now` is aware, in the zone to write in."""
     minutes = round((effect.at - now).total_seconds() / 60)
-    when = f"in {minutes:3} min" if minutes > 0 else f"{'now':>10}"
-    return f"{when}  {effect.at.astimezone(now.tzinfo):%H:%M}  {effect.zh}  {effect.en}"
+    when_zh, when_en = (f"{minutes} 分钟后", f"in {minutes} min") if minutes > 0 else ("现在", "now")
+    return [f"{effect.at.astimezone(now.tzinfo):%H:%M}  {when_zh}：{effect.zh}", f"{'':5}  {when_en}: {effect.en}"]
 
 
 def running_scenarios(broker: BrokerAddress) -> SimulatorState | None:

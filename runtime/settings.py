@@ -36,6 +36,8 @@ class Settings:
     database_url: str | None
     mqtt_url: str | None
     mqtt_protocol: int  # 5, or 4 for MQTT 3.1.1
+    mqtt_ca: str  # a path, "" = the authorities that this machine trusts
+    ingest_share: str  # the name of this ingester among several, "" = the only one
     home: Path
     mosquitto: str  # a path, "" = look for it, "none" = do as if there were none
     host: str
@@ -52,6 +54,8 @@ class Settings:
             "DATABASE_URL": self.database_url or "",
             "MQTT_URL": self.mqtt_url or "",
             "MQTT_PROTOCOL": protocol,
+            "MQTT_CA": self.mqtt_ca,
+            "CITYHELM_INGEST_SHARE": self.ingest_share,
             "CITYHELM_HOME": str(self.home),
             "CITYHELM_MOSQUITTO": self.mosquitto,
             "CITYHELM_HOST": self.host,
@@ -111,6 +115,22 @@ def _level(text: str) -> str:
     return _LOG_LEVELS[_LOG_LEVELS.index(text.lower())]
 
 
+def _certificates(text: str) -> str:
+    import ssl
+
+    try:
+        ssl.create_default_context(cafile=text)
+    except ssl.SSLError as fault:
+        raise ValueError(text) from fault
+    return str(Path(text).absolute())
+
+
+def _share(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9-]{1,20}", text):
+        raise ValueError(text)
+    return text
+
+
 def _mosquitto(text: str) -> str:
     if text != NO_MOSQUITTO and not Path(text).is_file():
         raise ValueError(text)
@@ -124,6 +144,10 @@ VARIABLES = (
              "the address of an MQTT broker, mqtt:// or mqtts://", "mqtts://cityhelm:secret@broker.example:8883"),
     Variable("MQTT_PROTOCOL", "mqtt_protocol", "5", MQTT_PROTOCOLS.__getitem__,
              "the MQTT version that the broker speaks, 5 or 3.1.1", "5"),
+    Variable("MQTT_CA", "mqtt_ca", "", _certificates,
+             "a file with the certificate of the authority that signed the broker's", "/etc/cityhelm/ca.crt"),
+    Variable("CITYHELM_INGEST_SHARE", "ingest_share", "", _share,
+             "a name of small letters and digits, another for each of several ingesters", "a"),
     Variable("CITYHELM_HOME", "home", ".cityhelm", Path,
              "a directory for the private services' data", "/srv/cityhelm"),
     Variable("CITYHELM_MOSQUITTO", "mosquitto", "", _mosquitto,
@@ -172,6 +196,8 @@ def load_settings(environ: Mapping[str, str], cwd: Path | None = None) -> Settin
     values |= {
         "home": home,
         "mosquitto": values["mosquitto"] or "",
+        "mqtt_ca": values["mqtt_ca"] or "",
+        "ingest_share": values["ingest_share"] or "",
         "config": cwd / values["config"].expanduser(),
         "city": cwd / values["city"].expanduser() if values["city"] else home / "city",
     }

@@ -14,6 +14,7 @@ from typing import TextIO
 from gis_data.city import ensure_demo_city
 from runtime import deathbound, supervisor
 from runtime.backing import backing, settings_on
+from runtime.gaps import note_gap
 from runtime.policy import Policy, load_policy
 from runtime.processes import list_processes
 from runtime.quarters import Announce, CannotStart
@@ -50,9 +51,11 @@ def run_city(settings: Settings, *, demo: bool, history_days: int = 0, out: Text
         whole = settings_on(settings, standing)
         with connect(standing.database_url) as conn:
             prepare(conn, policy, announce=announce)
+            if demo and history_days and (told := note_gap(conn, datetime.now(UTC))):
+                announce(told)
         url = f"http://{'[' + settings.host + ']' if ':' in settings.host else settings.host}:{settings.port}"
         environ = {**os.environ, **whole.as_environ(), **({DEMO_VARIABLE: "1"} if demo else {})}
-        if demo:
+        if demo and history_days:
             stack.enter_context(_history(environ, history_days))
         return supervisor.supervise(
             list_processes(demo=demo),

@@ -41,14 +41,22 @@ def _database(settings: Settings) -> str:
 
 def broker_of(settings: Settings) -> BrokerAddress:
     assert settings.mqtt_url is not None, "the command line fills in the broker before it starts a worker"
-    return parse_address(settings.mqtt_url, settings.mqtt_protocol)
+    return parse_address(settings.mqtt_url, settings.mqtt_protocol, settings.mqtt_ca or None)
 
 
 def _ingest(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:
     from ingest import service
+    from ingest.rates import RateLimit
 
+    share = settings.ingest_share
     service.run(
-        _database(settings), broker_of(settings), client_id=INGEST_CLIENT_ID, retention_days=policy.retention_days, stop=stop
+        _database(settings),
+        broker_of(settings),
+        client_id=f"{INGEST_CLIENT_ID}-{share}" if share else INGEST_CLIENT_ID,
+        retention_days=policy.retention_days,
+        stop=stop,
+        limit=RateLimit(policy.device_messages_per_s, policy.device_burst),
+        is_one_of_several=bool(share),
     )
 
 
@@ -68,7 +76,7 @@ def _forecaster(settings: Settings, policy: Policy, stop: threading.Event, is_de
 def _alerts(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:
     from alerts import service
 
-    service.run(_database(settings), agency=policy.warning_agency, stop=stop)
+    service.run(_database(settings), agency=policy.warning_agency, silence=policy.warning_silence, stop=stop)
 
 
 def _dispatcher(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:

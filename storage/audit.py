@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -98,6 +98,24 @@ def list_entries(conn: Connection, *, limit: int = 100) -> list[AuditEntry]:
 
 
 @dataclass(frozen=True, slots=True)
+class Seal:
+    """The place of an entry in the chain: its number from 1, the hash before it, its own, and when it was sealed."""
+
+    seq: int
+    prev_hash: str
+    hash: str
+    sealed_at: datetime
+
+
+def iter_chain(conn: Connection) -> Iterator[tuple[AuditEntry, Seal | None]]:
+    """The whole log: what is sealed in the order of the chain, then what is not sealed yet. Call inside `one_view`."""
+    with conn.cursor(name="audit_chain") as rows:
+        rows.execute(_CHAIN)
+        for row in rows:
+            yield AuditEntry(*row[:11]), Seal(*row[11:]) if row[11] is not None else None
+
+
+@dataclass(frozen=True, slots=True)
 class LogEntry:
     """An entry with its place in the chain; `hash` and `sealed_at` are None while the sealer has not come to it."""
 
@@ -106,8 +124,6 @@ class LogEntry:
     sealed_at: datetime | None
 
 
-LOOKED_THROUGH = 20_000
-"""Of the newest entries, when those about some objects are asked for: the log has no index by object."""
 _SENT = " → "
 """Between unit and incident in the object of an order's entry (`dispatch.orders.issue`)."""
 
@@ -123,12 +139,11 @@ def list_log(
 ) -> list[LogEntry]:
     """What was done or refused by the moment, newest first, with the seals known then.
 
-    `objects` and `incident_id` narrow it to entries about these objects, and about units sent to this incident, among the
-    newest `LOOKED_THROUGH` entries.
+    `objects` and `incident_id` narrow it to entries about these objects, and about units sent to this incident.
     """
     parameters = {
         "at": moment.at, "known_at": moment.known_at, "limit": limit, "exercise": exercise_id, "objects": list(objects or ()),
-        "sent": f"{_SENT}{incident_id}" if incident_id is not None else None, "looked_through": LOOKED_THROUGH,
+        "sent_to": incident_id,
     }  # fmt: skip
     is_narrowed = objects is not None or incident_id is not None
     rows = conn.execute(_LOG_ABOUT if is_narrowed else _LOG, parameters)
@@ -141,17 +156,27 @@ _SELECT = (
 )
 _UNSEALED = f"{_SELECT} JOIN audit_unsealed USING (audit_id) ORDER BY audit_entry.audit_id"
 
+_CHAIN = """
+SELECT audit_entry.audit_id, acted_at, actor, role, action, object, outcome, detail, before_hash, after_hash, exercise_id,
+       seq, prev_hash, hash, sealed_at
+FROM audit_entry LEFT JOIN audit_chain USING (audit_id) ORDER BY seq NULLS LAST, audit_entry.audit_id
+"""
+
 _LOG_OF = """
 SELECT entry.audit_id, entry.acted_at, entry.actor, entry.role, entry.action, entry.object, entry.outcome, entry.detail,
        entry.before_hash, entry.after_hash, entry.exercise_id, seal.hash, seal.sealed_at
-FROM {entries} entry LEFT JOIN audit_chain seal ON seal.audit_id = entry.audit_id AND seal.sealed_at <= %(known_at)s
+FROM audit_entry entry LEFT JOIN audit_chain seal ON seal.audit_id = entry.audit_id AND seal.sealed_at <= %(known_at)s
 WHERE entry.acted_at <= %(at)s AND entry.exercise_id IS NOT DISTINCT FROM %(exercise)s {condition}
 ORDER BY entry.audit_id DESC LIMIT %(limit)s
 """
 
-_LOG = _LOG_OF.format(entries="audit_entry", condition="")
+_LOG = _LOG_OF.format(condition="")
 
 _LOG_ABOUT = _LOG_OF.format(
-    entries="(SELECT * FROM audit_entry ORDER BY audit_id DESC LIMIT %(looked_through)s)",
-    condition="AND (entry.object = ANY(%(objects)s) OR right(entry.object, length(%(sent)s)) = %(sent)s)",
+    condition=f"""AND entry.audit_id IN (
+    SELECT audit_id FROM audit_entry WHERE object = ANY(%(objects)s)
+    UNION
+    SELECT audit_id FROM audit_entry
+    WHERE split_part(object, '{_SENT}', 2) = %(sent_to)s AND split_part(object, '{_SENT}', 2) <> ''
+)"""
 )

@@ -18,6 +18,14 @@ def begin(conn: Connection, name: str, now: datetime) -> tuple[datetime, int]:
     return row[0], int(row[1])
 
 
+def list_not_begun(conn: Connection, prefix: str) -> list[tuple[str, datetime]]:
+    """Name and beginning of the back-fills with names like this of which no row is stored yet, the newest first."""
+    rows = conn.execute(
+        "SELECT name, begun_at FROM backfill WHERE starts_with(name, %s) AND rows_done = 0 ORDER BY begun_at DESC", (prefix,)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
 def note_rows(conn: Connection, name: str, rows: int) -> None:
     """Notes that the first `rows` rows of a back-fill that was begun are stored."""
     conn.execute("UPDATE backfill SET rows_done = %s WHERE name = %s", (rows, name))

@@ -46,6 +46,12 @@ def connect(database_url: str, *, application: str = "cityhelm", connect_timeout
             connect_timeout=connect_timeout_s,
             application_name=application,
             options=_SESSION_OPTIONS,
+            # A server that vanishes without a word (a cut cable, an address that moved) is given up after a minute, not after the
+            # quarter of an hour, or the two hours while waiting for an answer, that Linux takes by itself (tcp(7)).
+            keepalives_idle=30,
+            keepalives_interval=10,
+            keepalives_count=3,
+            tcp_user_timeout=60_000,
         )
     except psycopg.OperationalError as cause:
         if _is_disk_full(cause):

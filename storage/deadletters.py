@@ -2,6 +2,9 @@
 
 A device that goes on sending what cannot be used must not fill the disk: the first letters of a day are kept whole, those that
 follow are counted, in one row for each device, code and hour. Nothing is lost from the account: the ledger counts every one.
+
+A letter that was given in again (`ingest.letters`) stays, with the time; who did it is in the audit. The ledger goes on to count
+it as rejected: that is what happened then.
 """
 
 from __future__ import annotations
@@ -13,8 +16,10 @@ from datetime import UTC, datetime, timedelta
 
 from psycopg.types.json import Jsonb
 
+from domain.moments import Moment
 from domain.observations import Rejection
 from domain.rejections import explain
+from domain.rights import Action
 from storage.connection import Connection
 from storage.ledger import hour_of
 
@@ -39,6 +44,12 @@ class DeadLetter:
     is_whole: bool
     replayed_at: datetime | None
     payload: bytes
+    replayed_by: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be given in again: kept whole, and not done yet."""
+        return self.is_whole and self.replayed_at is None
 
     def sentence(self, lang: str) -> str:
         """What was wrong with it."""
@@ -80,16 +91,107 @@ def sort_out(rejections: Iterable[Rejection], kept_before: Kept) -> tuple[list[R
     return kept, list(counted.values())
 
 
-def list_dead_letters(conn: Connection, *, limit: int = 100) -> list[DeadLetter]:
-    """The newest refused messages, newest first."""
-    return [
-        DeadLetter(*row) for row in conn.execute(f"{_SELECT} ORDER BY received_time DESC, dead_letter_id DESC LIMIT %s", (limit,))
-    ]
+@dataclass(frozen=True, slots=True)
+class LetterFilter:
+    """Which letters are meant; None: any. Times of receipt, [since, until); `code` as in `domain.observations.RejectionCode`."""
+
+    code: str | None = None
+    device_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    open_only: bool = False
+
+    def as_parameters(self) -> dict[str, object]:
+        return {
+            "code": self.code, "device": self.device_id, "since": self.since, "until": self.until, "open_only": self.open_only,
+        }  # fmt: skip
+
+
+ALL = LetterFilter()
+
+
+def list_dead_letters(
+    conn: Connection,
+    *,
+    limit: int = 100,
+    code: str | None = None,
+    device_id: str | None = None,
+    before_id: int | None = None,
+    open_only: bool = False,
+    since: datetime | None = None,
+) -> list[DeadLetter]:
+    """Refused messages, newest first; `before_id` goes on behind that one of an earlier answer."""
+    wanted = LetterFilter(code, device_id, since, None, open_only)
+    query = f"{_SELECT} WHERE {_MEANT} AND {_BEHIND} ORDER BY received_time DESC, dead_letter_id DESC LIMIT %(limit)s"
+    return [DeadLetter(*row) for row in conn.execute(query, {**wanted.as_parameters(), "before": before_id, "limit": limit})]
+
+
+def list_open_ids(conn: Connection, wanted: LetterFilter, *, after_id: int = 0, limit: int) -> list[int]:
+    """Numbers above `after_id` of letters that can be given in again, in the order in which they came."""
+    query = f"SELECT dead_letter_id FROM dead_letter WHERE {_MEANT} AND dead_letter_id > %(after)s ORDER BY 1 LIMIT %(limit)s"
+    parameters = {**replace(wanted, open_only=True).as_parameters(), "after": after_id, "limit": limit}
+    return [int(row[0]) for row in conn.execute(query, parameters)]
 
 
 def find_dead_letter(conn: Connection, dead_letter_id: int) -> DeadLetter | None:
     row = conn.execute(f"{_SELECT} WHERE dead_letter_id = %s", (dead_letter_id,)).fetchone()
     return DeadLetter(*row) if row else None
+
+
+def take_dead_letter(conn: Connection, dead_letter_id: int) -> DeadLetter | None:
+    """Locks a letter that can be given in again until the caller's transaction ends; None when there is none such (any more)."""
+    taken = conn.execute(
+        "SELECT FROM dead_letter WHERE dead_letter_id = %s AND hour IS NULL AND replayed_at IS NULL FOR UPDATE", (dead_letter_id,)
+    ).fetchone()
+    return find_dead_letter(conn, dead_letter_id) if taken is not None else None
+
+
+def note_replayed(conn: Connection, dead_letter_id: int, at: datetime) -> None:
+    """Says in the caller's transaction that what the letter had to say has been stored."""
+    conn.execute("UPDATE dead_letter SET replayed_at = %s WHERE dead_letter_id = %s", (at, dead_letter_id))
+
+
+@dataclass(frozen=True, slots=True)
+class LetterCount:
+    """Letters of one reason: `n` in all, of which `n_kept` whole, of which `n_open` can be given in again; by hour of receipt."""
+
+    code: str
+    reason_key: str
+    n: int
+    n_kept: int
+    newest: datetime
+    n_open: int
+    by_hour: tuple[tuple[datetime, int], ...]
+
+
+def count_by_reason(conn: Connection, moment: Moment, *, since: datetime) -> list[LetterCount]:
+    """Letters received from `since` to the moment by code and reason, the most frequent first."""
+    parameters = {"since": since, "until": moment.at, "known_at": moment.known_at}
+    return [
+        LetterCount(code, reason, n, n_kept, newest, n_open, tuple(zip(hours, by_hour, strict=True)))
+        for code, reason, n, n_kept, newest, n_open, hours, by_hour in conn.execute(_BY_REASON, parameters)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class LetterTotals:
+    """Of all letters that are stored: `n` refused messages, of which `n_kept` are kept whole, `n_open` of them waiting."""
+
+    n: int
+    n_kept: int
+    n_open: int
+    oldest: datetime | None
+
+    @property
+    def n_counted(self) -> int:
+        """Those of which only the number is known."""
+        return self.n - self.n_kept
+
+
+def count_all(conn: Connection, wanted: LetterFilter = ALL) -> LetterTotals:
+    row = conn.execute(_TOTALS + _MEANT, wanted.as_parameters()).fetchone()
+    assert row is not None
+    return LetterTotals(*row)
 
 
 def _day_of(time: datetime) -> datetime:
@@ -108,9 +210,48 @@ def _columns(r: Rejection) -> tuple[object, ...]:
     return (r.received_time, r.topic, r.device_id, r.code, r.reason, Jsonb(dict(r.detail)))
 
 
-_SELECT = """
-SELECT dead_letter_id, received_time, topic, device_id, code, reason, detail, n, hour IS NULL, replayed_at, payload
+_SELECT = f"""
+SELECT dead_letter_id, received_time, topic, device_id, code, reason, detail, n, hour IS NULL, replayed_at, payload,
+       CASE WHEN replayed_at IS NOT NULL THEN (
+           SELECT actor FROM audit_entry
+           WHERE object = dead_letter_id::text AND action = '{Action.REPLAY_LETTER.value}' AND outcome = 'done' LIMIT 1
+       ) END
 FROM dead_letter
+"""
+
+_MEANT = """
+(%(code)s::text IS NULL OR code = %(code)s) AND (%(device)s::text IS NULL OR device_id = %(device)s)
+AND (%(since)s::timestamptz IS NULL OR received_time >= %(since)s)
+AND (%(until)s::timestamptz IS NULL OR received_time < %(until)s)
+AND (NOT %(open_only)s OR (hour IS NULL AND replayed_at IS NULL))
+"""
+
+_BEHIND = """
+(%(before)s::bigint IS NULL OR (received_time, dead_letter_id) < (
+    SELECT received_time, dead_letter_id FROM dead_letter WHERE dead_letter_id = %(before)s))
+"""
+
+_TOTALS = """
+SELECT coalesce(sum(n), 0)::bigint, count(*) FILTER (WHERE hour IS NULL),
+       count(*) FILTER (WHERE hour IS NULL AND replayed_at IS NULL), min(received_time)
+FROM dead_letter WHERE
+"""
+
+# One that is only counted belongs to the hour in which it came; its time is that of the last of them.
+_BY_REASON = """
+WITH letter AS (
+    SELECT code, coalesce(detail ->> 'reason', '') AS reason, n, hour IS NULL AS is_whole, received_time,
+           coalesce(replayed_at, 'infinity') > %(known_at)s AS waits,
+           date_trunc('hour', coalesce(hour, received_time), 'UTC') AS hour
+    FROM dead_letter WHERE received_time >= %(since)s AND received_time <= %(until)s
+), hourly AS (
+    SELECT code, reason, hour, sum(n)::bigint AS n FROM letter GROUP BY 1, 2, 3
+), trend AS (
+    SELECT code, reason, array_agg(hour ORDER BY hour) AS hours, array_agg(n ORDER BY hour) AS counts FROM hourly GROUP BY 1, 2
+)
+SELECT code, reason, sum(n)::bigint, count(*) FILTER (WHERE is_whole), max(received_time),
+       count(*) FILTER (WHERE is_whole AND waits), hours, counts
+FROM letter JOIN trend USING (code, reason) GROUP BY code, reason, hours, counts ORDER BY 3 DESC, 1, 2
 """
 
 _COUNT_KEPT = """

@@ -5,15 +5,57 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+import numpy as np
+import numpy.typing as npt
 from psycopg.types.json import Jsonb
 
 from domain.datastreams import Datastream
-from domain.observations import DeviceBirth, DeviceStateReport
+from domain.observations import SHORTEST_INTERVAL_S, DeviceBirth, DeviceStateReport, PropertySpec
 from domain.sensors import PROPERTIES, SensorKind
+from domain.ucum import find_conversion
 from storage.connection import Connection
 
 DatastreamKey = tuple[str, str, str]
 """device_id, property, item."""
+
+
+TOGETHER_INTERVALS = 4
+"""Readings farther apart than so many intervals of their device say nothing of one another."""
+
+
+class Yardsticks:
+    """What readings are measured by, as arrays by number of the datastream: a batch is judged at once."""
+
+    def __init__(self) -> None:
+        self.low: npt.NDArray[np.float64] = np.zeros(0)
+        self.high: npt.NDArray[np.float64] = np.zeros(0)
+        self.interval_s: npt.NDArray[np.float64] = np.zeros(0)
+        self.step_per_s: npt.NDArray[np.float64] = np.zeros(0)
+        """Largest plausible change; infinite where the property may jump."""
+        self.still_for: npt.NDArray[np.int32] = np.zeros(0, np.int32)
+        """Equal readings in a row from which a sensor is stuck; 0 where it may stand still."""
+        self.is_foreign: npt.NDArray[np.bool_] = np.zeros(0, bool)
+        """Announced in a unit that cannot become the property's own."""
+
+    def set(self, stream: Datastream) -> None:
+        number, known = stream.datastream_id, PROPERTIES.get(stream.property)
+        if number >= len(self.low):
+            more = max(1_024, number + 1 - len(self.low), len(self.low))
+            for name, column in vars(self).items():
+                setattr(self, name, np.concatenate([column, np.zeros(more, column.dtype)]))
+        self.low[number] = -np.inf if stream.low is None else stream.low
+        self.high[number] = np.inf if stream.high is None else stream.high
+        self.interval_s[number] = stream.interval_s
+        judged = known if stream.is_periodic else None
+        step = judged.step_per_min if judged is not None else None
+        self.step_per_s[number] = np.inf if step is None else step / 60
+        self.still_for[number] = (judged.still_for if judged is not None else None) or 0
+        self.is_foreign[number] = known is not None and stream.unit is not None and stream.unit != known.unit
+
+    def together_us(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """How far apart readings of these datastreams may lie and still be neighbours, in microseconds."""
+        spans = TOGETHER_INTERVALS * np.maximum(self.interval_s[numbers], SHORTEST_INTERVAL_S) * 1e6
+        return spans.astype(np.int64)
 
 
 class Registry:
@@ -25,6 +67,7 @@ class Registry:
     def __init__(self) -> None:
         self._streams: dict[DatastreamKey, Datastream] = {}
         self._devices: set[str] = set()
+        self.yardsticks = Yardsticks()
 
     def forget(self) -> None:
         self.__init__()  # type: ignore[misc]
@@ -32,6 +75,14 @@ class Registry:
     def load(self, conn: Connection) -> None:
         self._devices = {row[0] for row in conn.execute("SELECT device_id FROM device")}
         self._remember(conn, "", ())
+        strange = [s for s in self._streams.values() if _settled(s.property, s.unit, s.low, s.high, None)[3] is not None]
+        if strange:  # announced before units were converted
+            with conn.cursor() as cur:
+                cur.executemany(
+                    "UPDATE datastream SET unit = %s, low = %s, high = %s, sent_unit = %s WHERE datastream_id = %s",
+                    [(*_settled(s.property, s.unit, s.low, s.high, None), s.datastream_id) for s in strange],
+                )
+            self._remember(conn, "WHERE datastream_id = ANY(%s)", ([s.datastream_id for s in strange],))
 
     @property
     def streams(self) -> Mapping[DatastreamKey, Datastream]:
@@ -57,11 +108,12 @@ class Registry:
             cur.executemany(
                 _UPSERT_DATASTREAM,
                 [
-                    (birth.device_id, spec.name, "", _district(birth.device_id), spec.unit, spec.low, spec.high)
+                    (birth.device_id, spec.name, "", _district(birth.device_id), *self._in_own_unit(birth.device_id, spec))
                     for birth in counted
                     for spec in birth.properties
                 ],
             )
+            cur.executemany(_ANNOUNCE, [_announcement(birth) for birth in sorted(births, key=_birth_order)])
             cur.executemany(_UPSERT_UNIT, [_unit_row(b) for b in counted if b.type_name == SensorKind.UNIT.type_name])
         self._devices.update(newest)
         self._remember(conn, "WHERE datastream.device_id = ANY(%s)", (list(newest),))
@@ -94,20 +146,27 @@ class Registry:
         missing = {key: unit for key, unit in wanted.items() if key not in self._streams}
         if not missing:
             return
-        rows = []
+        rows: list[tuple[object, ...]] = []
         for (device_id, name, item), unit in sorted(missing.items()):
             usual = PROPERTIES.get(name)
-            is_usual_unit = usual is not None and unit in (None, usual.unit)
-            low, high = (usual.low, usual.high) if usual is not None and is_usual_unit else (None, None)
-            rows.append((device_id, name, item, _district(device_id), unit or (usual.unit if usual else None), low, high))
+            if usual is not None and (unit is None or find_conversion(unit, usual.unit) is not None):
+                rows.append((device_id, name, item, _district(device_id), usual.unit, usual.low, usual.high))
+            else:
+                rows.append((device_id, name, item, _district(device_id), unit, None, None))
         with conn.cursor() as cur:
             cur.executemany(_INSERT_DATASTREAM, rows)
         self._remember(conn, "WHERE datastream.device_id = ANY(%s)", (sorted({key[0] for key in missing}),))
+
+    def _in_own_unit(self, device_id: str, spec: PropertySpec) -> tuple[str | None, float | None, float | None, str | None]:
+        """Unit, limits and announced unit of a property: its series keeps the unit it has where values can be converted."""
+        known = self._streams.get((device_id, spec.name, ""))
+        return _settled(spec.name, spec.unit, spec.low, spec.high, known.unit if known is not None else None)
 
     def _remember(self, conn: Connection, condition: str, parameters: tuple[object, ...]) -> None:
         for row in conn.execute(_SELECT_DATASTREAMS + condition, parameters):
             stream = Datastream(*row)
             self._streams[(stream.device_id, stream.property, stream.item)] = stream
+            self.yardsticks.set(stream)
 
 
 def write_states(conn: Connection, states: list[DeviceStateReport]) -> list[DeviceStateReport]:
@@ -144,6 +203,37 @@ def _district(device_id: str) -> str:
     return device_id.split("/", 1)[0]
 
 
+def retire(conn: Connection, device_id: str, at: datetime | None) -> bool:
+    """From `at` on the device owes nothing; None takes it back into service, as a birth after `at` does. False when it is not
+    known."""
+    return conn.execute("UPDATE device SET retired_at = %s WHERE device_id = %s", (at, device_id)).rowcount == 1
+
+
+def _settled(
+    name: str, unit: str | None, low: float | None, high: float | None, held: str | None
+) -> tuple[str | None, float | None, float | None, str | None]:
+    """Unit, limits and announced unit of a series announced in `unit`: the property's own unit, or the one the series `held`
+    so far, where values can be converted; otherwise what was announced."""
+    usual = PROPERTIES.get(name)
+    wanted = usual.unit if usual is not None else held
+    conversion = find_conversion(unit, wanted) if unit is not None and wanted is not None and unit != wanted else None
+    if conversion is None:
+        return unit, low, high, None
+    low, high = (None if limit is None else conversion.of(limit) for limit in (low, high))
+    return wanted, low, high, unit
+
+
+def _birth_order(birth: DeviceBirth) -> tuple[str, datetime]:
+    return birth.device_id, birth.phenomenon_time
+
+
+def _announcement(birth: DeviceBirth) -> Mapping[str, object]:
+    return {
+        "device": birth.device_id, "at": birth.phenomenon_time, "received": birth.received_time, "interval_s": birth.interval_s,
+        "mode": birth.mode, "n": len(birth.properties), "lon": birth.lon, "lat": birth.lat,
+    }  # fmt: skip
+
+
 def _birth_row(birth: DeviceBirth) -> tuple[object, ...]:
     district, domain_name, site, _ = birth.device_id.split("/")
     return (
@@ -163,7 +253,8 @@ def _unit_row(birth: DeviceBirth) -> tuple[object, ...]:
 
 
 _SELECT_DATASTREAMS = (
-    "SELECT datastream_id, device_id, property, item, unit, low, high, interval_s FROM datastream JOIN device USING (device_id) "
+    "SELECT datastream_id, device_id, property, item, unit, low, high, interval_s, mode = 'periodic', sent_unit "
+    "FROM datastream JOIN device USING (device_id) "
 )
 
 _UPSERT_BIRTH = """
@@ -173,7 +264,8 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (device_id) DO UPDATE SET
     type_name = excluded.type_name, name = excluded.name, lon = excluded.lon, lat = excluded.lat,
     crs_origin = excluded.crs_origin, interval_s = excluded.interval_s, mode = excluded.mode,
-    birth_time = excluded.birth_time, attributes = excluded.attributes
+    birth_time = excluded.birth_time, attributes = excluded.attributes,
+    retired_at = CASE WHEN excluded.birth_time > device.retired_at THEN NULL ELSE device.retired_at END
 WHERE coalesce(device.birth_time, '-infinity') <= excluded.birth_time
 RETURNING device_id
 """
@@ -193,10 +285,41 @@ ON CONFLICT DO NOTHING
 """
 
 _UPSERT_DATASTREAM = """
-INSERT INTO datastream (device_id, property, item, district_code, unit, low, high) VALUES (%s, %s, %s, %s, %s, %s, %s)
+INSERT INTO datastream (device_id, property, item, district_code, unit, low, high, sent_unit)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (device_id, property, item) DO UPDATE SET
     unit = coalesce(excluded.unit, datastream.unit), low = coalesce(excluded.low, datastream.low),
-    high = coalesce(excluded.high, datastream.high)
+    high = coalesce(excluded.high, datastream.high),
+    sent_unit = CASE WHEN excluded.unit IS NULL THEN datastream.sent_unit ELSE excluded.sent_unit END
+"""
+
+# A birth says again what held before, as a rule: only what changes is kept. One that comes late moves the beginning of what it
+# announces back.
+_ANNOUNCE = """
+WITH said AS (
+    SELECT %(device)s::text AS device_id, %(at)s::timestamptz AS at, %(received)s::timestamptz AS received_time,
+           %(interval_s)s::float8 AS interval_s, %(mode)s::text AS mode, %(n)s::integer AS n_streams, %(lon)s::float8 AS lon,
+           %(lat)s::float8 AS lat
+), before AS (
+    SELECT a.* FROM device_announcement a JOIN said USING (device_id)
+    WHERE a.phenomenon_time <= said.at ORDER BY a.phenomenon_time DESC LIMIT 1
+), after AS (
+    SELECT a.* FROM device_announcement a JOIN said USING (device_id)
+    WHERE a.phenomenon_time > said.at ORDER BY a.phenomenon_time LIMIT 1
+), moved AS (
+    UPDATE device_announcement a SET phenomenon_time = said.at, received_time = least(a.received_time, said.received_time)
+    FROM after JOIN said USING (device_id, interval_s, mode, n_streams)
+    WHERE (a.device_id, a.phenomenon_time) = (after.device_id, after.phenomenon_time)
+      AND (after.lon, after.lat) IS NOT DISTINCT FROM (said.lon, said.lat)
+      AND NOT EXISTS (SELECT FROM before)
+    RETURNING 1
+)
+INSERT INTO device_announcement (device_id, phenomenon_time, received_time, interval_s, mode, n_streams, lon, lat)
+SELECT said.* FROM said
+WHERE NOT EXISTS (SELECT FROM moved) AND NOT EXISTS (
+    SELECT FROM before WHERE (before.interval_s, before.mode, before.n_streams, before.lon, before.lat)
+                       IS NOT DISTINCT FROM (said.interval_s, said.mode, said.n_streams, said.lon, said.lat))
+ON CONFLICT DO NOTHING
 """
 
 _UPSERT_UNIT = """

@@ -41,3 +41,11 @@ def list_heartbeats(conn: Connection) -> list[Heartbeat]:
         "ORDER BY process, beat_at DESC"
     )
     return [Heartbeat(*row) for row in rows]
+
+
+def find_last(conn: Connection, process: str, saying: dict[str, Any]) -> datetime | None:
+    """When an instance of `process` whose figures hold all of `saying` last beat; None when none did, or too long ago."""
+    row = conn.execute(
+        "SELECT max(beat_at) FROM process_heartbeat WHERE process = %s AND metrics @> %s", (process, Jsonb(saying))
+    ).fetchone()
+    return row[0] if row else None

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from psycopg.errors import UniqueViolation
+
 from domain.incidents import (
     OPEN_STATES,
     DetectionReport,
@@ -25,7 +27,8 @@ from storage.ledger import LedgerCounts
 def write_incidents(conn: Connection, reports: Sequence[IncidentReport], ledger: LedgerCounts) -> None:
     """Stores newly reported incidents with their first state; one reported before is a duplicate.
 
-    What has reached us has happened: a reporter's clock that runs ahead does not put an incident into the future.
+    What has reached us has happened: a reporter's clock that runs ahead does not put an incident into the future. Raises
+    psycopg UniqueViolation for an id under which another device has reported one: no call may pass for the copy of another.
     """
     if not reports:
         return
@@ -37,6 +40,8 @@ def write_incidents(conn: Connection, reports: Sequence[IncidentReport], ledger:
     ]  # fmt: skip
     columns = [list(column) for column in zip(*rows, strict=True)]
     new = [first[row[0]] for row in conn.execute(_STORE_INCIDENTS, columns)]
+    if len(new) < len(reports):
+        _require_own_ids(conn, reports)
     ledger.count_events([(r.device_id, r.phenomenon_time) for r in reports], [(r.device_id, r.phenomenon_time) for r in new])
 
 
@@ -59,6 +64,25 @@ WITH said AS (
     SELECT incident_id, received_time, text FROM said JOIN new USING (incident_id) WHERE text <> ''
 )
 SELECT incident_id FROM new
+"""
+
+
+def _require_own_ids(conn: Connection, reports: Sequence[IncidentReport]) -> None:
+    said = {(r.incident_id, r.device_id) for r in reports}
+    ids, devices = zip(*sorted(said), strict=True)
+    taken = conn.execute(_TAKEN, (list(ids), list(devices))).fetchone()
+    if taken is not None:
+        incident_id, device_id, owner = taken
+        raise UniqueViolation(
+            f"incident {incident_id} of {device_id} was reported by {owner}: expected names of devices that are given once in a "
+            "district; rename one of the two"
+        )
+
+
+_TAKEN = """
+SELECT incident_id, said.device_id, incident.device_id
+FROM unnest(%s::text[], %s::text[]) AS said (incident_id, device_id) JOIN incident USING (incident_id)
+WHERE incident.device_id <> said.device_id LIMIT 1
 """
 
 
@@ -167,10 +191,10 @@ def find_last_change(conn: Connection, incident_id: str) -> datetime | None:
     return row[0] if row is not None else None
 
 
-def list_unattended(conn: Connection, *, reported_before: datetime, grades: Sequence[Grade], limit: int) -> list[str]:
-    """The ids of incidents of these grades that were reported before a time and that nobody has acted on since, oldest first. Not
-    those of exercises."""
-    rows = conn.execute(_UNATTENDED, (reported_before, IncidentState.REPORTED.value, [grade.value for grade in grades], limit))
+def list_unattended(conn: Connection, *, waiting_since: datetime, grades: Sequence[Grade], limit: int) -> list[str]:
+    """The ids of incidents of these grades that have only been reported since a time or longer, oldest first: nobody has acted on
+    them, or what was done came to nothing before that time. Not those of exercises."""
+    rows = conn.execute(_UNATTENDED, (waiting_since, IncidentState.REPORTED.value, [grade.value for grade in grades], limit))
     return [row[0] for row in rows]
 
 
@@ -262,9 +286,9 @@ JOIN LATERAL (
 _UNATTENDED = """
 SELECT incident.incident_id FROM incident
 JOIN LATERAL (
-    SELECT state, grade FROM incident_history WHERE incident_history.incident_id = incident.incident_id
+    SELECT state, grade, valid_from FROM incident_history WHERE incident_history.incident_id = incident.incident_id
     ORDER BY valid_from DESC, recorded_at DESC LIMIT 1
 ) status ON true
-WHERE closed_at IS NULL AND exercise_id IS NULL AND reported_at <= %s AND status.state = %s AND status.grade = ANY(%s)
+WHERE closed_at IS NULL AND exercise_id IS NULL AND status.valid_from <= %s AND status.state = %s AND status.grade = ANY(%s)
 ORDER BY reported_at, incident.incident_id LIMIT %s
 """

@@ -14,12 +14,14 @@ from psycopg.errors import CheckViolation
 
 from domain.batches import Batch, BatchCounts
 from domain.observations import Reading
+from domain.series import Judge
 from domain.units import UnitPosition, UnitStatusReport
 from storage import deadletters, devices, halls, incidents, observations, units
 from storage.connection import Connection
 from storage.devices import Registry
 from storage.ledger import LedgerCounts
 from storage.partitions import DayPartitions, days_of
+from storage.series import Ends
 
 
 class Ingestion:
@@ -29,6 +31,7 @@ class Ingestion:
         self.conn = conn
         self.registry = Registry()
         self.registry.load(conn)
+        self._ends = Ends()
         self._partitions = DayPartitions(conn)
         observations.prepare(conn)
         halls.prepare(conn)
@@ -48,15 +51,16 @@ class Ingestion:
             self.registry.forget()
             raise
 
-    def write(self, batch: Batch) -> BatchCounts:
-        """Stores a registered batch and returns what became of it."""
+    def write(self, batch: Batch, judge: Judge | None = None) -> BatchCounts:
+        """Stores a registered batch, its readings with what `judge` finds of them (None: as their devices say), and returns what
+        became of it."""
         try:
-            return self._write(batch)
+            return self._write(batch, judge)
         except CheckViolation:  # retention has dropped a day that this process believed to be there
             self._partitions = DayPartitions(self.conn)
-            return self._write(batch)
+            return self._write(batch, judge)
 
-    def _write(self, batch: Batch) -> BatchCounts:
+    def _write(self, batch: Batch, judge: Judge | None) -> BatchCounts:
         conn = self.conn
         readings = observations.as_columns(self.registry, batch.readings)
         self._partitions.ensure(conn, "observation", readings.days)
@@ -65,7 +69,7 @@ class Ingestion:
         self._partitions.ensure(conn, "unit_position", days_of(p.phenomenon_time for p in batch.positions))
         counts = LedgerCounts()
         with conn.transaction():
-            observations.write_readings(conn, readings, counts)
+            remember = observations.write_readings(conn, readings, counts, self.registry, self._ends, judge)
             stored_states = devices.write_states(conn, batch.states)
             counts.count_events(
                 [(s.device_id, s.phenomenon_time) for s in batch.states],
@@ -94,6 +98,7 @@ class Ingestion:
             received_time = batch.newest_received_time()
             if received_time is not None:
                 counts.write(conn, received_time)
+        remember()
         return counts.totals()
 
 

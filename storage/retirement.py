@@ -13,6 +13,7 @@ ROWS_A_ROUND = 5_000
 
 _BY_RETENTION = {
     "ingest_ledger": "hour",
+    "device_hour_kept": "hour",
     "ingest_minute": "minute",
     "device_state": "received_time",
     "command_ack": "received_time",
@@ -20,8 +21,10 @@ _BY_RETENTION = {
     "request": "received_time",
     "detection": "received_time",
     "outbox": "sent_at",
+    "incident_text": "recorded_at",
 }
-"""Table → the time that says its row is old. Warnings, incidents, orders and the audit are never deleted here."""
+"""Table → the time that says its row is old. Warnings, incidents, orders and the audit are never deleted here; what was said
+about an incident in free words is."""
 
 
 def delete_before(conn: Connection, oldest_kept: datetime, *, dead_letters_before: datetime) -> int:
@@ -33,4 +36,15 @@ def delete_before(conn: Connection, oldest_kept: datetime, *, dead_letters_befor
         query = sql.SQL("DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE {column} < %s LIMIT %s))")
         filled = query.format(table=sql.Identifier(table), column=sql.Identifier(columns[table]))
         deleted += conn.execute(filled, (before, ROWS_A_ROUND)).rowcount
-    return deleted
+    return deleted + conn.execute(_OLD_STATUSES, (oldest_kept, ROWS_A_ROUND)).rowcount
+
+
+# The last status of a unit is what it is, however long ago it said so.
+_OLD_STATUSES = """
+DELETE FROM unit_status WHERE ctid = ANY(ARRAY(
+    SELECT old.ctid FROM unit_status old WHERE recorded_at < %s AND EXISTS (
+        SELECT FROM unit_status later WHERE later.unit_id = old.unit_id AND later.exercise_id IS NOT DISTINCT FROM old.exercise_id
+        AND (later.valid_from, later.recorded_at) > (old.valid_from, old.recorded_at)
+    ) LIMIT %s
+))
+"""

@@ -1,7 +1,8 @@
 """Rollups: hourly figures per district and property, from readings of usable quality.
 
 `district_hour` always equals the observations: hours whose readings changed since the last refresh are marked by the writer
-and read live. `refresh` moves them into the kept table (plain PostgreSQL) or the continuous aggregate (TimescaleDB).
+and read live. `refresh` moves them into the kept table (plain PostgreSQL) or the continuous aggregate (TimescaleDB), and counts
+with them what the readings of each device were worth (`device_hour_kept`, read by `storage.health`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from storage.migrate import recorded_flavour
 
 _LOCK = 7_205_004
 _HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
 HOURS_A_ROUND = 500
 """So that an import of years does not hold one transaction for minutes."""
 
@@ -57,6 +59,9 @@ def refresh(conn: Connection, now: datetime, *, oldest_kept: datetime | None = N
                 conn.execute("DELETE FROM district_hour_kept WHERE hour = ANY(%s)", (hours,))
                 for first, end in _spans(hours):
                     conn.execute(_KEEP, {"first": first, "end": end})
+            conn.execute("DELETE FROM device_hour_kept WHERE hour = ANY(%s)", (hours,))
+            for first, end in _spans(hours, within=_DAY):
+                conn.execute(_KEEP_DEVICES, {"first": first, "end": end})
             conn.execute("DELETE FROM rollup_mark WHERE mark_id = ANY(%s)", ([row[0] for row in rows],))
         return len(hours)
     finally:
@@ -80,10 +85,10 @@ def _thin_marks(conn: Connection) -> None:
     conn.execute("DELETE FROM rollup_mark WHERE mark_id NOT IN (SELECT min(mark_id) FROM rollup_mark GROUP BY hour)")
 
 
-def _spans(hours: list[datetime]) -> list[tuple[datetime, datetime]]:
+def _spans(hours: list[datetime], *, within: timedelta = timedelta.max) -> list[tuple[datetime, datetime]]:
     spans: list[tuple[datetime, datetime]] = []
     for hour in hours:
-        if spans and spans[-1][1] == hour:
+        if spans and spans[-1][1] == hour and hour - spans[-1][0] < within:
             spans[-1] = (spans[-1][0], hour + _HOUR)
         else:
             spans.append((hour, hour + _HOUR))
@@ -116,3 +121,5 @@ FROM (
 JOIN datastream USING (datastream_id)
 GROUP BY 1, 2, 3
 """
+
+_KEEP_DEVICES = "INSERT INTO device_hour_kept SELECT * FROM count_device_hours(%(first)s, %(end)s, NULL)"

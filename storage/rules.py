@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg.types.json import Jsonb
 
@@ -91,10 +91,27 @@ def save_waiting(conn: Connection, rule_id: str, changed: Mapping[int, Mapping[W
         )
 
 
-def list_newest(conn: Connection, properties: Sequence[str]) -> dict[int, tuple[datetime, bool]]:
-    """When each datastream of these properties last measured, and whether that has been judged as it stands."""
+class Newest(NamedTuple):
+    """The newest reading of a datastream: when it was measured, whether it has been judged as it stands, and what its freshness
+    follows from beside its age."""
+
+    measured: datetime
+    is_judged: bool
+    interval_s: float
+    mode: str
+    state: str
+
+
+def list_newest(conn: Connection, properties: Sequence[str]) -> dict[int, Newest]:
+    """The newest reading of each datastream of these properties."""
     rows = conn.execute(_NEWEST, {"properties": list(properties)})
-    return {number: (measured, judged) for number, measured, judged in rows}
+    return {number: Newest(*newest) for number, *newest in rows}
+
+
+def list_last_heard(conn: Connection, numbers: Sequence[int]) -> dict[int, tuple[datetime, float, str, str]]:
+    """When each of these datastreams was last heard, and interval, mode and state of its device."""
+    rows = conn.execute(_LAST_HEARD, (list(numbers),))
+    return {number: (heard, interval_s, mode, state) for number, heard, interval_s, mode, state in rows}
 
 
 def list_unjudged(conn: Connection, since: Mapping[int, datetime], *, limit: int) -> dict[int, list[Value]]:
@@ -133,9 +150,16 @@ def _from_spec(rule_id: str, version: int, spec: dict[str, Any]) -> ThresholdRul
 
 _NEWEST = """
 SELECT datastream_id, latest.phenomenon_time,
-       (latest.phenomenon_time, latest.received_time) <= (judged.phenomenon_time, judged.received_time) IS TRUE
-FROM datastream JOIN latest USING (datastream_id) LEFT JOIN judged_reading judged USING (datastream_id)
+       (latest.phenomenon_time, latest.received_time) <= (judged.phenomenon_time, judged.received_time) IS TRUE,
+       device.interval_s, device.mode, device.state
+FROM datastream JOIN device USING (device_id) JOIN latest USING (datastream_id)
+LEFT JOIN judged_reading judged USING (datastream_id)
 WHERE property = ANY(%(properties)s)
+"""
+
+_LAST_HEARD = """
+SELECT datastream_id, latest.received_time, device.interval_s, device.mode, device.state
+FROM latest JOIN datastream USING (datastream_id) JOIN device USING (device_id) WHERE datastream_id = ANY(%s)
 """
 
 _UNJUDGED = """

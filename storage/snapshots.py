@@ -5,8 +5,6 @@ Live screens, the time machine and drills ask the same functions; only the `Mome
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +18,7 @@ from domain.orders import Order
 from domain.units import Unit
 from domain.warnings import Warning
 from storage import forecasts, heartbeats, incidents, observations, orders, overview, units, warnings
-from storage.connection import Connection
+from storage.connection import Connection, one_view
 from storage.deadletters import DeadLetter, list_dead_letters
 from storage.heartbeats import Heartbeat
 from storage.migrate import applied_version, recorded_flavour
@@ -55,6 +53,8 @@ class DeviceNow:
     mode: str
     state: str
     values: tuple[ValueNow, ...]
+    name_en: str | None = None
+    """Beside `name`, for a device that told both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class SystemSnapshot:
 
 
 def map_snapshot(conn: Connection, moment: Moment, exercise_id: str | None = None) -> MapSnapshot:
-    with _one_view(conn):
+    with one_view(conn):
         values = {v.datastream_id: v for v in observations.list_values(conn, moment)}
         devices = _devices(conn, values)
         measured = [v.phenomenon_time for v in values.values()]
@@ -142,7 +142,7 @@ def map_snapshot(conn: Connection, moment: Moment, exercise_id: str | None = Non
 def live_frame(conn: Connection, moment: Moment, *, received_since: datetime, exercise_id: str | None = None) -> LiveFrame:
     """The live map's changes. `received_since` should reach a little behind the last frame, because a batch is stamped
     before it is committed; a value sent twice changes nothing."""
-    with _one_view(conn):
+    with one_view(conn):
         values = [
             observations.Value(row[0], row[1], row[2], row[3], Quality.from_code(row[4]))
             for row in conn.execute(
@@ -171,7 +171,7 @@ def chart_snapshot(
     conn: Connection, moment: Moment, datastream_id: int, *, hours_back: int = 24, step_s: int = 900
 ) -> ChartSnapshot | None:
     """A datastream's last hours in slots and what comes next; None for a number that is not known."""
-    with _one_view(conn):
+    with one_view(conn):
         values = {v.datastream_id: v for v in observations.list_values(conn, moment)} if not moment.is_live else {}
         if moment.is_live:
             row = conn.execute(
@@ -194,7 +194,7 @@ def chart_snapshot(
 
 
 def system_snapshot(conn: Connection, moment: Moment) -> SystemSnapshot:
-    with _one_view(conn):
+    with one_view(conn):
         since = moment.at - timedelta(hours=1)
         totals = _one(
             conn,
@@ -234,16 +234,8 @@ def overview_snapshot(
     conn: Connection, moment: Moment, zone: ZoneInfo, spans: overview.Spans, known: overview.Known = overview.NOTHING
 ) -> overview.OverviewSnapshot:
     """The city in figures. Days are local days of `zone`; `known` are parts of an earlier snapshot that still hold."""
-    with _one_view(conn):
+    with one_view(conn):
         return overview.take(conn, moment, zone, spans, known)
-
-
-@contextmanager
-def _one_view(conn: Connection) -> Iterator[None]:
-    """All queries inside see the same committed state."""
-    with conn.transaction():
-        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        yield
 
 
 def _one(conn: Connection, query: str, parameters: tuple[object, ...] = ()) -> tuple[Any, ...]:
@@ -269,13 +261,13 @@ def _devices(conn: Connection, values: dict[int, observations.Value], datastream
                     v.phenomenon_time if v else None, v.received_time if v else None,
                 )
             )  # fmt: skip
-        devices.append(DeviceNow(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], tuple(streams)))
+        devices.append(DeviceNow(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], tuple(streams), row[13]))
     return tuple(devices)
 
 
 _DEVICES = """
 SELECT device.device_id, device.district_code, type_name, name, lon, lat, interval_s, mode, state,
-       streams.numbers, streams.properties, streams.items, streams.units
+       streams.numbers, streams.properties, streams.items, streams.units, attributes ->> 'name_en'
 FROM device
 JOIN (
     SELECT device_id, array_agg(datastream_id ORDER BY datastream_id) AS numbers,

@@ -11,34 +11,39 @@ from dashboard.bodies import about, read_body
 from dashboard.deployment import Deployment
 from domain.rights import Action
 
+MENDING = (Action.REPLAY_LETTER, Action.REPLAY_LETTERS)
 
-async def perform(house: Deployment, action: Action | None, request: object) -> acts.Answer:
-    """Does what someone asked for, as who they are."""
-    return await acts.perform(
+
+async def perform(house: Deployment, action: Action | None, request: object, *, is_trial: bool = False) -> acts.Answer:
+    """Does what someone asked for, as who they are, or tries it out."""
+    done = await acts.perform(
         house.database, action, request, actor=house.acts_as, now=house.clock(), zone=house.zone,
-        order_expiry_s=house.order_expiry_s,
+        order_expiry_s=house.order_expiry_s, is_trial=is_trial,
     )  # fmt: skip
+    if action in MENDING and not is_trial:
+        house.marks.mended_at = house.clock()
+    return done
 
 
 def mount(server: FastAPI, house: Deployment) -> None:
     async def issue_order(request: Request) -> Response:
         """{"incident": …, "unit": …} → the answer; 409 when it is refused, 400 or 422 when it is not understood."""
-        return _told(await perform(house, Action.ISSUE_ORDER, read_body(await request.body())))
+        return told(await perform(house, Action.ISSUE_ORDER, read_body(await request.body())))
 
     async def cancel_order(request: Request, order_id: str) -> Response:
         """{"reason": …} or nothing → the answer."""
         said = about("order", order_id, read_body(await request.body()))
-        return _told(await perform(house, Action.CANCEL_ORDER, said))
+        return told(await perform(house, Action.CANCEL_ORDER, said))
 
     async def acknowledge_warning(request: Request, warning_id: str) -> Response:
         """{"comment": …} or nothing → the answer."""
         said = about("warning", warning_id, read_body(await request.body()))
-        return _told(await perform(house, Action.ACKNOWLEDGE_WARNING, said))
+        return told(await perform(house, Action.ACKNOWLEDGE_WARNING, said))
 
     async def close_incident(request: Request, incident_id: str) -> Response:
         """{"ending": "closed" or "false_alarm", "reason": …} → the answer."""
         said = about("incident", incident_id, read_body(await request.body()))
-        return _told(await perform(house, Action.CLOSE_INCIDENT, said))
+        return told(await perform(house, Action.CLOSE_INCIDENT, said))
 
     server.add_api_route("/api/orders", issue_order, methods=["POST"])
     server.add_api_route("/api/orders/{order_id}/cancellation", cancel_order, methods=["POST"])
@@ -46,5 +51,5 @@ def mount(server: FastAPI, house: Deployment) -> None:
     server.add_api_route("/api/warnings/{warning_id}/acknowledgement", acknowledge_warning, methods=["POST"])
 
 
-def _told(said: acts.Answer) -> Response:
+def told(said: acts.Answer) -> Response:
     return answer(said.as_json(), said.http_status)

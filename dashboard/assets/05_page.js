@@ -3,7 +3,7 @@
 window.cityhelm = window.cityhelm || {};
 
 (() => {
-  const page = { facts: null, offsetMs: 0, tick: 0 };
+  const page = { facts: null, offsetMs: null, tick: 0 };
   let becomeReady;
   cityhelm.ready = new Promise((resolve) => (becomeReady = resolve));
   page.becomeReady = () => becomeReady(true);
@@ -38,7 +38,20 @@ window.cityhelm = window.cityhelm || {};
   page.label = (enumeration, value) => page.facts.labels[enumeration]?.[value] ?? value ?? "";
 
   /** Milliseconds now, by the server's clock. */
-  page.now = () => Date.now() + page.offsetMs;
+  page.now = () => Date.now() + (page.offsetMs ?? 0);
+
+  /** Hears the server's time from what left it at `sentMs`; `isFirst`: on a new connection, in which nothing old can wait. Of what
+      comes, the least delayed is nearest to the truth; because clocks drift, that is forgotten by a millisecond each time. Returns
+      how late it came, in ms. */
+  page.hearTime = (sentMs, isFirst) => {
+    const offset = sentMs - Date.now();
+    page.offsetMs = isFirst || page.offsetMs === null ? offset : Math.max(offset, page.offsetMs - 1);
+    return page.now() - sentMs;
+  };
+
+  const ANSWER_MS = 20000;
+  /** `fetch` that gives up: a connection that died while the machine slept is never answered, and nobody says so. */
+  page.ask = (url, options = {}) => fetch(url, { ...options, signal: AbortSignal.timeout(ANSWER_MS) });
 
   /** Pixels per pixel of the 1920 × 1080 design. */
   page.scale = () => parseFloat(getComputedStyle(document.documentElement).fontSize) / 10;
@@ -127,12 +140,13 @@ window.cityhelm = window.cityhelm || {};
 
   const showClock = () => {
     const now = page.now();
-    document.getElementById("clock").textContent = page.clock(now);
-    document.getElementById("date").textContent = page.date(now);
+    setTimeout(showClock, 1000 - (now % 1000));
+    const isKnown = page.offsetMs !== null; // until the server has said what time it is, nobody knows
+    document.getElementById("clock").textContent = isKnown ? page.clock(now) : "--:--:--";
+    document.getElementById("date").textContent = isKnown ? page.date(now) : "";
     cityhelm.stream.show();
     cityhelm.night.look();
     page.beat();
-    setTimeout(showClock, 1000 - (now % 1000));
   };
 
   /** Called once, when the page's facts are there. */

@@ -86,7 +86,7 @@
   city.deviceFreshness = (device) => judge(device, city.deviceMeasured(device));
 
   city.name = (thing) => (cityhelm.page.facts.lang === "zh" ? thing.name_zh : thing.name_en) || thing.id;
-  city.deviceName = (device) => device.name || device.id.slice(device.id.lastIndexOf("/") + 1);
+  city.deviceName = (device) => (cityhelm.page.facts.lang === "zh" ? device.name : device.name_en || device.name) || device.id.slice(device.id.lastIndexOf("/") + 1);
   city.district = (code) => cityhelm.page.facts.districts[code] ?? code;
   city.incident = (id) => city.incidents.find((incident) => incident.id === id);
   city.warning = (id) => city.warnings.find((warning) => warning.id === id);

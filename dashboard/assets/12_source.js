@@ -7,34 +7,41 @@
   const GONE_MS = 20000;
   const ANSWER_MS = 10000;
 
-  /** Listens to a channel: tell("open") whenever a connection is made, tell("frame", text) for each event. Returns how to stop. */
+  /** Listens to a channel: tell("open") whenever a connection is made, tell("frame", text) for each event. Returns {stop, renew}: how
+      to stop, and how to try a new connection where nothing comes over this one. One that died while the machine slept, or that a
+      firewall forgot, is silent for ever, and the browser does not notice. */
   const listen = (channel, tell) => {
     let source = null;
     let retry = null;
+    let openedAt = 0;
     const open = () => {
-      source = new EventSource(`/api/stream?channel=${encodeURIComponent(channel)}`);
-      source.onopen = () => tell("open");
-      source.onmessage = ({ data }) => tell("frame", data);
-      source.onerror = () => {
-        if (source.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+      stop();
+      openedAt = performance.now();
+      const own = (source = new EventSource(`/api/stream?channel=${encodeURIComponent(channel)}`));
+      own.onopen = () => tell("open");
+      own.onmessage = ({ data }) => tell("frame", data);
+      own.onerror = () => {
+        if (own !== source || own.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+        clearTimeout(retry);
         retry = setTimeout(open, RETRY_MS); // a proxy answered in the server's place: after that the browser gives up, we do not
       };
     };
-    open();
-    return () => {
+    const stop = () => {
       clearTimeout(retry);
-      source.close();
+      source?.close();
     };
+    open();
+    return { stop, renew: () => performance.now() - openedAt > RETRY_MS && open() };
   };
 
   /* in the worker: channels with the pages that listen to them */
   const serve = () => {
-    const channels = new Map(); // name → {pages: port → when it last said that it is there, hasOpened, stop}
+    const channels = new Map(); // name → {pages: port → when it last said that it is there, hasOpened, line}
     const leave = (port) => {
       for (const [name, channel] of channels) {
         channel.pages.delete(port);
         if (channel.pages.size) continue;
-        channel.stop();
+        channel.line.stop();
         channels.delete(name);
       }
     };
@@ -42,7 +49,7 @@
       const channel = channels.get(name) ?? { pages: new Map(), hasOpened: false };
       if (!channels.has(name)) {
         channels.set(name, channel);
-        channel.stop = listen(name, (what, text) => {
+        channel.line = listen(name, (what, text) => {
           channel.hasOpened = true;
           for (const page of channel.pages.keys()) page.postMessage([what, text]);
         });
@@ -51,9 +58,16 @@
       channel.pages.set(port, performance.now());
       if (isNew) port.postMessage(["joined"]);
       if (isNew && channel.hasOpened) port.postMessage(["open"]);
+      return channel;
     };
     self.onconnect = ({ ports: [port] }) => {
-      port.onmessage = ({ data }) => (data === null ? leave(port) : join(data, port));
+      port.onmessage = ({ data: [what, name] }) => {
+        if (what === "leave") return leave(port);
+        const { line } = join(name, port);
+        if (what !== "renew") return;
+        line.renew();
+        port.postMessage(["joined"]);
+      };
     };
     setInterval(() => {
       const lastHeard = performance.now() - GONE_MS;
@@ -71,35 +85,49 @@
 
   /** As `listen`, over the browser's one connection where that is possible. */
   source.follow = (channel, tell) => {
-    let stop = null;
-    let isAnswered = false;
+    let line = null;
     const alone = () => {
-      stop?.();
+      line?.stop();
       source.isShared = false;
-      stop = listen(channel, tell);
+      line = listen(channel, tell);
     };
-    try {
+    const share = () => {
       const worker = new SharedWorker(file, { name: "cityhelm" });
-      const attend = () => worker.port.postMessage(channel);
-      const timers = [setInterval(attend, ATTEND_MS), setTimeout(() => isAnswered || alone(), ANSWER_MS)];
-      const leave = () => worker.port.postMessage(null);
-      stop = () => {
-        timers.forEach(clearTimeout);
-        removeEventListener("pagehide", leave);
-        leave();
-        worker.port.close();
+      const say = (what) => worker.port.postMessage([what, channel]);
+      const attending = setInterval(say, ATTEND_MS, "attend");
+      let unanswered = null; // while something was said to the worker that it has not answered: it may be gone
+      const ask = (what) => {
+        unanswered ??= setTimeout(alone, ANSWER_MS);
+        say(what);
       };
+      const leave = () => say("leave");
       worker.port.onmessage = ({ data: [what, text] }) => {
-        isAnswered = source.isShared = true;
+        clearTimeout(unanswered);
+        unanswered = null;
+        source.isShared = true;
         if (what !== "joined") tell(what, text);
       };
       worker.onerror = alone;
       addEventListener("pagehide", leave);
-      attend();
+      ask("attend");
+      return {
+        stop: () => {
+          clearInterval(attending);
+          clearTimeout(unanswered);
+          removeEventListener("pagehide", leave);
+          leave();
+          worker.port.onmessage = null;
+          worker.port.close();
+        },
+        renew: () => ask("renew"),
+      };
+    };
+    try {
+      line = share();
     } catch {
       alone();
     }
-    return () => stop();
+    return { stop: () => line.stop(), renew: () => line.renew() };
   };
 
   cityhelm.source = source;

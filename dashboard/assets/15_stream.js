@@ -1,16 +1,22 @@
 /* The stream: what the hub says, in order, over every channel that the page follows. The first of them is the page's own: by it the
-   page is live or not, and its clock is set. A gap in the numbering of the map, a new server or a new connection means: ask for the
-   whole. Of the other channels the newest frame stands under the channel's name. */
+   page is live or not. A gap in the numbering of the map, a new server or a new connection means: ask for the whole. Of the other
+   channels the newest frame stands under the channel's name.
+   Live is only what was heard just now and made just now. Silence, whatever its cause, is said and answered with a new connection;
+   so is what comes late: it waited somewhere while the machine slept, or the viewer's clock was set. */
 (() => {
-  const stream = { state: "connecting", since: null, hub: null, seq: null, channel: null, overview: null, halls: null, system: null };
-  const SILENCE_MS = { map: 6000, system: 6000, overview: 21000, halls: 21000 }; // the hub speaks as often as it reads, and every second once the database has been away for three readings
+  const stream = { state: null, since: null, hub: null, seq: null, channel: null, overview: null, halls: null, system: null };
+  const SILENT_MS = 6000; // the hub says something every two seconds over every channel (dashboard.hub.STILL_EVERY_S)
+  const OLD_MS = { map: 6000, system: 10000, overview: 21000, halls: 21000 }; // frames are made every 0.5, 2, 5 and 5 s
   const WHOLE_EVERY_MS = 300000; // what frames do not carry (a moved device) is caught up with
-  const stops = []; // of the source, while there is one
-  const heardAt = new Map(); // channel → when it last spoke
+  const lines = new Map(); // channel → how its source is stopped and renewed, while there is one
+  const heard = new Map(); // channel → when it last spoke: {at, date} by the browser's clocks, {t} by the server's
+  const opened = new Set(); // channels with a new connection that has not said anything yet
   const awaySince = new Map(); // channel → since when the hub has no frames for it
   let channels = [];
   let wholeAt = 0;
+  let hasWhole = false; // since the connection was made
   let isAsking = false;
+  let again = null;
   let waiting = []; // frames that came while the whole was under way
 
   stream.open = (followed) => {
@@ -18,35 +24,59 @@
     stream.channel = channels[0];
     connect();
     document.addEventListener("visibilitychange", () => {
-      listen(); // a page in the background asks for nothing; its silence is not the server's
       if (document.hidden) close();
       else connect();
     });
   };
 
-  const listen = () => channels.forEach((channel) => heardAt.set(channel, performance.now()));
   const connect = () => {
-    if (stops.length || document.hidden) return;
-    listen();
-    channels.forEach((channel) =>
-      stops.push(cityhelm.source.follow(channel, (what, text) => {
+    if (lines.size || document.hidden) return;
+    for (const channel of channels) {
+      note(channel, heard.get(channel)?.t ?? null);
+      lines.set(channel, cityhelm.source.follow(channel, (what, text) => {
         if (what === "frame") hear(channel, JSON.parse(text));
-        else if (channel === "map") askWhole();
-      })));
+        else isOpen(channel);
+      }));
+    }
   };
-  const close = () => stops.splice(0).forEach((stop) => stop());
+  /* a page in the background asks for nothing, and what it shows is not live when it comes back */
+  const close = () => {
+    lines.forEach((line) => line.stop());
+    lines.clear();
+    set("connecting", null);
+  };
+  const isOpen = (channel) => {
+    opened.add(channel);
+    if (channel === stream.channel && stream.state === "live") set("connecting", null); // what was missed is not known yet
+    if (channel !== "map") return;
+    hasWhole = false;
+    askWhole();
+  };
+
+  const note = (channel, t) => heard.set(channel, { at: performance.now(), date: Date.now(), t });
+  /** How long a channel has said nothing, by that of the browser's clocks that went further: one stands while the machine sleeps, the
+      other can be set. */
+  const silence = ({ at, date }) => Math.max(performance.now() - at, Math.abs(Date.now() - date));
+  const isSilent = (channel) => !document.hidden && (!heard.has(channel) || silence(heard.get(channel)) > SILENT_MS);
 
   const hear = (channel, frame) => {
-    heardAt.set(channel, performance.now());
     const isOwn = channel === stream.channel;
-    if (isOwn) cityhelm.page.offsetMs = frame.t - Date.now();
+    if (cityhelm.page.hearTime(frame.now, opened.delete(channel)) > SILENT_MS) {
+      heard.set(channel, { at: -Infinity, date: 0, t: heard.get(channel)?.t ?? frame.now });
+      stream.show();
+      return;
+    }
+    note(channel, frame.now);
+    if (frame.state === "still") return;
     if (frame.state === "database_away") {
       awaySince.set(channel, frame.since);
       if (isOwn) set("database_away", frame.since);
       return;
     }
-    awaySince.delete(channel);
-    if (isOwn) set("live", null);
+    if (frame.now - frame.t < OLD_MS[channel]) {
+      awaySince.delete(channel);
+      if (isOwn && (hasWhole || channel !== "map")) set("live", null);
+    }
     if (channel !== "map") stream[channel] = frame;
     else if (isAsking || !cityhelm.city.isLoaded) waiting = [...waiting.slice(-199), frame];
     else take(frame);
@@ -60,7 +90,8 @@
     if (channel !== "map" && !stream[channel]) return "connecting";
     return isSilent(channel) ? "server_away" : "live";
   };
-  const isSilent = (channel) => !document.hidden && performance.now() - (heardAt.get(channel) ?? -Infinity) > SILENCE_MS[channel];
+  /** Whether nothing is amiss with where a frame of `channel` came from: what it says is then as new as it can be. */
+  stream.isLive = (channel = stream.channel) => stream.state === "live" && stream.stateOf(channel) === "live";
 
   const take = (frame) => {
     const isNext = frame.hub === stream.hub && frame.seq === stream.seq + 1;
@@ -75,16 +106,19 @@
   const askWhole = async () => {
     if (isAsking) return;
     isAsking = true;
+    clearTimeout(again);
     try {
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, 1500 - (performance.now() - wholeAt)) * Math.sign(wholeAt)));
       wholeAt = performance.now();
-      const response = await fetch("/api/map");
+      const response = await cityhelm.page.ask("/api/map");
       if (!response.ok) throw new Error(String(response.status));
       const whole = await response.json();
       [stream.hub, stream.seq] = [whole.hub, whole.seq];
+      if (cityhelm.page.offsetMs === null) cityhelm.page.hearTime(whole.t, true);
       cityhelm.city.replace(whole);
+      hasWhole = true;
     } catch {
-      setTimeout(askWhole, 2000); // the database or the server is away; the header says so
+      again = setTimeout(askWhole, 2000); // the database or the server is away; the header says so
     } finally {
       isAsking = false;
     }
@@ -96,16 +130,21 @@
   };
 
   const set = (state, since) => {
-    stream.state = state;
     stream.since = since;
+    if (stream.state === state) return;
+    stream.state = state;
+    document.documentElement.dataset.stream = state; // 41_away.css: what is not live has no colour
   };
+  set("connecting", null);
 
   /** The state of the stream, in the header; called every second. */
   stream.show = () => {
-    if (isSilent(stream.channel) && stream.state !== "server_away") set("server_away", cityhelm.page.now() - (performance.now() - heardAt.get(stream.channel)));
+    for (const [channel, line] of lines) if (isSilent(channel)) line.renew();
+    const last = heard.get(stream.channel)?.t ?? null;
+    if (isSilent(stream.channel) && stream.state !== "server_away" && last !== null) set("server_away", stream.state === "database_away" ? stream.since : last);
     const element = document.getElementById("live");
     const look = { live: "live live-on", connecting: "live" }[stream.state] ?? "live live-away";
-    const text = cityhelm.page.words(`live.${stream.state}`, { time: stream.since === null ? "" : cityhelm.page.clock(stream.since) });
+    const text = cityhelm.page.words(`live.${stream.state}`, { time: stream.since === null ? "" : cityhelm.page.moment(stream.since) });
     if (element.className !== look) element.className = look;
     if (element.textContent !== text) element.textContent = text;
   };

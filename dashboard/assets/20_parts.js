@@ -118,7 +118,7 @@
 
   /** A headline number: its name, the number with its unit, what it is part of and how old it is. Grey while nothing new comes. */
   parts.kpi = (key, value, unit, from, more = null) => {
-    const isStale = from.isStale || cityhelm.stream.state !== "live";
+    const isStale = from.isStale || !cityhelm.stream.isLive();
     return parts.div("kpi", parts.div("kpi-label ellipsis", page.words(key)),
       parts.div("kpi-line", parts.rolling(value, { ...from, isStale }), value === null ? null : parts.span("kpi-unit", unit)),
       parts.div("kpi-foot", parts.span("ellipsis", more), value === null || !from.asOf ? null : parts.span("kpi-age", parts.age(from.asOf, from))));

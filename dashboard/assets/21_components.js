@@ -17,7 +17,7 @@
   parts.stateOf = ({ value, measured = null, everyS = 60, fault = false }) => {
     if (fault) return "failed";
     if (value === null || value === undefined) return "empty";
-    if (cityhelm.stream.state !== "live" && cityhelm.stream.state !== "connecting") return "stale";
+    if (!cityhelm.stream.isLive()) return "stale";
     if (measured === null) return "live";
     return { fresh: "live", late: "late" }[city.freshness((page.now() - measured) / 1000, everyS)] ?? "stale";
   };
@@ -59,7 +59,7 @@
   parts.compare = ({ value, before, better = null, words = "", digits = 0 }, from) => {
     if (before === null || before === undefined || value === null || value === undefined) return null;
     const by = value - before;
-    const shown = before ? `${by < 0 ? "−" : "+"}${page.figure(Math.abs((100 * by) / before), 1)}%` : `${by < 0 ? "−" : "+"}${page.figure(Math.abs(by), digits)}`;
+    const shown = before ? `${by < 0 ? "−" : "+"}${page.fixed(Math.abs((100 * by) / before), 1)}%` : `${by < 0 ? "−" : "+"}${page.figure(Math.abs(by), digits)}`;
     const verdict = by === 0 ? "same" : better === null ? "other" : (by > 0) === (better === "more") ? "better" : "worse";
     return span(`compare compare-${verdict}`, verdict === "other" ? null : parts.icon(verdict), verdict === "other" ? null : page.words(`compare.${verdict}`), " ",
       by === 0 ? null : number(shown, from), " ", span("compare-with", words));
@@ -109,7 +109,7 @@
         span(rank <= 3 ? "rank rank-first" : "rank", number(String(rank), { ...from, ...row.from })),
         span("ranking-name ellipsis", row.name),
         span("ranking-bar", row.share === null || row.share === undefined ? null : el("i", { style: `width:${percent(row.share)}` })),
-        span("ranking-value", number(typeof row.value === "number" ? page.figure(row.value, digits) : row.value, { ...from, ...row.from })),
+        span("ranking-value", number(typeof row.value === "number" ? page.fixed(row.value, digits) : row.value, { ...from, ...row.from })),
         row.note ? span("ranking-note", row.note) : null,
       ];
       const look = join("ranking-row", row.isOn && "ranking-on");
@@ -119,7 +119,7 @@
   /** Loads against a target: the bar in cyan up to the target, hatched beyond it. A row is {key, name, value, target, note, from}. */
   parts.queues = (rows, { unit = "", digits = 0, label = "", longest = null }, from) => {
     const end = longest ?? 1.15 * Math.max(1e-9, ...rows.flatMap((row) => [row.value ?? 0, row.target ?? 0]));
-    return el("ul", { class: "queues", "aria-label": label }, rows.map((row) => {
+    return el("ul", { class: "queues", tabindex: "0", "aria-label": label }, rows.map((row) => {
       const source = { ...from, ...row.from };
       const isOver = row.value !== null && row.target !== null && row.target !== undefined && row.value > row.target;
       return el("li", { key: row.key, class: join("queue", isOver && "queue-beyond") },
@@ -127,8 +127,8 @@
         span("queue-bar", row.value === null ? null : el("i", { class: "queue-in", style: `width:${percent((isOver ? row.target : row.value) / end)}` }),
           isOver ? el("i", { class: "queue-out", style: `left:${percent(row.target / end)};width:${percent((Math.min(end, row.value) - row.target) / end)}` }) : null,
           row.target === null || row.target === undefined ? null : el("i", { class: "queue-target", style: `left:${percent(row.target / end)}` })),
-        span("queue-value", number(row.value === null ? null : page.figure(row.value, digits), source), row.value === null ? null : span("queue-unit", unit)),
-        span("queue-note", isOver ? span("queue-excess", page.words("queue.over", { n: page.figure(row.value - row.target, digits) })) : row.target === null || row.target === undefined ? null : page.words("queue.target", { n: page.figure(row.target, digits) }), row.note ? span("", " ", row.note) : null));
+        span("queue-value", number(row.value === null ? null : page.fixed(row.value, digits), source), row.value === null ? null : span("queue-unit", unit)),
+        span("queue-note", isOver ? span("queue-excess", page.words("queue.over", { n: page.figure(row.value - row.target, row.value - row.target < 1 ? 1 : digits) })) : row.target === null || row.target === undefined ? null : page.words("queue.target", { n: page.figure(row.target, digits) }), row.note ? span("", " · ", row.note) : null));
     }));
   };
 

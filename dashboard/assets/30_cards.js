@@ -37,8 +37,8 @@
         hasCity && of("kpi.incidents_responding", city.incidents.filter((i) => i.state === "responding").length, from(sources.incidents))),
       kpi("kpi.units_out", hasUnits ? page.figure(out.length) : null, page.words("unit.devices"), from(sources.units),
         hasUnits ? of("kpi.units_available", units.filter((unit) => unit.status === "available").length, from(sources.units)) : null),
-      kpi("kpi.messages", figures ? page.figure(figures.messages_per_s, figures.messages_per_s < 100 ? 1 : 0) : null, page.words("unit.per_second"), ingest,
-        figures ? of("kpi.readings", figures.readings_per_s, ingest) : null),
+      kpi("kpi.messages", typeof figures?.messages_per_s === "number" ? page.figure(figures.messages_per_s, figures.messages_per_s < 100 ? 1 : 0) : null, page.words("unit.per_second"), ingest,
+        typeof figures?.readings_per_s === "number" ? of("kpi.readings", figures.readings_per_s, ingest) : null),
     ];
   };
 

@@ -34,7 +34,7 @@
   /** What is asked of the server for what is chosen: a chart (again every minute), the units that can go (every 5 s). */
   operations.follow = (beat, chosen, charted, asked) => {
     const same = dash_clientside.no_update;
-    if (!page.facts || !city.isLoaded || page.facts.channel !== "map") return [same, same];
+    if (!page.facts || !city.isLoaded || page.facts.channel !== "map" || !cityhelm.stream.isLive()) return [same, same]; // nobody is there to be asked
     const now = performance.now();
     const chartCard = document.getElementById("chart-card"); // a page without one asks for no chart
     const stream = chartCard ? streamOf(chosen) : null;

@@ -21,7 +21,7 @@
   const ask = async (kind, hours, key) => {
     asked = { key, at: performance.now() };
     try {
-      const response = await fetch(`/api/map/heat/${kind}?hours=${hours}`);
+      const response = await page.ask(`/api/map/heat/${kind}?hours=${hours}`);
       if (!response.ok) throw new Error(String(response.status));
       heatmap.take(key, new Float32Array(await response.arrayBuffer()), Number(response.headers.get("x-as-of")));
     } catch {
@@ -96,7 +96,7 @@
   const askRoads = async (view) => {
     roadsAt = performance.now();
     try {
-      const response = await fetch("/api/map/roads");
+      const response = await page.ask("/api/map/roads");
       if (!response.ok) throw new Error(String(response.status));
       ({ loops: roads.loops } = await response.json());
       bands = roads.loops.map(() => undefined);
@@ -157,7 +157,7 @@
   const askRequests = async (bounds) => {
     requestsAsked = { key: bounds, at: performance.now() };
     try {
-      const response = await fetch(`/api/map/requests?bounds=${bounds}&hours=${HOURS}`);
+      const response = await page.ask(`/api/map/requests?bounds=${bounds}&hours=${HOURS}`);
       if (!response.ok) throw new Error(String(response.status));
       const answer = await response.json();
       if (requestsAsked.key !== bounds) return; // the view has moved on
@@ -183,7 +183,7 @@
     if (!area) return null;
     const numbers = [...area.values.values()];
     const from = { source: area.isMean ? sources.latest : "overview.districts · storage.overview", asOf: area.asOf, count: numbers.length };
-    const edge = (value) => number(page.measure(value), from);
+    const edge = (value) => number(area.metric === "score" ? page.figure(value) : page.measure(value), from);
     return el("div", { key: "area", class: "legend-part" }, el("b", {}, page.words(`paint.${area.metric}`)), edge(Math.min(...numbers)), ramp(SHADES), edge(Math.max(...numbers)), span("", [unitOf(area.metric), area.isMean ? page.words("legend.mean") : ""].filter(Boolean).join(" · ")));
   };
   const ofHeat = () => {
@@ -231,8 +231,11 @@
   /** Draws what the marks that are on the map mean; without a map, what they would mean. */
   legend.draw = (listed = null) => {
     if (!document.getElementById("legend") || !city.isLoaded) return;
-    const pieces = [ofArea(), ofHeat(), ofRoads(), ofUnits(), ofIncidents(), ofSensors(listed), ofWarnings(), ofPlaces(listed), ofOthers(listed)].filter(Boolean);
-    parts.draw("legend", pieces.length ? pieces : parts.empty("legend.nothing"));
+    const painted = [ofArea(), ofHeat(), ofRoads()];
+    const marks = () => [ofUnits(), ofIncidents(), ofSensors(listed), ofWarnings(), ofPlaces(listed), ofOthers(listed)];
+    const isLine = cityhelm.map.options().legend === "line"; // of what is painted alone, and nothing where nothing is
+    const pieces = [...painted, ...(isLine ? [] : marks())].filter(Boolean);
+    parts.draw("legend", pieces.length || isLine ? pieces : parts.empty("legend.nothing"));
   };
 
   Object.assign(cityhelm, { heatmap, roads, requests, legend });

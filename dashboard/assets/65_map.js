@@ -8,13 +8,20 @@
   const VIEW_KEY = `cityhelm.view${location.pathname}`;
   const DISTRICT_NAMES = "district-name"; // of gis_data.style
   const BELOW_NAMES = "waterway-name"; // of gis_data.style: its first layer of names
-  const OPTIONS = { preset: null, panels: "open", tools: true, facts: true, pad: {} };
+  const OPTIONS = { preset: null, panels: "open", legend: null, tools: true, facts: true, pad: {} };
   const NEAR = 13.5;
   let waiting = []; // what was asked for before the map was there
   let opened = false;
+  let plain = []; // the style's layers as a desk shows them
+  let grownFor = 1;
+  let isWhole = false; // whether all of the city is shown and nobody has moved it since: then it stays so in a window of another size
 
-  /** What the page says of its map: {preset, panels: "open", "folded" or "none", tools, facts, pad: margins in rem}. */
-  map.options = () => ({ ...OPTIONS, ...page.facts?.map, ...JSON.parse(document.getElementById("map")?.dataset.options ?? "{}") });
+  /** What the page says of its map: {preset, panels: "open", "folded" or "none", legend: as the panels or "line" for what is painted
+      alone, tools, facts, pad: margins in rem}. */
+  map.options = () => {
+    const told = { ...OPTIONS, ...page.facts?.map, ...JSON.parse(document.getElementById("map")?.dataset.options ?? "{}") };
+    return { ...told, legend: told.legend ?? told.panels };
+  };
   const once = (deed) => {
     if (opened) deed();
     else waiting = [...waiting.slice(-20), deed];
@@ -33,11 +40,14 @@
       maplibre.setWorkerUrl(`${location.origin}${vendor}/maplibre-gl-worker.mjs`);
       const kept = JSON.parse(sessionStorage.getItem(VIEW_KEY) ?? "null");
       map.view = new maplibre.Map({
-        container: "map", style, attributionControl: false, fadeDuration: page.isCalm ? 0 : 200, maxZoom: 18, minZoom: 6,
+        container: "map", style, locale: { "Map.Title": page.words("map.label") }, attributionControl: false, fadeDuration: page.isCalm ? 0 : 200, maxZoom: 18, minZoom: 6,
         pitchWithRotate: false, dragRotate: false, touchPitch: false, localIdeographFontFamily: '"Noto Sans SC", sans-serif',
         ...(kept ? { center: kept.centre, zoom: kept.zoom } : await whole()),
       });
       map.view.touchZoomRotate.disableRotation();
+      isWhole = !kept;
+      map.view.on("movestart", ({ originalEvent }) => originalEvent && (isWhole = false));
+      map.view.on("resize", follow);
       map.view.on("error", ({ error }) => console.warn("map:", error?.message ?? error));
       map.view.on("moveend", () => sessionStorage.setItem(VIEW_KEY, JSON.stringify({ centre: map.view.getCenter().toArray(), zoom: map.view.getZoom() })));
       map.view.on("moveend", map.refresh);
@@ -46,6 +56,7 @@
       opened = true;
       for (const deed of waiting) deed();
       waiting = [];
+      if (page.scale() !== grownFor) follow(); // the window has changed meanwhile
       map.draw();
       await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
       page.becomeReady();
@@ -64,7 +75,7 @@
   /** What does not move: districts with their bounds, places, named roads. Asked for again until it is there. */
   const loadGround = async () => {
     try {
-      const response = await fetch("/api/map/places");
+      const response = await page.ask("/api/map/places");
       if (!response.ok) throw new Error(String(response.status));
       map.ground = await response.json();
       map.placeById = new Map(map.ground.places.map((place) => [place.id, place]));
@@ -79,9 +90,11 @@
 
   /** The style, its addresses made absolute: the map's worker has no page to resolve them against. */
   const loadStyle = async () => {
-    const style = await (await fetch(`/api/style.json?lang=${page.facts.lang}`)).json();
+    const style = await (await page.ask(`/api/style.json?lang=${page.facts.lang}`)).json();
     const absolute = (url) => (url.startsWith("/") ? location.origin + url : url);
-    style.layers = withGround(style).filter(({ id }) => id !== DISTRICT_NAMES).map((layer) => map.grown(layer, page.scale())); // our names give way to marks
+    plain = withGround(style).filter(({ id }) => id !== DISTRICT_NAMES); // our names give way to marks
+    grownFor = page.scale();
+    style.layers = plain.map((layer) => map.grown(layer, grownFor));
     for (const source of Object.values(style.sources)) if (source.tiles) source.tiles = source.tiles.map(absolute);
     for (const faces of Object.values(style["font-faces"] ?? {})) for (const face of faces) face.url = absolute(face.url);
     return style;
@@ -135,6 +148,22 @@
     return { ...layer, ...zooms, paint: all(layer.paint), layout: all(layer.layout) };
   };
 
+  /** Follows the window to another size: letters and lines as large as there, and all of the city where all of it was shown. */
+  const follow = () => {
+    if (!opened) return;
+    const scale = page.scale();
+    if (Math.max(1, scale) !== Math.max(1, grownFor)) {
+      grownFor = scale;
+      for (const layer of plain) {
+        const { id, minzoom, maxzoom, paint, layout } = map.grown(layer, scale);
+        for (const [name, value] of Object.entries(paint ?? {})) if (SIZES.has(name)) map.view.setPaintProperty(id, name, value);
+        for (const [name, value] of Object.entries(layout ?? {})) if (SIZES.has(name)) map.view.setLayoutProperty(id, name, value);
+        if (minzoom !== undefined || maxzoom !== undefined) map.view.setLayerZoomRange(id, minzoom ?? 0, maxzoom ?? 24);
+      }
+    }
+    if (isWhole) map.showCity();
+  };
+
   /** The zoom at which a desk shows as much of the city. */
   map.zoom = () => map.view.getZoom() - Math.max(0, Math.log2(page.scale()));
 
@@ -162,16 +191,20 @@
     const gap = 24 * scale;
     const pad = Object.fromEntries(Object.entries(map.options().pad ?? {}).map(([side, rem]) => [side, 10 * scale * rem + gap]));
     const isOpen = (id) => document.getElementById(id)?.open;
-    return { top: gap, right: gap, left: isOpen("layers-panel") && left < 0.3 * frame.width ? left + gap : gap, bottom: bottom < 0.3 * frame.height ? bottom + gap : gap, ...pad };
+    return { top: gap, right: gap, left: isOpen("layers-panel") && left < 0.3 * frame.width ? left + gap : gap, bottom: isOpen("legend-panel") && bottom < 0.3 * frame.height ? bottom + gap : gap, ...pad };
   };
 
   const quick = (duration) => ({ duration: page.isCalm ? 0 : duration });
   map.showCity = () => once(async () => {
     const { bounds, fitBoundsOptions } = await whole();
+    isWhole = true;
     if (bounds) map.view.fitBounds(bounds, { ...fitBoundsOptions, ...quick(700) });
   });
   /** Shows all that lies within [west, south, east, north]. */
-  map.show = ([west, south, east, north]) => once(() => map.view.fitBounds([[west, south], [east, north]], { padding: room(), maxZoom: 16.5 + Math.max(0, Math.log2(page.scale())), ...quick(900) }));
+  map.show = ([west, south, east, north]) => once(() => {
+    isWhole = false;
+    map.view.fitBounds([[west, south], [east, north]], { padding: room(), maxZoom: 16.5 + Math.max(0, Math.log2(page.scale())), ...quick(900) });
+  });
   map.showDistrict = (code) => once(() => {
     const district = map.findDistrict(code);
     if (district) map.show(district.bounds);
@@ -180,10 +213,12 @@
   /** Goes to [lon, lat], as near as `zoom` (of a desk), or near enough to see a street. */
   map.fly = (at, zoom = null) => once(() => {
     const shift = Math.max(0, Math.log2(page.scale()));
+    isWhole = false;
     map.view.easeTo({ center: at, zoom: zoom === null ? Math.max(map.view.getZoom(), NEAR + shift) : zoom + shift, ...quick(900) });
   });
   map.press = (what) => {
     if (!map.view) return;
+    if (what === "in" || what === "out") isWhole = false;
     if (what === "in") map.view.zoomIn(quick(400));
     else if (what === "out") map.view.zoomOut(quick(400));
     else if (what === "reset") map.showCity();
@@ -243,7 +278,7 @@
   map.furnish = () => {
     const frame = document.getElementById("map")?.parentElement;
     if (!frame || document.getElementById("map-furniture")) return;
-    const { panels, tools, preset } = map.options();
+    const { panels, legend, tools, preset } = map.options();
     const furniture = document.createElement("div");
     furniture.id = "map-furniture";
     furniture.className = "map-furniture";
@@ -257,7 +292,7 @@
         el("section", { id: "map-result", class: "map-sheet", hidden: true, role: "status" }),
         el("section", { id: "map-facts", class: "map-sheet", hidden: true, "aria-label": page.words("facts.title") }),
         el("section", { id: "map-list", class: "map-sheet", hidden: true, "aria-label": page.words("list.title") })),
-      panels === "none" ? null : el("details", { class: "legend", id: "legend-panel", open: true }, summary("legend.title"), el("div", { id: "legend", class: "legend-parts" })),
+      legend === "none" ? null : el("details", { class: legend === "line" ? "legend legend-line" : "legend", id: "legend-panel", open: legend !== "folded" }, summary("legend.title"), el("div", { id: "legend", class: "legend-parts" })),
       el("div", { class: "map-buttons" }, button("in", "+", "map.zoom_in"), button("out", "−", "map.zoom_out"), button("reset", "◎", "map.north")));
     if (tools) {
       cityhelm.tools.furnish();

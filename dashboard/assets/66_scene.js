@@ -506,9 +506,13 @@
   };
 
   /* frames */
+  /** The marks lie on a canvas of their own, which would be one more stop of the Tab key: the keyboard belongs to the map below. */
+  const leaveKeys = () => {
+    for (const canvas of document.querySelectorAll("#map canvas:not(.maplibregl-canvas)")) canvas.tabIndex = -1;
+  };
   scene.open = (module) => {
     deck = module;
-    overlay = new deck.MapboxOverlay({ interleaved: false, layers: [], pickingRadius: 6, getTooltip: tip, getCursor: ({ isDragging, isHovering }) => (isDragging ? "grabbing" : cityhelm.tools.isActive() ? "crosshair" : isHovering ? "pointer" : "grab") });
+    overlay = new deck.MapboxOverlay({ interleaved: false, layers: [], pickingRadius: 6, onLoad: leaveKeys, getTooltip: tip, getCursor: ({ isDragging, isHovering }) => (isDragging ? "grabbing" : cityhelm.tools.isActive() ? "crosshair" : isHovering ? "pointer" : "grab") });
     map().view.addControl(overlay);
     map().view.on("click", (event) => {
       if (cityhelm.tools.click(event)) return;

@@ -80,7 +80,7 @@
   const askInside = async () => {
     const ring = corners;
     try {
-      const response = await fetch("/api/map/area", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ ring: corners }) });
+      const response = await page.ask("/api/map/area", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ ring: corners }) });
       const said = await response.json();
       if (ring !== corners) return; // another one has been drawn
       answer = response.ok ? { is: true, ...said } : { error: said[page.facts.lang] ?? page.words("answer.failed") };

@@ -28,7 +28,7 @@
     if (!address || (asked.key === key && performance.now() - asked.at < ASK_EVERY_MS)) return;
     asked = { key, at: performance.now() };
     try {
-      const response = await fetch(address);
+      const response = await page.ask(address);
       const said = response.ok ? await response.json() : null;
       if (asked.key !== key) return;
       answer = said;

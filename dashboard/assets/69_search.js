@@ -18,7 +18,7 @@
       ...(ground?.places ?? []).map((place) => ({ kind: "place", id: place.id, names: both(place), title: cityhelm.map.nameOf(place), more: [cityhelm.marks.placeKind(place.kind), city.district(place.district)].join(" · "), weight: place.kind === "service_hall" || place.kind === "hospital" ? 1 : 0 })),
       ...(ground?.roads ?? []).map((road) => ({ kind: "way", id: `${road.zh || road.en}/${road.district}`, names: both(road), title: cityhelm.map.nameOf(road), more: [page.words(`road.${road.class}`), city.district(road.district)].join(" · "), bounds: road.bounds })),
       ...[...city.units.values()].map((unit) => ({ kind: "unit", id: unit.id, names: [unit.name_zh, unit.name_en, unit.id], title: city.name(unit), more: [parts.unitKind(unit), page.label("unit_status", unit.status)].join(" · ") })),
-      ...[...city.devices.values()].map((device) => ({ kind: "sensor", id: device.id, names: [device.name, device.id], title: city.deviceName(device), more: [parts.kind(device.type), city.district(device.district)].join(" · ") })),
+      ...[...city.devices.values()].map((device) => ({ kind: "sensor", id: device.id, names: [device.name, device.name_en, device.id], title: city.deviceName(device), more: [parts.kind(device.type), city.district(device.district)].join(" · ") })),
     ];
   };
   /** What has a name with `text` in it, the best first: a name that begins with it before one that holds it, districts before places

@@ -63,7 +63,7 @@
       page.beat();
     };
     try {
-      const response = await fetch(`/api/surroundings?lon=${event.at[0]}&lat=${event.at[1]}`);
+      const response = await page.ask(`/api/surroundings?lon=${event.at[0]}&lat=${event.at[1]}`);
       if (response.status === 404) tell("empty");
       else if (response.ok) tell("live", await response.json());
       else throw new Error(String(response.status));

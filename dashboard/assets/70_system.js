@@ -16,7 +16,8 @@
   };
 
   const stateOf = (process) => {
-    const age = (page.now() - process.beat) / 1000;
+    const heardAt = cityhelm.stream.isLive() ? page.now() : (cityhelm.stream.system?.t ?? page.now()); // that we hear nothing is not its silence
+    const age = (heardAt - process.beat) / 1000;
     return age <= LATE_S ? "alive" : age <= DEAD_S ? "late" : "dead";
   };
 

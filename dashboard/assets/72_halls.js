@@ -18,7 +18,7 @@
   const itemName = (item) => (item ? page.label("service_item", item) : page.words("halls.item_unknown"));
   const find = (id) => frame()?.halls.find((hall) => hall.id === id) ?? null;
   const minutes = (s) => (s / OF_A_MINUTE < 9.95 ? (s / OF_A_MINUTE).toFixed(1) : page.figure(s / OF_A_MINUTE));
-  const isStale = (hall) => cityhelm.stream.state !== "live" || hall.freshness === "silent" || hall.freshness === "stale";
+  const isStale = (hall) => !cityhelm.stream.isLive() || hall.freshness === "silent" || hall.freshness === "stale";
   const fromOf = (hall, made = null) => ({ source: SOURCES[hall.source], measured: hall.measured, asOf: frame().t, made, isStale: isStale(hall) });
   const stateOf = (hall, value) => (value === null || value === undefined ? "empty" : isStale(hall) ? "stale" : "live");
   const opensWhen = (hall) => (hall.opens === null ? null : span("", sentence(page.words("halls.opens", { time: dayHour(hall.opens) }), { source: SOURCES.openings, asOf: frame().t, made: page.words("halls.opens_made") })));
@@ -50,7 +50,7 @@
     const [id, t] = [halls.chosen, frame()?.t];
     askedFor = `${id}/${t}`;
     try {
-      const response = await fetch(`/api/hall?hall=${encodeURIComponent(id)}`);
+      const response = await page.ask(`/api/hall?hall=${encodeURIComponent(id)}`);
       if (!response.ok) throw new Error(String(response.status));
       const whole = await response.json();
       if (id !== halls.chosen) return;

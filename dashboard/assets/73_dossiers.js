@@ -27,7 +27,7 @@
   const ask = async (row, stamp) => {
     [row.isAsking, row.askedAt] = [true, performance.now()];
     try {
-      const response = await fetch(row.url);
+      const response = await page.ask(row.url);
       row.isGone = response.status === 404;
       row.fault = !response.ok && !row.isGone;
       if (response.ok) [row.data, row.stamp] = [await response.json(), stamp];

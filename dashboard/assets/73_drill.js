@@ -70,7 +70,7 @@
   let outlines = null; // district → rings, once they have come
   drill.askOutlines = async () => {
     try {
-      const response = await fetch("/api/outlines");
+      const response = await page.ask("/api/outlines");
       if (!response.ok) throw new Error(String(response.status));
       outlines = await response.json();
       page.beat();
@@ -101,7 +101,7 @@
     if (known.size >= MAX_DISTRICTS) known.delete([...known.keys()].find((code) => code !== drill.path[0]));
     known.set(district, { state: "loading", streets: [], askedAt: performance.now() });
     try {
-      const response = await fetch(`/api/streets/${encodeURIComponent(district)}`);
+      const response = await page.ask(`/api/streets/${encodeURIComponent(district)}`);
       if (!response.ok) throw new Error(String(response.status));
       known.set(district, { state: "live", streets: (await response.json()).streets, askedAt: performance.now() });
     } catch {

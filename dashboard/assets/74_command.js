@@ -90,8 +90,10 @@
       div("dossier-clock", elapsed(found.reported, over, sources.incidents), span("", parts.sentence(over === null ? page.words("command.reported", { time: page.moment(found.reported) }) : page.words("command.ended", { time: page.moment(over) }), source))));
   };
 
+  const NO_DISTANCE_M = 10; // nearer than this, it is in the street
   const street = (ground) => {
     const name = ground?.street && (page.facts.lang === "zh" ? ground.street.zh || ground.street.en : ground.street.en || ground.street.zh);
+    if (name && ground.street.distance_m < NO_DISTANCE_M) return name;
     return name ? parts.sentence(page.words("command.near", { street: name, n: page.figure(ground.street.distance_m) }), { source: from.ground, asOf: page.now() }) : null;
   };
 
@@ -204,7 +206,7 @@
     return [
       div("overview-title", page.words("command.readiness"), el("small", {}, page.words("command.readiness_sub"))),
       ...(fleets.length ? object.fleets(fleets, source) : [parts.empty("no_data")]),
-      div("hint", page.words("command.choose")),
+      div("hint", parts.icon("incident"), page.words("command.choose")),
     ];
   };
 
@@ -273,7 +275,7 @@
     for (const { at } of [...data.incidents, ...data.warnings]) if (at >= start && at < now) columns[Math.floor((at - start) / SLOT_MS)] += 1;
     const label = page.words("command.strip_sub", { i: data.incidents.length, w: data.warnings.length, o: data.orders.length });
     parts.draw("strip", parts.strip({ from: start, to: start + columns.length * SLOT_MS, now, label, marks, columns }, source));
-    parts.draw("strip-card-sub", parts.sentence(label, { ...source, asOf: data.t }), " · ", page.words("command.strip_columns"));
+    parts.draw("strip-card-sub", parts.sentence(label, { ...source, asOf: data.t }), span("strip-columns", " · ", page.words("command.strip_columns")));
     const since = now - SLOT_MS;
     parts.draw("queue-foot", parts.sentence(page.words("command.rate", { n: data.warnings.filter(({ at }) => at > since).length }), { source: from.strip, asOf: data.t }));
   };

@@ -30,8 +30,8 @@
   const from = (name, thing = {}) => ({ source: thing?.source ?? SOURCES[name], measured: thing?.measured ?? null, asOf: thing?.measured ? (thing.taken ?? null) : (overview()?.as_of ?? overview()?.t ?? city.t), count: thing?.n, made: thing?.made ?? (thing?.how ? word(thing.how) : undefined) });
   /** The state of a card of the overview: not come yet, empty, or as old as it is. */
   const stateOf = (frame, value, measured, everyS) => (frame === null ? "loading" : isOld(frame) ? parts.stateOf({ value, measured: frame.t, everyS: 1 }) : parts.stateOf({ value, measured, everyS }));
-  /** Frames come every five seconds: one that nothing followed for half a minute is shown as what was. */
-  const isOld = (frame) => page.now() - frame.t > FRAME_LATE_MS;
+  /** Frames come every five seconds: one that nothing followed for half a minute, or whose channel is not live, is shown as what was. */
+  const isOld = (frame) => page.now() - frame.t > FRAME_LATE_MS || !cityhelm.stream.isLive(frame === halls() ? "halls" : "overview");
   /** The state of a card that shows a frame, with its time where it is old. */
   const faceOf = (frame, hasData) => ({ state: frame === null ? "loading" : !hasData ? "empty" : isOld(frame) || parts.stateOf({ value: 1 }) === "stale" ? "stale" : "live", measured: frame?.t ?? null });
   const hasWord = (key) => key in page.facts.words;
@@ -70,6 +70,10 @@
       has(weather.humidity) ? span("", parts.sentence(page.words("weather.humidity", { n: page.figure(weather.humidity) }), said)) : null,
     ];
   };
+
+  /** Rows that may be more than there is room for. Where none of them is a button, the keyboard comes to the list itself. */
+  const readList = (rows) => el("div", { class: "list", tabindex: "0" }, rows);
+  const list = (rows) => (cityhelm.cockpit.isWall() ? readList(rows) : div("list", rows));
 
   /* cards of the city */
 
@@ -129,13 +133,14 @@
       el("p", { class: "quiet" }, word(index.how), " ", page.words("ranking.shared")));
   };
 
-  /** Districts by one of their figures, highest first. `full` is what a whole bar means, the highest where nothing is said. */
-  const byDistrict = (name, metric, { digits = 0, unit = "", icon, full = null, factor = 1 }) => () => {
+  /** Districts by one of their figures, highest first. `full` is what a whole bar means, the highest where nothing is said; `none` is
+      said instead of a list of zeros. */
+  const byDistrict = (name, metric, { digits = 0, unit = "", icon, full = null, factor = 1, none = null }) => () => {
     const frame = overview();
     const rows = (frame?.districts ?? []).map((row) => ({ code: row.code, value: row.metrics?.[metric] })).filter(({ value }) => value !== null && value !== undefined).sort((a, b) => b.value - a.value || a.code.localeCompare(b.code));
     const most = full ?? Math.max(1e-9, ...rows.map(({ value }) => value * factor));
     return card(name, { icon, weight: 4, ...faceOf(frame, rows.length), from: from("districts"), sub: [unit ? `${word(unit, unit)} · ` : "", page.words("ranking.worst_first")] },
-      parts.ranking(ends(rows.map((row, k) => ({ ...row, rank: k + 1 }))).map(({ code, value, rank }) => ({ key: code, rank, name: city.district(code), value: value * factor, share: (value * factor) / most, choose: cityhelm.cockpit.isWall() ? null : { kind: "area", id: code } })), { digits, label: page.words(`card.${name}`) }, from("districts", { measured: frame?.as_of })));
+      none && rows.length && rows.every(({ value }) => value === 0) ? calm(none) : parts.ranking(ends(rows.map((row, k) => ({ ...row, rank: k + 1 }))).map(({ code, value, rank }) => ({ key: code, rank, name: city.district(code), value: value * factor, share: (value * factor) / most, choose: cityhelm.cockpit.isWall() ? null : { kind: "area", id: code } })), { digits, label: page.words(`card.${name}`) }, from("districts", { measured: frame?.as_of })));
   };
 
   const hot = () => {
@@ -211,7 +216,7 @@
     return card("course", { icon: row ? ICONS[row.key] : null, weight: 3, title: row ? page.words("card.course_of", { name: page.words(`vital.${row.key}`) }) : page.words("card.course"), ...faceOf(frame, there.length), from: said, sub: row ? unitOf(row) : "" },
       row ? div("course-now", vital({ ...row, hours: null })) : null,
       there.length ? parts.columns(row.hours, { now: 23, label: page.words("card.course"), ticks: hourTicks(start) }) : null,
-      div("course-figures", figures.map(([key, value]) => span("", page.words(key), " ", number(page.figure(value, DIGITS[row.key] ?? 1), said)))));
+      div("course-figures", figures.map(([key, value]) => span("", page.words(key), " ", number(page.fixed(value, DIGITS[row.key] ?? 1), said)))));
   };
 
   /* warnings, incidents, units: of the city, or of where one is */
@@ -244,7 +249,7 @@
     const isArea = cityhelm.cockpit.mode() === "area";
     const rows = within(city.warnings, isArea ? scope() : {}).sort((a, b) => LEVELS.indexOf(a.level) - LEVELS.indexOf(b.level) || b.raised - a.raised);
     return card("warnings", { icon: "warning", weight: 3, state: !city.isLoaded ? "loading" : hasCity() ? "live" : "empty", from: { source: parts.sources.warnings }, sub: countOf("warnings.open", rows.length, parts.sources.warnings) },
-      rows.length ? div("list", rows.slice(0, LONGEST).map(noticeOf)) : calm(isArea ? "area.no_warnings" : "warnings.none"));
+      rows.length ? list(rows.slice(0, LONGEST).map(noticeOf)) : calm(isArea ? "area.no_warnings" : "warnings.none"));
   };
   /** What a list says when nothing is amiss. */
   const calm = (key) => div("calm", parts.icon("check"), span("", page.words(key)));
@@ -265,7 +270,7 @@
     const isArea = cityhelm.cockpit.mode() === "area";
     const rows = [...within(city.incidents, isArea ? scope() : {})].sort((a, b) => GRADES.indexOf(a.grade) - GRADES.indexOf(b.grade) || a.reported - b.reported);
     return card("incidents", { icon: "incident", weight: 3, state: !city.isLoaded ? "loading" : hasCity() ? "live" : "empty", from: { source: parts.sources.incidents }, sub: countOf("incidents.open", rows.length, parts.sources.incidents) },
-      rows.length ? div("list", rows.slice(0, LONGEST).map(incidentRow)) : calm(isArea ? "area.no_incidents" : "incidents.none"));
+      rows.length ? list(rows.slice(0, LONGEST).map(incidentRow)) : calm(isArea ? "area.no_incidents" : "incidents.none"));
   };
 
   const PROGRESS = ["dispatched", "enroute", "on_scene", "working", "staging", "returning"];
@@ -277,7 +282,7 @@
     const units = [...city.units.values()];
     const rows = units.filter((unit) => PROGRESS.includes(unit.status)).sort((a, b) => PROGRESS.indexOf(a.status) - PROGRESS.indexOf(b.status) || b.since - a.since);
     return card("out", { icon: "unit", weight: 3, state: !city.isLoaded ? "loading" : units.length ? "live" : "empty", from: { source: parts.sources.units }, sub: units.length ? number(page.figure(rows.length), { source: parts.sources.units, asOf: city.t }) : "" },
-      rows.length ? div("list", rows.slice(0, LONGEST).map((unit) => unitRow(unit))) : calm("units.none_out"));
+      rows.length ? readList(rows.slice(0, LONGEST).map((unit) => unitRow(unit))) : calm("units.none_out"));
   };
 
   /* a district, a street, a place */
@@ -311,7 +316,7 @@
     const rows = drill().streets(drill().path[0])?.streets ?? [];
     const said = { source: SOURCES.streets, asOf: city.t };
     return card("streets", { icon: "ranking", weight: 4, title: page.words("area.streets"), state: streetState(), from: said, sub: page.words("area.streets_sub") },
-      rows.length ? div("list", rows.slice(0, LONGEST).map((street) => goButton([drill().path[0], street.key], street.key, span("go-name ellipsis", drill().name(street)), span("go-note", page.words(`road.${street.class}`), " · ", number(page.figure(street.length_m / 1000, 1), said), " ", page.words("unit.kilometres")), span("go-n", number(page.figure(street.places.length), said))))) : parts.empty("area.no_streets"));
+      rows.length ? list(rows.slice(0, LONGEST).map((street) => goButton([drill().path[0], street.key], street.key, span("go-name ellipsis", drill().name(street)), span("go-note", page.words(`road.${street.class}`), " · ", number(page.figure(street.length_m / 1000, 1), said), " ", page.words("unit.kilometres")), span("go-n", number(page.figure(street.places.length), said))))) : parts.empty("area.no_streets"));
   };
 
   const facts = (...rows) => div("facts", rows.filter(Boolean).map(([key, value, isWide]) => parts.fact(key, value, isWide)));
@@ -330,7 +335,7 @@
   const placeList = () => {
     const street = drill().street();
     return card("places", { icon: "city", weight: 3, title: page.words("area.places"), state: street ? "live" : streetState(), from: { source: SOURCES.streets }, sub: "" },
-      street?.places.length ? div("list", street.places.map((place) => goButton([drill().path[0], street.key, place.id], place.id, span("go-name ellipsis", drill().name(place)), span("go-note", placeKind(place.kind))))) : parts.empty("area.no_places"));
+      street?.places.length ? list(street.places.map((place) => goButton([drill().path[0], street.key, place.id], place.id, span("go-name ellipsis", drill().name(place)), span("go-note", placeKind(place.kind))))) : parts.empty("area.no_places"));
   };
   const HOLDS = { windows: "area.windows", beds: "area.beds", pupils: "area.pupils", capacity: "area.capacity" };
   const placeFacts = () => {
@@ -358,7 +363,7 @@
   const devices = () => {
     const rows = devicesHere();
     return card("devices", { icon: "online", weight: 3, title: page.words("area.devices"), state: drill().street() ? "live" : streetState(), from: { source: parts.sources.latest }, sub: rows.length ? number(page.figure(rows.length), { source: parts.sources.device, asOf: city.t }) : "" },
-      rows.length ? div("list", rows.slice(0, LONGEST).map((device) => deviceRow(device))) : parts.empty("area.no_devices"));
+      rows.length ? list(rows.slice(0, LONGEST).map((device) => deviceRow(device))) : parts.empty("area.no_devices"));
   };
 
   const distance = (metres) => number(metres < 1000 ? page.figure(10 * Math.round(metres / 10)) : page.figure(metres / 1000, 1), { source: SOURCES.distance, asOf: city.t, made: page.words("war.straight") });
@@ -373,7 +378,7 @@
     const at = here();
     const rows = at ? drill().near([...city.units.values()].filter((unit) => unit.status === "available"), at, Infinity).slice(0, 2 * NEAR_UNITS) : [];
     return card("near", { icon: "unit", weight: 3, title: page.words("war.near_units"), state: !at ? "empty" : city.units.size ? "live" : "empty", from: { source: parts.sources.units }, sub: page.words("war.straight") },
-      rows.length ? div("list", rows.map(({ thing, metres }) => unitRow(thing, distanceWords(metres)))) : parts.empty("war.no_units"));
+      rows.length ? readList(rows.map(({ thing, metres }) => unitRow(thing, distanceWords(metres)))) : parts.empty("war.no_units"));
   };
 
   /* an event */
@@ -429,7 +434,7 @@
     const rows = orders.map((order) => ({ order, unit: city.units.get(order.unit) }));
     return card("forces", { icon: "readiness", weight: rows.length ? 3 : 2, title: page.words("war.on_it"), state: "live", sub: parts.sentence(page.words("war.on_it_sub", { n: rows.length }), { source: parts.sources.orders, asOf: city.t }) },
       rows.length
-        ? div("list", rows.map(({ order, unit }) => (unit ? unitRow(unit, happening.at && typeof unit.lon === "number" ? distanceWords(drill().metres(happening.at, [unit.lon, unit.lat])) : null) : el("div", { key: order.id, class: "unit-row" }, span("unit-name", order.unit), span("unit-status", page.label("order_state", order.state))))))
+        ? readList(rows.map(({ order, unit }) => (unit ? unitRow(unit, happening.at && typeof unit.lon === "number" ? distanceWords(drill().metres(happening.at, [unit.lon, unit.lat])) : null) : el("div", { key: order.id, class: "unit-row" }, span("unit-name", order.unit), span("unit-status", page.label("order_state", order.state))))))
         : div("calm", span("", isWarning ? parts.sentence(page.words("war.nobody_warning", { n: about.length }), { source: parts.sources.incidents, asOf: city.t }) : page.words("war.nobody"))));
   };
 
@@ -437,7 +442,7 @@
     const happening = cityhelm.cockpit.event;
     const rows = happening?.at ? drill().near([...city.devices.values()], happening.at, NEAR_M).slice(0, 12) : [];
     return card("sensors", { icon: "online", weight: 3, title: page.words("war.sensors"), state: "live", from: { source: parts.sources.latest }, sub: parts.sentence(page.words("war.near_sub", { n: page.figure(NEAR_M) }), { source: parts.sources.device, asOf: city.t }) },
-      rows.length ? div("list", rows.map(({ thing }) => deviceRow(thing))) : parts.empty("war.no_sensors"));
+      rows.length ? list(rows.map(({ thing }) => deviceRow(thing))) : parts.empty("war.no_sensors"));
   };
 
   const ground = () => {
@@ -445,7 +450,7 @@
     const said = { source: SOURCES.ground, asOf: city.t, count: found?.places.length };
     return card("ground", { icon: "people", weight: 3, title: page.words("war.near"), state, from: said, fault: { reason: state === "empty" ? page.words("war.no_position") : "" }, sub: found ? parts.sentence(page.words("war.near_sub", { n: page.figure(found.radius_m) }), said) : "" },
       found ? div("ground-people", span("", page.words("war.residents")), parts.rolling(found.residents === null ? null : page.figure(found.residents), said)) : null,
-      found ? (found.places.length ? div("list", found.places.slice(0, LONGEST).map((place) => el("div", { key: place.id, class: "go-row" }, span("go-name ellipsis", drill().name(place)), span("go-note", placeKind(place.kind)), span("go-n", distanceWords(place.distance_m))))) : parts.empty("war.no_places")) : null);
+      found ? (found.places.length ? readList(found.places.slice(0, LONGEST).map((place) => el("div", { key: place.id, class: "go-row" }, span("go-name ellipsis", drill().name(place)), span("go-note", placeKind(place.kind)), span("go-n", distanceWords(place.distance_m))))) : parts.empty("war.no_places")) : null);
   };
 
   /** Everything grave that is open; one presses on another to turn to it. */
@@ -458,7 +463,7 @@
       const inside = [cityCards.eventBadge(happening), span("go-name ellipsis", cityCards.eventName(happening)), span("event-more ellipsis", happening.kind === "warning" ? cityhelm.cards.warningPlace(thing) : placeOf(thing)), span("event-row-clock", parts.stopwatch(happening.since, {}, said))];
       return cityhelm.cockpit.isWall() ? el("div", { key: happening.key, class: look }, ...inside) : el("button", { key: happening.key, class: look, "data-war": happening.key, "aria-pressed": String(look.includes("event-on")) }, ...inside);
     };
-    return card("events", { icon: "warning", weight: 3, title: page.words("war.events"), state: "live", sub: countOf("war.open", cityhelm.cockpit.events.length, parts.sources.warnings) }, div("list", cityhelm.cockpit.events.slice(0, LONGEST).map(row)));
+    return card("events", { icon: "warning", weight: 3, title: page.words("war.events"), state: "live", sub: countOf("war.open", cityhelm.cockpit.events.length, parts.sources.warnings) }, list(cityhelm.cockpit.events.slice(0, LONGEST).map(row)));
   };
 
   /* the ticker */
@@ -479,7 +484,7 @@
     halls: hallLoad, district: districtIndex, figures: districtFigures, streets: streetList, street: streetFacts, places: placeList, place: placeFacts, hall: placeHall, near: unitsNear,
     traffic: byDistrict("traffic", "traffic_index", { digits: 1, icon: "traffic", full: 10 }),
     air: byDistrict("air", "aqi", { icon: "air" }),
-    rain: byDistrict("rain", "rain", { digits: 1, unit: "metric_unit.rain", icon: "rain" }),
+    rain: byDistrict("rain", "rain", { digits: 1, unit: "metric_unit.rain", icon: "rain", none: "weather.dry" }),
     people: byDistrict("people", "people", { unit: "metric_unit.people", icon: "people" }),
     wait: byDistrict("wait", "wait_p90_min", { unit: "unit.minutes", icon: "clock" }),
     requests_24h: byDistrict("requests_24h", "requests_24h", { icon: "request" }),

@@ -27,6 +27,7 @@
     verdict: ["good", "worse", "action"],
     heat: ["heat-1", "heat-2", "heat-3", "heat-4", "heat-5"],
     fresh: ["late", "stale", "silent", "never"],
+    mark: ["mark-fresh", "mark-late", "mark-stale", "mark-free", "mark-away", "grade-3", "grade-4", "mark-place", "mark-cluster"],
   };
   const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
   const luminance = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)).reduce((sum, c, k) => sum + c * [0.2126, 0.7152, 0.0722][k], 0);

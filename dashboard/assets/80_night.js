@@ -30,7 +30,7 @@
     if (!isDue || isAsking || cityhelm.stream.state !== "live" || night.isBusy()) return;
     isAsking = true;
     try {
-      if ((await fetch("/api/health", { cache: "no-store" })).ok && !night.isBusy()) location.reload();
+      if ((await page.ask("/api/health", { cache: "no-store" })).ok && !night.isBusy()) location.reload();
     } catch {
       // the server is away: what is shown stays
     } finally {

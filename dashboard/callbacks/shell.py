@@ -45,6 +45,7 @@ def page_facts(house: Deployment, screen: Screen, words: Words) -> PageFacts:
         may_cancel=actor is not None and may(actor.role, Action.CANCEL_ORDER),
         may_acknowledge=actor is not None and may(actor.role, Action.ACKNOWLEDGE_WARNING),
         may_close=actor is not None and may(actor.role, Action.CLOSE_INCIDENT),
+        may_replay=actor is not None and may(actor.role, Action.REPLAY_LETTER),
         detour=house.road_detour,
         speed_kmh=house.unit_speed_kmh,
         actor=words.of(actor.role) if actor else None,

@@ -60,7 +60,13 @@ class LiveCity:
         self.halls = halls.LiveHalls(city, self.weather, seed, started_s)
         self.instruments = Instruments(self.devices, self.weather)
         stations = [(d.lon, d.lat) for d in self.devices if d.kind is SensorKind.AIR_QUALITY]
-        self.programme = Programme(city, self.weather, started_s, stations, partial(outlook, self.instruments, self.halls.halls))
+        self.programme = Programme(
+            city,
+            self.weather,
+            started_s,
+            stations,
+            partial(outlook, self.instruments, self.halls.halls, districts=city.districts),
+        )
         self._vehicles = {vehicle.unit_id: vehicle for vehicle in self.vehicles}
         self._hall_ids = {hall.device_id for hall in self.halls.halls}
         self._roads = LiveRoads(city, roads, self.weather)

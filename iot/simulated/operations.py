@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from msgspec import Struct
 
+from domain.incidents import incident_id_of
 from domain.units import UnitKind, UnitStatus
 from gis_data.city import City
 from iot.payloads import Ack, DispatchCommand, Event
@@ -32,7 +33,6 @@ from iot.topics import COMMAND
 HANDLED_IN_S = (45.0, 150.0)
 """From report to order: questions asked, unit chosen."""
 HEARS_AFTER_S, ANSWERS_AFTER_S, UNDER_WAY_S = 0.5, 0.6, 0.5
-EXPIRES_AFTER_S = 60.0
 SPEEDS_EVERY_S = 600.0
 LONGEST_S = 3 * 3_600.0
 
@@ -77,7 +77,7 @@ class Operation:
     @property
     def incident_id(self) -> str:
         """As the ingester makes it of desk and number."""
-        return f"{self.call.device_id.rsplit('/', 1)[1]}-{self.call.event.id}"
+        return incident_id_of(self.call.device_id, self.call.event.id)
 
 
 Message = tuple[float, str, str, Struct]
@@ -178,9 +178,9 @@ class _ControlRoom:
         return free_s / float(self._share[k])
 
 
-def messages_of(operation: Operation) -> Iterator[Message]:
-    """What was said in an operation: the report of the incident, and for every sortie the command (kind `cmd`, from us), the
-    unit's answer and its statuses."""
+def messages_of(operation: Operation, *, order_expiry_s: float) -> Iterator[Message]:
+    """What was said in an operation: the report of the incident, and for every sortie the command (kind `cmd`, from us;
+    unanswered it would have lapsed after `order_expiry_s`), the unit's answer and its statuses."""
     call = operation.call
     yield call.event.ts.timestamp() + UNDER_WAY_S, call.device_id, "event", call.event
     assert call.event.position is not None
@@ -188,7 +188,7 @@ def messages_of(operation: Operation) -> Iterator[Message]:
         device_id, issued_s = sortie.vehicle.device_id, sortie.issued_s
         command = DispatchCommand(
             id=sortie.order_id, ts=_time(issued_s), incident=operation.incident_id, position=call.event.position,
-            expires=_time(issued_s + EXPIRES_AFTER_S),
+            expires=_time(issued_s + order_expiry_s),
         )  # fmt: skip
         yield issued_s, device_id, COMMAND, command
         answered_s = issued_s + ANSWERS_AFTER_S

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from domain.sensors import SensorKind
+from gis_data.city import District
 from iot.control import Effect
 from iot.plane import Floats
 from iot.scenarios import HallRush, NetworkOutage, PowerCut, Scene, TrainStandstill
@@ -54,9 +55,11 @@ SIGNS = (
 """30 mg/m³ of ammonia is the short-term limit for workplaces of GBZ 2.1-2019; it is smelt from about one on."""
 
 
-def outlook(instruments: Instruments, halls: Sequence[Hall], scenes: Sequence[Scene]) -> list[Effect]:
-    """What is to be expected, in order of time."""
-    effects = [effect for scene in scenes for effect in _said_by(scene, halls)]
+def outlook(
+    instruments: Instruments, halls: Sequence[Hall], scenes: Sequence[Scene], *, districts: Sequence[District] = ()
+) -> list[Effect]:
+    """What is to be expected, in order of time; `districts` are for their names."""
+    effects = [effect for scene in scenes for effect in _said_by(scene, halls, districts)]
     felt = [scene for scene in scenes if not isinstance(scene, HallRush | NetworkOutage)]  # by instruments
     if felt:
         began_s = min(scene.start_s for scene in felt)
@@ -85,7 +88,7 @@ def _seen(instruments: Instruments, sign: Sign, usual: Floats, then: Floats, tim
     )]  # fmt: skip
 
 
-def _said_by(scene: Scene, halls: Sequence[Hall]) -> list[Effect]:
+def _said_by(scene: Scene, halls: Sequence[Hall], districts: Sequence[District]) -> list[Effect]:
     """What follows from a scene without any instrument."""
     match scene:
         case HallRush():
@@ -94,10 +97,13 @@ def _said_by(scene: Scene, halls: Sequence[Hall]) -> list[Effect]:
                 return [_effect(scene.start_s, "大厅届时未开放，无人前来", "the halls are closed all the while: nobody comes")]
             return [_effect(comes_s, f"办事人数增至{times}倍", f"{times} times as many people come to the halls")]
         case NetworkOutage():
-            codes = "、".join(scene.district_codes)
+            named = {district.code: district for district in districts}
+            zh, en = (
+                [named[code].name(lang) if code in named else code for code in scene.district_codes] for lang in ("zh", "en")
+            )
             return [
-                _effect(scene.start_s, f"{codes}网关断线", f"the gateways of {', '.join(scene.district_codes)} lose their lines"),
-                _effect(scene.end_s, f"{codes}网关恢复，补传数据", "the gateways are back and send late what they kept"),
+                _effect(scene.start_s, f"{'、'.join(zh)}网关断线", f"the gateways of {', '.join(en)} lose their lines"),
+                _effect(scene.end_s, f"{'、'.join(zh)}网关恢复，补传数据", "the gateways are back and send late what they kept"),
             ]
         case TrainStandstill():
             return [

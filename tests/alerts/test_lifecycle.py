@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from alerts.lifecycle import check_acknowledge, state_after_escalation
+from alerts.lifecycle import NEVER, Silence, Voice, check_acknowledge, is_expired, state_after_escalation
 from domain.refusals import Refused
 from domain.warnings import Warning, WarningLevel, WarningMode, WarningSource, WarningState
 
@@ -47,3 +47,40 @@ def test_a_refusal_says_what_why_and_since_when(
 def test_a_graver_level_wants_to_be_seen_again() -> None:
     assert state_after_escalation(WarningState.ACKNOWLEDGED) is WarningState.CANDIDATE
     assert state_after_escalation(WarningState.HANDLING) is WarningState.HANDLING
+
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+SILENCE = Silence(intervals=120, longest_s=86_400)
+
+
+@pytest.mark.parametrize(
+    ("interval_s", "silent_for", "expires"),
+    [
+        (60, 119 * MINUTE, False), (60, 120 * MINUTE, True),
+        (3600, 23 * HOUR, False), (3600, 24 * HOUR, True),
+        (1, 9 * MINUTE, False), (1, 10 * MINUTE, True),
+    ],
+    ids=lambda each: str(each),
+)  # fmt: skip
+def test_a_series_is_waited_for_so_many_of_its_intervals_and_at_the_most_a_day(
+    interval_s: float, silent_for: timedelta, expires: bool
+) -> None:
+    """One that speaks every second is judged as if it spoke every five, as its freshness is."""
+    voice = Voice(NINE, interval_s, "periodic", "unknown")
+    assert is_expired(voice, SILENCE, listening_since=NINE - HOUR, now=NINE + silent_for) is expires
+
+
+def test_what_was_not_listened_to_is_no_silence() -> None:
+    voice = Voice(NINE, 60, "periodic", "unknown")
+    assert not is_expired(voice, SILENCE, listening_since=NINE + 5 * HOUR, now=NINE + 6 * HOUR)
+    assert is_expired(voice, SILENCE, listening_since=NINE + 5 * HOUR, now=NINE + 7 * HOUR)
+
+
+@pytest.mark.parametrize(("state", "expires"), [("online", False), ("offline", True), ("unknown", True)])
+def test_whoever_speaks_on_change_and_is_there_has_said_all(state: str, expires: bool) -> None:
+    voice = Voice(NINE, 60, "on_change", state)
+    assert is_expired(voice, SILENCE, listening_since=NINE, now=NINE + 48 * HOUR) is expires
+
+
+def test_the_policy_may_say_that_no_warning_expires() -> None:
+    assert not is_expired(Voice(NINE, 60, "periodic", "unknown"), NEVER, listening_since=NINE, now=NINE + 999 * HOUR)

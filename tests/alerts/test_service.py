@@ -8,18 +8,20 @@ from time import monotonic
 
 import pytest
 
+from alerts.lifecycle import Silence
 from alerts.service import Watch, run
 from domain.forecasts import Forecast
 from domain.moments import Moment
 from domain.observations import Quality
 from domain.warnings import Warning, WarningLevel, WarningSource, WarningState
-from storage import rules
+from storage import heartbeats, rules, warnings
 from storage.connection import Connection, connect
 from storage.forecasts import write_forecasts
+from storage.observations import list_values
 from storage.partitions import DayPartitions
 from storage.rules import seed_rules
-from storage.warnings import list_open_warnings, record_step
-from tests.support.scenes import NOW, STATION, a_device, a_reading, a_rule, minutes, stored, the_stream
+from storage.warnings import list_open_warnings, list_steps, record_step
+from tests.support.scenes import NOW, STATION, a_device, a_reading, a_rule, a_state, minutes, stored, the_stream
 
 AGENCY = "99010000100100"
 BLUE, YELLOW = WarningLevel.BLUE, WarningLevel.YELLOW
@@ -140,6 +142,88 @@ def test_a_silent_sensor_freezes_its_warning_and_says_since_when(conn: Connectio
     (warning,) = measured(conn, watch, 111, 13)
     assert "silent_since" not in warning.evidence
     assert warning.evidence["value"] == 110
+
+
+def test_a_sensor_that_speaks_on_change_stands_by_its_word_until_its_last_will(conn: Connection, watch: Watch) -> None:
+    """The same rule of freshness as on the screens: an hour of silence is none while the sensor is there."""
+    seed_rules(conn, [AT_ONCE], now=NOW)
+    stored(conn, a_device(mode="on_change"), a_state("online", minutes_ago=70), a_reading(110, minutes_ago=60))
+    watch.tick(conn, NOW)
+    (warning,) = open_now(conn, 0)
+    assert "silent_since" not in warning.evidence
+    stored(conn, a_state("offline", minutes_ago=-1))
+    watch.tick(conn, NOW + minutes(2))
+    (warning,) = open_now(conn, 2)
+    assert warning.evidence["silent_since"] == (NOW - minutes(60)).isoformat()
+
+
+def test_a_warning_shows_what_was_known_then_after_its_reading_was_corrected(conn: Connection, watch: Watch) -> None:
+    seed_rules(conn, [AT_ONCE], now=NOW)
+    stored(conn, a_device())
+    measured(conn, watch, 110, 0)
+    stored(conn, a_reading(50, delay_minutes=1, corrects=True), a_reading(50, minutes_ago=-1.5))
+    watch.tick(conn, NOW + minutes(2))
+    assert open_now(conn, 2) == []
+    (then,) = list_open_warnings(conn, Moment.past(NOW + minutes(0.5)))
+    assert then.evidence["value"] == 110
+    (value,) = list_values(conn, Moment.past(NOW + minutes(0.5)))
+    assert value.value == 110, "as known then; now it is 50"
+
+
+def listening(conn: Connection, minutes_later: float, *, since: float = -600) -> None:
+    """The ingester says that it is there."""
+    started, now = NOW + minutes(since), NOW + minutes(minutes_later)
+    heartbeats.beat(conn, "ingest", "here:1", started_at=started, now=now, metrics={})
+
+
+def test_a_warning_expires_when_its_sensor_has_been_silent_for_long_enough(conn: Connection) -> None:
+    """Two hours, for a station that speaks every minute."""
+    seed_rules(conn, [AT_ONCE], now=NOW)
+    stored(conn, a_device(name="北站"))
+    watch = Watch(AGENCY, Silence(120, 86_400))
+    (warning,) = measured(conn, watch, 110, 0)
+    listening(conn, 119)
+    watch.tick(conn, NOW + minutes(119))
+    assert len(open_now(conn, 119)) == 1
+    listening(conn, 121)
+    assert watch.tick(conn, NOW + minutes(121))["expired_total"] == 1
+    assert open_now(conn, 121) == []
+    assert steps(conn)[-1] == ("expired", "blue")
+    last = list_steps(conn, warning.warning_id, Moment.live(NOW + minutes(121)))[-1]
+    assert (last.evidence["expired_by"], last.evidence["silent_since"], last.evidence["value"]) == (
+        "silence",
+        NOW.isoformat(),
+        110,
+    )
+    (again,) = measured(conn, watch, 112, 122)
+    assert again.warning_id != warning.warning_id, "it speaks again: that is another warning"
+
+
+def test_silence_counts_only_while_the_ingester_listens(conn: Connection) -> None:
+    seed_rules(conn, [AT_ONCE], now=NOW)
+    stored(conn, a_device())
+    watch = Watch(AGENCY, Silence(120, 86_400))
+    measured(conn, watch, 110, 0)
+    watch.tick(conn, NOW + minutes(500))
+    assert len(open_now(conn, 500)) == 1, "nobody listens"
+    listening(conn, 510, since=505)
+    watch.tick(conn, NOW + minutes(510))
+    assert len(open_now(conn, 510)) == 1, "for five minutes only"
+    listening(conn, 625, since=505)
+    watch.tick(conn, NOW + minutes(625))
+    assert open_now(conn, 625) == []
+
+
+def test_a_warning_from_a_forecast_expires_with_what_it_foresaw(conn: Connection) -> None:
+    seed_rules(conn, [AT_ONCE], now=NOW)
+    stored(conn, a_device())
+    stored(conn, a_reading(50))
+    warnings.open_warning(
+        conn, EXPECTED, BLUE, identifier="x" * 31, object_id=str(the_stream(conn)), device_id=STATION, now=NOW, probability=0.8
+    )
+    listening(conn, 130)
+    Watch(AGENCY, Silence(120, 86_400)).tick(conn, NOW + minutes(130))
+    assert open_now(conn, 130) == []
 
 
 def test_a_short_exceedance_between_two_ticks_is_not_overlooked(conn: Connection, watch: Watch) -> None:
@@ -369,7 +453,7 @@ def test_an_old_forecast_neither_warns_nor_lifts(conn: Connection, watch: Watch)
 
 def test_the_process_stops_when_told(database_url: str, conn: Connection) -> None:
     stop = Event()
-    process = Thread(target=run, args=(database_url,), kwargs={"agency": AGENCY, "stop": stop})
+    process = Thread(target=run, args=(database_url,), kwargs={"agency": AGENCY, "silence": Silence(120, 86_400), "stop": stop})
     process.start()
     deadline = monotonic() + 10
     while conn.execute("SELECT FROM process_heartbeat WHERE process = 'alerts'").fetchone() is None:

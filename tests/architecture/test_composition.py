@@ -19,6 +19,7 @@ from runtime.settings import VARIABLES
 from tests.support.source import ROOT, document
 
 BACKING = {"database", "broker"}
+SECRETS = {"POSTGRES_PASSWORD", "MQTT_INGEST_PASSWORD", "MQTT_DISPATCHER_PASSWORD", "MQTT_SIMULATOR_PASSWORD"}
 ONCE = {"migrate", "city"}
 """Services that do one thing at the start and end."""
 
@@ -45,6 +46,34 @@ def test_the_file_is_valid_by_the_schema_of_the_compose_specification() -> None:
     schema = json.loads((Path(package.origin).parent / "builtin_schemas/vendor/compose-spec.json").read_text(encoding="utf-8"))
     validator = jsonschema.validators.validator_for(schema)(schema)
     assert [f"{fault.json_path}: {fault.message}" for fault in validator.iter_errors(_composition())] == []
+
+
+def test_the_door_for_devices_adds_to_it_what_compose_knows() -> None:
+    door = yaml.safe_load(document("deploy/devices.yml"))
+    package = find_spec("check_jsonschema")
+    assert package is not None
+    assert package.origin is not None
+    schema = json.loads((Path(package.origin).parent / "builtin_schemas/vendor/compose-spec.json").read_text(encoding="utf-8"))
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    assert [f"{fault.json_path}: {fault.message}" for fault in validator.iter_errors(door)] == []
+    assert set(door["services"]) == {"broker"}
+    assert set(door["services"]["broker"]["networks"]) <= set(_composition()["networks"])
+    assert [port.rsplit(":", 1)[1] for port in door["services"]["broker"]["ports"]] == ["8883"]
+    assert "listener 8883" in document("deploy/mosquitto/listeners/devices.conf")
+
+
+def test_who_speaks_to_the_broker_has_an_account_with_its_own_password() -> None:
+    accounts = {
+        name: re.fullmatch(r"mqtt://(?:(\w+):\$\{(\w+):[^}]*\}@)?broker:1883", service["environment"]["MQTT_URL"]).groups()  # type: ignore[union-attr]
+        for name, service in _composition()["services"].items() if "MQTT_URL" in service.get("environment", {})
+    }  # fmt: skip
+    assert {name: found for name, found in accounts.items() if found[0]} == {
+        name: (name, f"MQTT_{name.upper()}_PASSWORD") for name in ("ingest", "dispatcher", "simulator")
+    }
+    assert set(_service("broker")["environment"]) == {password for _, password in accounts.values() if password}
+    for name in ("ingest", "dispatcher", "simulator"):
+        assert f"user {name}\n" in document("deploy/mosquitto/acl")
+        assert f'"$made/accounts.new" {name} "${{MQTT_{name.upper()}_PASSWORD:?' in document("deploy/mosquitto/accounts.sh")
 
 
 def test_there_is_one_service_per_process_and_no_other() -> None:
@@ -94,7 +123,7 @@ def test_every_service_that_stays_has_a_health_check_and_starts_again() -> None:
 def test_there_is_no_default_password() -> None:
     text = document("docker-compose.yml")
     secrets = re.findall(r"\$\{(\w*(?:PASSWORD|SECRET|TOKEN)\w*)([^}]*)\}", text)
-    assert {name for name, _ in secrets} == {"POSTGRES_PASSWORD", "MQTT_PASSWORD"}
+    assert {name for name, _ in secrets} == SECRETS
     assert all(rest.startswith(":?") for _, rest in secrets), "an unset password must stop the start"
     assert not re.search(r"PASSWORD: *[\"']?\w", text)
     assert "trust" not in text
@@ -108,8 +137,9 @@ def test_the_settings_that_are_given_exist() -> None:
 
 
 def test_the_passwords_are_told_of_in_the_example() -> None:
-    for name in ("POSTGRES_PASSWORD", "MQTT_PASSWORD"):
-        assert name in document(".env.example") or name in document("docker-compose.yml").split("services:")[0]
+    for name in SECRETS:
+        assert name in document(".env.example")
+        assert name in document("docker-compose.yml").split("services:")[0]
 
 
 def test_nothing_is_open_to_the_world_unless_asked() -> None:

@@ -16,8 +16,8 @@ import pytest
 from tests.support.source import PACKAGES, ROOT, Module, all_modules, product_modules
 
 DECIDING = ("ingest", "forecasting", "alerts", "dispatch", "staffing")
-ACTING = {"service", "acts", "orders", "closing"}
-"""Names of modules that act: loops (service) and what changes the world on someone's behalf (acts, orders, closing)."""
+ACTING = {"service", "acts", "orders", "closing", "letters"}
+"""Names of modules that act: loops (service) and what changes the world on someone's behalf (acts, orders, closing, letters)."""
 
 OUTSIDE = ("storage", "psycopg", "paho", "iot.mqtt", "socket", "subprocess", "requests", "urllib.request")
 PUBLISHERS = {"iot", "ingest", "runtime"}

@@ -10,6 +10,7 @@ from domain.incidents import Grade
 from domain.labels import Labelled
 from domain.observations import USABLE_QUALITY_CODES
 from domain.orders import OPEN_ORDER_STATES, OrderState
+from domain.quality import CAUSE_BITS, FIRST_OF_NEIGHBOURS, READING_CAUSES, Cause
 from domain.sensors import DeviceMode, DeviceState, SensorKind
 from domain.units import ATTENDING, SENDABLE, UnitStatus
 from tests.support.source import ROOT
@@ -59,7 +60,8 @@ def test_grades_in_sql_are_ordered_as_in_domain() -> None:
     [
         ("storage/snapshots.py", "type_name <> '{}'", SensorKind.UNIT.type_name),
         ("storage/units.py", "coalesce(status.status, '{}')", UnitStatus.OUT_OF_SERVICE.value),
-        ("storage/ledger.py", "mode = '{}'", DeviceMode.ON_CHANGE.value),
+        ("storage/health.py", "mode = '{}'", DeviceMode.ON_CHANGE),
+        ("storage/devices.py", "mode = '{}'", DeviceMode.PERIODIC),
         ("storage/migrations/0001_observations.sql", "mode           text NOT NULL DEFAULT '{}'", DeviceMode.PERIODIC.value),
         ("storage/migrations/0001_observations.sql", "state          text NOT NULL DEFAULT '{}'", DeviceState.UNKNOWN.value),
     ],
@@ -85,3 +87,11 @@ def test_labelled_words_travel_as_plain_text() -> None:
 
     assert json.dumps([Colour.RED, OrderState.SENT]) == '["red", "sent"]'
     assert {Colour.RED: 1}["red"] == 1  # type: ignore[index]
+
+
+def test_causes_in_sql_are_those_of_domain() -> None:
+    counted = SQL["storage/migrations/0007_account.sql"]
+    assert re.findall(r"WHERE cause = (\d)\)", counted) == [str(cause.code) for cause in READING_CAUSES]
+    assert f"THEN 0 ELSE {Cause.DOUBTED.code} END AS cause" in counted
+    assert {int(mask) for text in SQL.values() for mask in re.findall(r"doubt & (\d+)", text)} == {(1 << CAUSE_BITS) - 1}
+    assert set(re.findall(r"doubt & 15 >= (\d)", SQL["storage/series.py"])) == {str(FIRST_OF_NEIGHBOURS)}

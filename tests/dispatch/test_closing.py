@@ -135,12 +135,13 @@ def test_ordinary_incidents_nobody_acted_on_are_closed_by_the_system(conn: Conne
     assert closing.close_unattended(conn, SIX_HOURS, NOW) == []
 
 
-def test_what_somebody_acted_on_waits_for_somebody(conn: Connection) -> None:
-    """A unit was sent and said no: the incident is responding, and nobody's to forget."""
+def test_what_somebody_acted_on_waits_for_somebody_as_long_as_if_it_were_new(conn: Connection) -> None:
+    """A unit was sent and called back: the incident is reported as before, but only since then."""
     stored(conn, an_incident(grade=Grade.IV, minutes_ago=999), a_unit(), a_status("available", minutes_ago=60))
     order = orders.issue(conn, "i-1", "a-1", COMMANDER, NOW, zone=ZONE, order_expiry_s=120)
     orders.cancel(conn, order.order_id, COMMANDER, NOW + minutes(1), zone=ZONE)
-    assert closing.close_unattended(conn, SIX_HOURS, NOW + minutes(2)) == []
+    assert closing.close_unattended(conn, SIX_HOURS, NOW + minutes(360)) == []
+    assert closing.close_unattended(conn, SIX_HOURS, NOW + minutes(362)) == ["i-1"]
 
 
 def test_the_policy_may_say_never(conn: Connection) -> None:

@@ -16,7 +16,7 @@ import pytest
 from dispatch import orders, service
 from dispatch.closing import Unattended
 from dispatch.service import Dispatcher, Line
-from domain.incidents import Grade, IncidentState
+from domain.incidents import Grade, IncidentState, ResponseLevel
 from domain.moments import Moment
 from domain.orders import Order, OrderState
 from domain.units import UnitStatus
@@ -220,14 +220,14 @@ def test_a_unit_that_declines_is_free_again(scene: Connection, nobody: BrokerAdd
 def test_a_unit_that_declines_and_is_free_at_once_has_not_done_the_order(
     scene: Connection, nobody: BrokerAddress, names_order: bool
 ) -> None:
-    """The refusal and the "available" behind it are both there before the next round: the incident still waits for help."""
+    """The refusal and the "available" behind it are both there before the next round: the incident waits for help again."""
     order = send(scene)
     named = order.order_id if names_order else None
     stored(scene, an_ack(order.order_id, "declined", minutes_ago=-0.2), a_status("available", minutes_ago=-0.21, order_id=named))
     with dispatching(nobody) as dispatcher:
         dispatcher.tick(scene, NOW + minutes(0.5))
     assert (state(scene, 1), unit_status(scene, 1)) == (OrderState.DECLINED, UnitStatus.AVAILABLE)
-    assert incidents.get_incident_for_update(scene, "i-1", NOW + minutes(1)).state is IncidentState.RESPONDING
+    assert incidents.get_incident_for_update(scene, "i-1", NOW + minutes(1)).state is IncidentState.REPORTED
 
 
 def two_units_of_which_one_is_done(conn: Connection) -> Order:
@@ -265,6 +265,26 @@ def test_an_incident_that_was_worked_on_ends_when_the_last_order_lapses(scene: C
 def test_an_incident_whose_only_unit_is_called_back_waits_for_another(scene: Connection) -> None:
     order = send(scene)
     orders.cancel(scene, order.order_id, COMMANDER, NOW + minutes(1), zone=ZONE)
+    assert state_of_the_fire(scene, 2) is IncidentState.REPORTED
+
+
+def test_an_incident_whose_only_order_lapses_is_again_what_it_was_before_it_was_answered(scene: Connection) -> None:
+    incidents.set_state(
+        scene, "i-1", IncidentState.VERIFIED, Grade.III, ResponseLevel.NONE, valid_from=NOW - minutes(1),
+        recorded_at=NOW - minutes(1), actor="li",
+    )  # fmt: skip
+    send(scene)
+    assert state_of_the_fire(scene, 1) is IncidentState.RESPONDING
+    settle_all(scene, 2)
+    assert state_of_the_fire(scene, 3) is IncidentState.VERIFIED
+    assert send(scene, NOW + minutes(3)).state is OrderState.ISSUED, "and another unit may be sent"
+
+
+def test_an_incident_goes_on_being_answered_while_another_order_to_it_stands(scene: Connection) -> None:
+    stored(scene, a_unit("a-2"), a_status("available", unit_id="a-2", minutes_ago=60))
+    first = send(scene)
+    orders.issue(scene, "i-1", "a-2", COMMANDER, NOW + minutes(1), zone=ZONE, order_expiry_s=120)
+    orders.cancel(scene, first.order_id, COMMANDER, NOW + minutes(1.5), zone=ZONE)
     assert state_of_the_fire(scene, 2) is IncidentState.RESPONDING
 
 

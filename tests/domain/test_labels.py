@@ -67,6 +67,7 @@ def test_an_unknown_word_is_none_or_a_sentence(enumeration: type[Labelled]) -> N
 # What is stored and sent. A value that is changed or taken away here is a value that old rows still hold: add a migration.
 STORED = {
     "Action": "order.issue order.cancel warning.acknowledge incident.close",
+    "Cause": "range unit doubted rate stuck spike late missing skew twin",
     "DeviceMode": "periodic on_change",
     "DeviceState": "online offline unknown",
     "Freshness": "fresh late stale silent never",
@@ -79,9 +80,10 @@ STORED = {
     "Quality": "good uncertain bad simulated backfilled",
     "Reason": "unknown_topic unknown_kind too_large nul_character broken_json cut_short too_deep number_too_great no_object missing no_text no_number "
     "no_whole_number no_truth no_field_object no_array no_pair no_time too_long too_small not_above too_great unknown_word "
-    "min_above_max unusable not_finite future clock_not_set impossible_position unknown_crs unknown_event unstorable",
+    "min_above_max unusable not_finite future clock_not_set impossible_position unknown_crs unknown_event unstorable "
+    "rate_limited",
     "RejectionCode": "unknown_topic unknown_kind too_large nul_character broken_json malformed not_a_number future clock_not_set "
-    "impossible_position unknown_crs unknown_event unstorable",
+    "impossible_position unknown_crs unknown_event unstorable rate_limited",
     "ResponseLevel": "I II III IV none",
     "Role": "leader duty_officer commander dispatcher hall_manager operator auditor administrator wall system",
     "ServiceItem": "social_security medical_insurance provident_fund tax business_licence real_estate construction_permit "
@@ -89,6 +91,7 @@ STORED = {
     "TicketChannel": "walk_in appointment",
     "UnitKind": "ambulance engine police flood_rescue engineering",
     "UnitStatus": "available dispatched enroute on_scene working staging returning out_of_service",
+    "Suspicion": "clock_ahead clock_behind two_sequences two_places contradictions",
     "WarningLevel": "red orange yellow blue",
     "WarningMode": "actual exercise test draft system",
     "WarningSource": "rule forecast anomaly external_cap manual",

@@ -117,7 +117,7 @@ def test_an_incident_a_request_and_a_state() -> None:
         "event", {"id": "7", "ts": TS, "event": "incident.reported", "class": "fire", "severity": 2, "position": [113, 23]}
     )
     assert isinstance(incident, IncidentReport)
-    assert (incident.incident_id, incident.grade) == ("a1-7", Grade.II)
+    assert (incident.incident_id, incident.grade) == ("990101-a1-7", Grade.II)
     (closing,) = said("event", {"id": "7-closed", "ts": TS, "event": "incident.closed", "incident": "7"})
     assert isinstance(closing, IncidentClosing)
     assert closing.incident_id == incident.incident_id
@@ -281,3 +281,13 @@ _event = st.fixed_dictionaries(
 def test_the_fast_way_through_events_says_what_the_careful_way_says(payload: object) -> None:
     message = f"{AIR}/event", json.dumps(payload).encode(), NOW
     assert parse(*message) == parse_carefully(*message)
+
+
+def test_desks_of_one_name_in_two_districts_report_two_incidents() -> None:
+    said = b'{"id":"7","ts":"2026-03-02T09:00:00+08:00","event":"incident.reported","class":"fire","position":[113.2,23.1]}'
+    reports = [parse(f"city/v1/{code}/incident/119/desk/event", said, NOW)[0] for code in ("440104", "440106")]
+    assert [r.incident_id for r in reports if isinstance(r, IncidentReport)] == ["440104-desk-7", "440106-desk-7"]
+    closing = b'{"id":"8","ts":"2026-03-02T09:00:00+08:00","event":"incident.closed","incident":"7"}'
+    (end,) = parse("city/v1/440106/incident/119/desk/event", closing, NOW)
+    assert isinstance(end, IncidentClosing)
+    assert end.incident_id == "440106-desk-7"

@@ -5,23 +5,27 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.batches import Report
+from domain.batches import BatchCounts, Report
 from domain.moments import Moment
 from domain.observations import Quality, Reading
 from ingest.parse import parse
-from ingest.service import Ingester, Message, store
+from ingest.rates import RateLimit
+from ingest.service import GENEROUS, Ingester, run, store
+from ingest.waiting import Message
 from iot.mqtt import BrokerAddress, Publisher, parse_address
 from runtime.embedded_broker import throwaway_broker
 from storage.connection import Connection, connect
 from storage.deadletters import list_dead_letters
 from storage.ingestion import Ingestion
-from storage.ledger import list_ledger
+from storage.ledger import LedgerRow, list_ledger
 from storage.observations import list_values
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
@@ -100,11 +104,11 @@ def broker() -> Iterator[BrokerAddress]:
 
 
 @contextmanager
-def ingesting(broker: BrokerAddress, database_url: str) -> Iterator[None]:
+def ingesting(broker: BrokerAddress, database_url: str, *, limit: RateLimit = GENEROUS) -> Iterator[None]:
     """An ingester in a thread, told to stop on leaving."""
     stop = threading.Event()
     faults: list[BaseException] = []
-    ingester = Ingester(broker, "ingest-under-test", stop)
+    ingester = Ingester(broker, "ingest-under-test", stop, limit=limit)
 
     def work() -> None:
         try:
@@ -201,3 +205,124 @@ def test_connect_leaves_no_open_connection_behind(database_url: str) -> None:
     with connect(database_url) as opened:
         assert not opened.closed
     assert opened.closed
+
+
+def test_a_device_that_sends_beyond_its_allowance_is_refused_and_counted_and_its_neighbour_is_not(
+    broker: BrokerAddress, database_url: str, conn: Connection
+) -> None:
+    with ingesting(broker, database_url, limit=RateLimit(messages_per_s=1, burst=100)):
+        published(broker, 300)
+        publisher = Publisher(broker, "neighbour").open()
+        ts = datetime.now(UTC).isoformat()
+        publisher.publish(f"{AIR}2/telemetry", json.dumps({"id": "n", "ts": ts, "values": {"pm25": 1}}).encode())
+        publisher.flush()
+        publisher.close()
+        deadline = time.monotonic() + 30
+        while sum(row.received for row in ledger_now(conn)) < 301 and time.monotonic() < deadline:
+            time.sleep(0.1)
+    account = {what: Counter[str]() for what in ("received", "stored", "rejected")}
+    for row in ledger_now(conn):  # a refused message counts in the hour in which it came, a stored one in that of its measurement
+        for what, by_device in account.items():
+            by_device[row.device_id] += getattr(row, what)
+    mad, calm = "990101/air/s1/a1", "990101/air/s1/a12"
+    received, stored, rejected = account.values()
+    assert (received[mad], received[calm]) == (300, 1)
+    assert stored[mad] + rejected[mad] == 300
+    assert 100 <= stored[mad] <= 130, "a hundred at once, and one for each second that the test took"
+    assert (stored[calm], rejected[calm]) == (1, 0)
+    letters = list_dead_letters(conn, limit=1_000)
+    assert sum(letter.n for letter in letters) == rejected[mad]
+    assert {letter.code for letter in letters} == {"rate_limited"}
+    assert letters[0].payload.startswith(b'{"id": "m'), "the payload is kept, so that it can be replayed"
+
+
+def ledger_now(conn: Connection) -> list[LedgerRow]:
+    now = datetime.now(UTC)
+    return list_ledger(conn, since=now - timedelta(days=2), until=now + timedelta(days=1))
+
+
+def test_what_waited_while_the_ingester_was_away_is_not_held_against_a_device(
+    broker: BrokerAddress, database_url: str, conn: Connection
+) -> None:
+    if broker.protocol != 5:
+        pytest.skip("the small embedded broker (amqtt) does not keep messages for a subscriber that is away; mosquitto is needed")
+    limit = RateLimit(messages_per_s=10, burst=10)
+    with ingesting(broker, database_url, limit=limit):
+        published(broker, 5)
+        assert stored_count(conn, 5) == 5
+        time.sleep(2.5)  # until a heartbeat says that it was here
+    conn.execute(
+        "UPDATE process_heartbeat SET beat_at = beat_at - interval '1 minute', started_at = started_at - interval '1 minute'"
+    )
+    published(broker, 500, first=100)
+    with ingesting(broker, database_url, limit=limit):
+        assert stored_count(conn, 505) == 505
+    assert list_dead_letters(conn) == []
+
+
+HOSTILE = (
+    b"", b"\x00", b"\xff" * 300, b"[" * 60_000, b'{"a":' * 10_000, b"9" * 60_000, b'{"id":"\\ud800","ts":"2026-03-02T09:00:00+08:00"}',
+    b'{"id":"a","ts":"2026-03-02T09:00:00+08:00","values":{"pm25":1e999}}', b'{"id":"a","ts":"0001-01-01T00:00:00+23:59","values":{"x":1}}',
+    b'{"id":"a","ts":"9999-12-31T23:59:59-23:59","values":{"x":1}}', b'{"id":"' + b"i" * 60_000 + b'","ts":"2026-03-02T09:00:00+08:00","values":{"x":1}}',
+    b'{"id":"a","ts":"2026-03-02T09:00:00+08:00","seq":99999999999999999999,"values":{"x":1}}',
+    b'{"id":"a","ts":"2026-03-02T09:00:00+08:00","values":{"' + b"p" * 3_000 + b'":1}}',
+    b'{"id":"a","ts":"2026-03-02T09:00:00+08:00","values":{"x\\u0000":1}}', b'{"id":"a","ts":"2026-03-02T09:00:00+08:00","extra":{"n":"\\u0000"},"values":{"x":1}}',
+    b'{"id":"a","ts":"2026-03-02T09:00:00+08:00","unit":{"x":"\xf0\x9f\x92\xa3"},"values":{"x":1}}', b'[{"n":"a","v":1e400}]', b'[{"bn":"' + b"n" * 9_000 + b'","v":1}]',
+    b'{"id":"a","ts":"2026-03-02T09:00:00+08:00","type":"' + b"T" * 9_000 + b'","interval_s":-1,"position":[1e308,1e308]}',
+    b'{"id":"a","ts":"2026-03-02T09:00:00+08:00","event":"arrive","ticket":"\\u202e","item":{}}', b'{"id":"a","ts":"2026-03-02T09:00:00+08:00","ack":null}',
+    b'{"id":"\'; DROP TABLE observation; --","ts":"2026-03-02T09:00:00+08:00","values":{"\'x":1}}', bytes(70_000),
+)  # fmt: skip
+
+
+def test_no_hostile_payload_raises_or_stops_the_good_one_behind_it(conn: Connection) -> None:
+    hostile = [
+        Message(f"{device}/{kind}", payload, NOW, mid=1, qos=1, epoch=1)
+        for kind in ("telemetry", "birth", "state", "event", "ack", "cmd", "\u202e")
+        for device in (AIR, "city/v1/990101/air/s1/\U0001f4a3", f"city/v1/{'x' * 200}/air/s1/a1")
+        for payload in HOSTILE
+    ]
+    ingestion = Ingestion(conn)
+    counts = store(ingestion, [*hostile, reading(0)], NOW)
+    assert counts.rejected > len(HOSTILE)
+    assert store(ingestion, [reading(0), reading(1)], NOW).stored == 1, "the good one behind them was stored"
+    for row in list_ledger(conn, since=NOW - timedelta(days=20_000), until=NOW + timedelta(days=1)):
+        assert row.received == row.stored + row.corrected + row.duplicate + row.rejected
+
+
+def test_a_number_of_an_old_connection_is_never_acknowledged_on_a_new_one(broker: BrokerAddress) -> None:
+    ingester = Ingester(broker, "ingest-under-test", threading.Event())
+    acknowledged: list[int] = []
+    ingester._client.ack = lambda mid, qos: acknowledged.append(mid)  # type: ignore[assignment]
+    ingester._epoch = 7
+    old, new = (replace(reading(k), mid=k, epoch=epoch) for k, epoch in ((1, 5), (2, 7)))
+    ingester._acknowledge([old, new, replace(new, mid=3), replace(old, mid=4), replace(new, mid=5, qos=0)])
+    assert acknowledged == [2, 3], "in the order of arrival"
+
+
+def test_a_stop_while_the_database_hangs_in_a_batch_ends_in_time_and_acknowledges_nothing(
+    broker: BrokerAddress, database_url: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.service.DRAIN_S", 1.0)
+    hangs, stop = threading.Event(), threading.Event()
+
+    def hanging(*_: object) -> BatchCounts:
+        hangs.set()
+        time.sleep(4)
+        raise OSError("the test is over")
+
+    monkeypatch.setattr("ingest.service.store", hanging)
+    thread = threading.Thread(
+        target=run, args=(database_url, broker), kwargs={"client_id": "ingest-under-test", "retention_days": 30, "stop": stop}
+    )
+    thread.start()
+    while conn.execute("SELECT count(*) FROM process_heartbeat WHERE (metrics ->> 'subscribed')::boolean").fetchone() == (0,):
+        time.sleep(0.1)
+    published(broker, 10)
+    assert hangs.wait(10)
+    began = time.monotonic()
+    stop.set()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert time.monotonic() - began < 3
+    assert stored_count(conn, 1, within_s=0.1) == 0
+    time.sleep(4)

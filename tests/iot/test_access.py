@@ -18,7 +18,7 @@ from runtime.embedded_broker import find_mosquitto, greet, mosquitto_hash
 from runtime.quarters import free_port
 from tests.support.source import ROOT
 
-ACCOUNTS = ("cityhelm", "gw-990101")
+ACCOUNTS = ("simulator", "gw-990101")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def _await(port: int) -> None:
     deadline = time.monotonic() + 10
     while True:
         try:
-            return greet(account(port, "cityhelm"), timeout_s=2)
+            return greet(account(port, "simulator"), timeout_s=2)
         except BrokerUnreachable:
             assert time.monotonic() < deadline, "the broker did not start within 10 s"
             time.sleep(0.05)

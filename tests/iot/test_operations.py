@@ -42,7 +42,7 @@ def past(city: City) -> list[Operation]:
 @pytest.fixture(scope="module")
 def messages(city: City, past: Sequence[Operation]) -> list[Message]:
     births = [(START.timestamp(), v.device_id, "birth", v.birth(START)) for v in muster(city, Roads(city), SEED)]
-    said = chain.from_iterable(map(messages_of, past))
+    said = chain.from_iterable(messages_of(operation, order_expiry_s=120) for operation in past)
     return [*births, *sorted(said, key=itemgetter(0))]
 
 
@@ -157,4 +157,4 @@ def test_an_order_is_given_after_its_incident_and_before_its_unit_answers(messag
 
 def test_the_same_past_twice(city: City, past: Sequence[Operation]) -> None:
     again = operations(city, SEED, START, END)
-    assert [list(messages_of(operation)) for operation in again] == [list(messages_of(operation)) for operation in past]
+    assert [list(messages_of(o, order_expiry_s=120)) for o in again] == [list(messages_of(o, order_expiry_s=120)) for o in past]

@@ -79,3 +79,10 @@ def test_a_rush_is_told_for_when_the_halls_are_open(
     rush = HallRush(MONDAY_8_S + start_h * HOUR_S, lasts_h * HOUR_S, (), 2.5)
     (effect,) = told(instruments, equipped_city, rush)
     assert (hours_from_8(effect), effect.en) == (begins_h, words)
+
+
+def test_districts_are_told_by_their_names(instruments: Instruments, equipped_city: City) -> None:
+    code, named = equipped_city.districts[0].code, equipped_city.districts
+    cut, _ = outlook(instruments, (), [NetworkOutage(MONDAY_8_S, 900, (code, "999999"))], districts=named)
+    assert cut.zh == f"{named[0].name_zh}、999999网关断线"
+    assert cut.en == f"the gateways of {named[0].name_en}, 999999 lose their lines"

@@ -169,17 +169,11 @@ def test_motion_is_only_for_those_who_want_it() -> None:
     assert [line.strip() for line in calm.splitlines() if re.search(r"\b(animation|transition)[-\w]*:", line)] == []
 
 
-NOT_YET = {"20_operations.css", "65_map.css"}
-"""Sheets of before the tokens, with colours of their own."""
-
-
 @pytest.mark.parametrize("path", [path for path in STYLE_FILES if path.name != "00_tokens.css"], ids=lambda path: path.name)
 def test_colours_come_from_the_tokens(path: Path) -> None:
     """A mask's black is no colour: it says what is seen."""
     text = re.sub(r"/\*.*?\*/|(?:-webkit-)?mask: [^;]*;", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
-    raw = re.findall(r"#[0-9a-f]{3,8}\b|rgba?\([^)]*\)", text)
-    assert raw == [] or path.name in NOT_YET
-    assert raw != [] or path.name not in NOT_YET, f"{path.name} has none left: take it off NOT_YET"
+    assert re.findall(r"#[0-9a-f]{3,8}\b|rgba?\([^)]*\)", text) == []
     scripts = "\n".join(script.read_text(encoding="utf-8") for script in (ROOT / "dashboard/assets").glob("*.js"))
     said = set(re.findall(r"--([\w-]+)\"?[:,]", SHEETS + scripts + (ROOT / "layouts/page.py").read_text(encoding="utf-8")))
     assert set(re.findall(r"var\(--([\w-]+)", text)) - said == set()

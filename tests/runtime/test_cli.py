@@ -67,12 +67,17 @@ def test_every_argument_is_explained(path: tuple[str, ...], parser: argparse.Arg
 
 
 def test_what_is_refused_is_listed_with_topic_code_and_reason(conn: Connection, ask: Ask) -> None:
-    assert ask("deadletters", "list") == (0, "No message was refused.\n", "")
+    assert ask("deadletters", "list") == (0, "没有被拒收的报文。No message was refused.\n", "")
     stored(conn, reject(Reason.NOT_FINITE, "city/v1/a/b/c/d/telemetry", b"{}", NOW, STATION, {"name": "pm25", "value": '"wet"'}))
     code, said, _ = ask("deadletters", "list")
     assert code == 0
-    assert said.split() == [
-        "1", "2026-03-02", "09:00:00", "not_a_number", "city/v1/a/b/c/d/telemetry", "pm25", "is", '"wet":', "expected", "a", "finite", "number",
+    assert said.splitlines()[:2] == [
+        "共 1 条：全文保留 1 条（待处理 1 条），仅计数 0 条", "1 in all: 1 kept whole (1 to mend), 0 only counted"
+    ]  # fmt: skip
+    assert said.splitlines()[4:] == [
+        "",
+        f"{1:>8}  2026-03-02 09:00:00  not_a_number        city/v1/a/b/c/d/telemetry",
+        f"{'':31}pm25 为 \"wet\"：应为有限数值", f"{'':31}pm25 is \"wet\": expected a finite number",
     ]  # fmt: skip
 
 
@@ -81,7 +86,10 @@ def test_letters_that_are_only_counted_say_how_many_they_are(conn: Connection, a
         "INSERT INTO dead_letter (received_time, topic, code, reason, n, hour, payload) VALUES (%s, 't', 'malformed', 'why', 7, %s, '')",
         (NOW, NOW),
     )
-    assert "t  7 counted, not kept, the last: why" in ask("deadletters", "list")[1]
+    said = ask("deadletters", "list")[1]
+    assert "  t\n" in said
+    assert "仅计数 7 条，未保留，最后一条：why\n" in said
+    assert "7 counted, not kept, the last: why\n" in said
     assert "payload   not kept: one of 7 that came in that hour" in ask("deadletters", "show", "1")[1]
 
 
@@ -115,6 +123,70 @@ def test_a_letter_that_is_not_there_is_a_sentence(ask: Ask) -> None:
     assert ask("deadletters", "show", "9") == (
         2, "", "cityhelm: there is no dead letter 9: expected a number from `cityhelm deadletters list`\n",
     )  # fmt: skip
+
+
+TELEMETRY = f"city/v1/{STATION}/telemetry"
+
+
+def wet_letters(conn: Connection) -> None:
+    """1: a value that is text; 2 and 3: readings that were ahead of time when they came."""
+    said = [f'{{"id":"m{k}","ts":"2026-03-02T0{k}:00:00Z","values":{{"pm25":{value}}}}}' for k, value in enumerate(('"wet"', 41, 42))]
+    stored(
+        conn, reject(Reason.NOT_FINITE, TELEMETRY, said[0].encode(), NOW, STATION, {"name": "pm25", "value": '"wet"'}),
+        *(reject(Reason.FUTURE, TELEMETRY, text.encode(), NOW, STATION, {}) for text in said[1:]),
+    )  # fmt: skip
+
+
+def test_a_mended_letter_is_replayed_by_whoever_types(conn: Connection, ask: Ask, tmp_path: Path) -> None:
+    wet_letters(conn)
+    code, said, _ = ask("deadletters", "replay", "1", "--json")
+    assert (code, json.loads(said.splitlines()[-1])["refused"]["1"]["en"]) == (
+        1, 'still refused: pm25 is "wet": expected a finite number',
+    )  # fmt: skip
+    mended = tmp_path / "mended.json"
+    mended.write_text('{"id":"m0","ts":"2026-03-02T00:00:00Z","values":{"pm25":40}}')
+    tried = ask("deadletters", "replay", "1", "--payload", str(mended), "--dry-run")
+    assert tried[:2] == (
+        0, "试解析 1 条：可重放 1 条（将入库 1，更正 0，重复 0）\n1 tried: 1 can be replayed (1 to be stored, 0 corrected, 0 known)\n",
+    )  # fmt: skip
+    assert conn.execute("SELECT count(*) FROM observation").fetchone() == (0,)
+    assert ask("deadletters", "replay", "1", "--payload", str(mended))[0] == 0
+    assert conn.execute("SELECT value FROM observation").fetchall() == [(40.0,)]
+    assert " by console:" in ask("deadletters", "show", "1")[1]
+    assert "已重放 replayed" in ask("deadletters", "list", "--code", "not_a_number")[1]
+    assert conn.execute("SELECT role, outcome FROM audit_entry ORDER BY audit_id").fetchall() == [
+        ("operator", "refused"), ("operator", "done"),
+    ]  # fmt: skip
+
+
+def test_letters_of_a_reason_are_replayed_up_to_a_limit(conn: Connection, ask: Ask) -> None:
+    wet_letters(conn)
+    code, said, _ = ask("deadletters", "replay", "--code", "future", "--limit", "1", "--json")
+    assert code == 0
+    done = json.loads(said.splitlines()[-1])
+    assert (done["tried"], done["replayed"], done["stored"], done["refused_by_code"]) == (1, 1, 1, {})
+    done = json.loads(ask("deadletters", "replay", "--device", STATION, "--json")[1].splitlines()[-1])
+    assert (done["tried"], done["replayed"], done["refused_by_code"]) == (2, 1, {"not_a_number": 1})
+    listed = json.loads(ask("deadletters", "list", "--open", "--json")[1].splitlines()[-1])
+    assert (listed["total"], listed["open"], [letter["id"] for letter in listed["letters"]]) == (3, 1, [1])
+    assert {row["code"]: row["n"] for row in listed["by_reason"]} == {"future": 2, "not_a_number": 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("replay",), "expected either numbers of letters or one of --code, --device and --since"),
+        (("replay", "1", "--code", "future"), "expected either numbers of letters or one of"),
+        (("replay", "1", "2", "--topic", "x"), "--payload and --topic mend one letter: expected one number"),
+        (("replay", "1", "--payload", "nowhere.json"), "--payload is nowhere.json: it cannot be read"),
+        (("replay", "--code", "odd"), "--code is 'odd': expected one of unknown_topic, "),
+        (("list", "--since", "noon"), "--since is 'noon': expected an ISO 8601 time"),
+    ],
+)
+def test_what_is_asked_wrongly_of_letters_is_said_in_a_sentence(ask: Ask, arguments: tuple[str, ...], words: str) -> None:
+    code, said, complaint = ask("deadletters", *arguments)
+    assert (code, said) == (2, "")
+    assert words in complaint
 
 
 def test_the_status_tells_of_each_process_and_of_the_newest_reading(conn: Connection, ask: Ask) -> None:
@@ -185,3 +257,69 @@ def test_the_alive_are_told_from_the_dead_by_their_last_beat(conn: Connection, a
     assert "ingest        alive, beat " in ask("status")[1]
     assert ask("status", "--process", "ingest")[0] == 0
     assert ask("status", "--process", "alerts")[0] == 1
+
+
+REQUESTS = """
+title = "Requests"
+origin = "invented"
+says = "request"
+layout = "long"
+
+[device]
+district = "410100"
+domain = "request"
+site = "posts"
+name = "desk"
+type = "CallDesk"
+
+[time]
+column = "time"
+zone = "Asia/Shanghai"
+
+[event]
+source = "grid"
+lon = "lon"
+lat = "lat"
+crs = "EPSG:4326"
+missing = [0]
+otherwise = "other"
+"""
+
+
+def test_an_import_names_what_it_stored_and_counts_no_device_among_it(conn: Connection, ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "requests.toml").write_text(REQUESTS, encoding="utf-8")
+    (tmp_path / "data.csv").write_text("time,lon,lat\n" + "".join(f"2021-07-20 10:{m:02},113.6,34.7\n" for m in range(3)))
+    what = ("import", str(tmp_path / "requests.toml"), str(tmp_path / "data.csv"))
+    code, said, fault = ask(*what, "--json")
+    assert (code, "requests: 3 read, 3 stored, 0 known before, 0 refused; of 1 devices" in said) == (0, True), said + fault
+    assert json.loads(said.splitlines()[-1])["says"] == "request"
+    assert "requests: 0 read, 0 stored" in ask(*what)[1], "started again it has nothing left to do"
+
+
+def test_a_replay_of_a_file_that_is_missing_begins_nothing(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "requests.toml").write_text(REQUESTS, encoding="utf-8")
+    nowhere = {"MQTT_URL": "mqtt://127.0.0.1:1"}
+    code, said, fault = ask("replay", str(tmp_path / "requests.toml"), str(tmp_path / "data.csv"), **nowhere)
+    assert (code, said) == (2, "")
+    assert fault.startswith(f"cityhelm: {tmp_path}/data.csv does not exist: expected the data that"), fault
+    assert "%" not in fault
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "sentence"),
+    [
+        ("city/v1/990101/hall", "{}", "the topic is 'city/v1/990101/hall': expected city/v1/DISTRICT/DOMAIN/SITE/DEVICE/KIND"),
+        ("city/v1/+/hall/h/q/cmd", "{}", "the topic is 'city/v1/+/hall/h/q/cmd': expected"),
+        ("city/v1/990101/hall/h/q/cmd", "{window: 3}", "the payload is '{window: 3}', which is no JSON"),
+    ],
+)
+def test_what_cannot_be_published_is_told_before_a_broker_is_asked(ask: Ask, topic: str, payload: str, sentence: str) -> None:
+    code, said, fault = ask("publish", topic, payload, MQTT_URL="mqtt://127.0.0.1:1")
+    assert (code, said) == (2, "")
+    assert sentence in fault
+
+
+def test_a_demonstration_may_have_no_history() -> None:
+    assert cli._parser().parse_args(["demo", "--history-days", "0"]).history_days == 0
+    with pytest.raises(SystemExit):
+        cli._parser().parse_args(["demo", "--history-days", "-1"])

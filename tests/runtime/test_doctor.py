@@ -14,6 +14,7 @@ from runtime.doctor import examine
 from runtime.policy import load_policy
 from runtime.settings import Settings, load_settings
 from storage.connection import Connection
+from tests.support.brokers import private_mosquitto
 
 ROOT = Path(__file__).parents[2]
 Asked = Callable[..., dict[str, tuple[bool, str]]]
@@ -96,3 +97,15 @@ def test_a_database_with_another_schema_is_a_fault(asked: Asked, empty_database_
     assert not is_good
     assert sentence.startswith("Schema: the database's schema is version 0, this program needs ")
     assert sentence.endswith("run `cityhelm migrate`.")
+
+
+def test_a_given_broker_is_asked_what_it_keeps(asked: Asked, tmp_path: Path) -> None:
+    with private_mosquitto(tmp_path / "broker") as (_, url):
+        said = asked(MQTT_URL=url)
+    assert said["Broker"][1].endswith(" answers.")
+    assert said["Queue"] == (True, "Queue: of 3000 messages for a subscriber that was away 3000 were kept.")
+    assert said["Sessions"][0]
+
+
+def test_a_private_broker_is_not_tried(asked: Asked) -> None:
+    assert "Queue" not in asked()

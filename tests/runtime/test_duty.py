@@ -12,7 +12,7 @@ from dispatch import orders
 from domain.incidents import Grade, Incident, IncidentState, ResponseLevel
 from domain.moments import Moment
 from domain.units import Unit, UnitKind, UnitStatus
-from runtime.duty import AFTER, DUTY_DESK, LOOKS_EVERY, DutyDesk, choose
+from runtime.duty import AFTER, DUTY_DESK, LOOKS_EVERY, SETTLES_IN, DutyDesk, choose
 from runtime.policy import Policy, load_policy
 from storage.audit import list_entries
 from storage.connection import Connection
@@ -74,6 +74,28 @@ def test_the_desk_sends_by_the_act_of_a_click_and_once(conn: Connection, policy:
     assert desk.tick(conn, later - timedelta(minutes=30)) == {"duty_orders_total": 0}
     assert desk.tick(conn, later) == desk.tick(conn, later + LOOKS_EVERY) == {"duty_orders_total": 1}
     assert [(entry.actor, entry.action) for entry in list_entries(conn)] == [(DUTY_DESK.name, "order.issue")]
+
+
+def test_nobody_is_sent_while_the_units_are_being_switched_on(conn: Connection, policy: Policy) -> None:
+    stored(
+        conn, replace(an_incident(), hazard_class="medical"), a_unit(), a_status("available", minutes_ago=60), a_position(113.26)
+    )
+    desk, start = DutyDesk(policy, ZONE), NOW + timedelta(minutes=30)
+    assert desk.tick(conn, start) == desk.tick(conn, start + SETTLES_IN - timedelta(seconds=1)) == {"duty_orders_total": 0}
+    assert desk.tick(conn, start + SETTLES_IN + LOOKS_EVERY) == {"duty_orders_total": 1}
+
+
+def test_whoever_calls_a_unit_back_has_time_to_send_another(conn: Connection, policy: Policy) -> None:
+    stored(
+        conn, replace(an_incident(), hazard_class="medical"), a_unit(), a_status("available", minutes_ago=60), a_position(113.26)
+    )
+    order = orders.issue(conn, "i-1", "a-1", COMMANDER, NOW, zone=ZONE, order_expiry_s=120)
+    desk, called_back = DutyDesk(policy, ZONE), NOW + timedelta(minutes=10)
+    desk.tick(conn, called_back - LOOKS_EVERY)
+    orders.cancel(conn, order.order_id, COMMANDER, called_back, zone=ZONE)
+    assert desk.tick(conn, called_back + LOOKS_EVERY) == {"duty_orders_total": 0}
+    assert desk.tick(conn, called_back + AFTER) == {"duty_orders_total": 0}
+    assert desk.tick(conn, called_back + LOOKS_EVERY + AFTER) == {"duty_orders_total": 1}
 
 
 def test_what_a_person_has_answered_is_left_alone(conn: Connection, policy: Policy) -> None:

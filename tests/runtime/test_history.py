@@ -16,12 +16,13 @@ import pytest
 
 from gis_data.city import City
 from iot.simulated.history import History
-from runtime.history import READINGS, write_history
+from runtime.gaps import gaps_to_fill, note_gap
+from runtime.history import FORECASTS, OPERATIONS, READINGS, write_history
 from runtime.past import saying
 from runtime.policy import load_policy
 from runtime.workers import DEMONSTRATION_SEED
-from storage import backfills
-from storage.connection import connect
+from storage import backfills, heartbeats
+from storage.connection import Connection, connect
 from tests.iot.conftest import paper_city  # noqa: F401 - a fixture
 from tests.runtime.conftest import ROOT
 
@@ -71,6 +72,45 @@ def test_a_process_that_is_suspended_as_it_writes_leaves_nothing_out() -> None:
                 break
             heard += more
     assert heard == said
+
+
+def test_what_the_city_would_have_said_between_two_starts_is_made_up_for_once(
+    paper_city: City, database_url: str  # noqa: F811
+) -> None:  # fmt: skip
+    """It stood still for forty minutes; nothing older is said again, and a restart of a minute is no gap."""
+    policy, back = load_policy(Path(ROOT / "config" / "city.toml")), datetime.now(UTC)
+    last = back - timedelta(minutes=40)
+    with connect(database_url) as conn:
+        backfills.begin(conn, READINGS, back - timedelta(days=30))
+        assert note_gap(conn, back) is None, "it has never run"
+        heartbeats.beat(conn, "simulator", "here:1", started_at=last, now=last, metrics={})
+        assert note_gap(conn, last + timedelta(minutes=1)) is None
+        told = note_gap(conn, back)
+        assert told == (
+            "The city stood still for 40 minutes: its readings, halls and requests of that time are made up for; nobody called meanwhile."
+        )
+        assert gaps_to_fill(conn) == [(last, back)]
+
+        def write() -> int:
+            for name in (READINGS, OPERATIONS, FORECASTS):  # as if they had been written long ago
+                backfills.begin(conn, name, back - timedelta(days=30))
+                backfills.note_rows(conn, name, 99)
+            return write_history(database_url, paper_city.path, policy, days=1, out=io.StringIO(), stop=threading.Event())
+
+        assert write() > 0
+        span = conn.execute("SELECT min(phenomenon_time), max(phenomenon_time) FROM observation").fetchone()
+        assert span is not None
+        assert last <= span[0] <= span[1] <= back + timedelta(seconds=30)
+        assert gaps_to_fill(conn) == []
+        assert write() == 0
+
+
+def test_of_a_long_gap_the_last_week_is_made_up_for(conn: Connection) -> None:
+    heartbeats.beat(conn, "simulator", "here:1", started_at=END, now=END, metrics={})
+    told = note_gap(conn, END + timedelta(days=20))
+    assert told is not None
+    assert "stood still for 20 days: its readings, halls and requests of the last 7 days are made up for" in told
+    assert gaps_to_fill(conn) == [(END + timedelta(days=13), END + timedelta(days=20))]
 
 
 def test_an_interrupted_history_is_finished_by_the_next_start_and_never_written_twice(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ import shapely
 
 from gis_data.city import write_city
 from gis_data.layers import Layer
+from iot.control import Effect, Running
 from runtime import cli, scenarios
 from runtime.embedded_broker import BrokerHandle, throwaway_broker
 
@@ -142,3 +145,21 @@ def test_each_verb_explains_itself_with_an_example(capsys: pytest.CaptureFixture
             cli.main(["scenario", verb, "--help"])
         assert left.value.code == 0
         assert f"Example: cityhelm scenario {verb}" in capsys.readouterr().out
+
+
+def test_what_is_expected_is_told_in_both_languages() -> None:
+    start = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+    zone = ZoneInfo("Asia/Shanghai")
+    running = Running(
+        name="power-failure", zh="停电", en="Power failure", command="c", start=start, ends=start + timedelta(hours=1),
+        settled=start + timedelta(days=1), stopped=start,
+    )  # fmt: skip
+    assert scenarios.describe(running, zone) == [
+        "power-failure 停电：09:00 至 10:00（已停止）；影响至迟 2026-03-03 09:00 消退",
+        "power-failure Power failure: 09:00 to 10:00 (stopped); last effects gone by 2026-03-03 09:00",
+    ]
+    later = Effect(at=start + timedelta(minutes=6), zh="恢复供电", en="the power is back")
+    assert scenarios.describe_effect(later, start.astimezone(zone)) == [
+        "09:06  6 分钟后：恢复供电", "       in 6 min: the power is back",
+    ]  # fmt: skip
+    assert scenarios.describe_effect(later, later.at.astimezone(zone))[0] == "09:06  现在：恢复供电"

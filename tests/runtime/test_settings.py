@@ -106,3 +106,15 @@ def test_the_example_file_names_every_setting_with_its_default() -> None:
     compose = ROOT / "docker-compose.yml"
     for name in shown:
         assert f"${{{name}" in compose.read_text(), name
+
+
+def test_an_authority_that_is_none_and_a_share_that_cannot_be_a_name_are_faults(tmp_path: Path) -> None:
+    (tmp_path / "empty.crt").touch()
+    for environ, expected in (
+        ({"MQTT_CA": str(tmp_path / "none.crt")}, "a file with the certificate of the authority"),
+        ({"MQTT_CA": str(tmp_path / "empty.crt")}, "a file with the certificate of the authority"),
+        ({"CITYHELM_INGEST_SHARE": "a/b"}, "a name of small letters and digits"),
+    ):
+        with pytest.raises(SettingsError, match=expected):
+            load_settings(environ, CITY)
+    assert load_settings({"CITYHELM_INGEST_SHARE": "a"}, CITY).ingest_share == "a"

@@ -11,6 +11,7 @@ import pytest
 from psycopg import Rollback
 from psycopg.errors import DivisionByZero, RaiseException
 
+from domain.moments import Moment
 from domain.refusals import Refused
 from domain.rights import Action, Actor, Role
 from storage import acts, audit
@@ -101,6 +102,18 @@ def test_a_changed_byte_breaks_the_chain_where_it_was_changed(conn: Connection, 
     conn.execute("SET session_replication_role = replica")  # a superuser can go round the triggers, not round the chain
     conn.execute(tampering)
     assert _first_broken(conn) == (3 if tampering.startswith("DELETE") else 2)
+
+
+def test_what_was_done_about_an_object_is_found_however_much_was_done_since(conn: Connection) -> None:
+    _append(conn, "a-1 → i-1", "i-1", "o-1")
+    conn.execute(
+        "INSERT INTO audit_entry (acted_at, actor, role, action, object, outcome) "
+        "SELECT %s, 'li', 'commander', 'order.issue', 'a-1 → i-' || n, 'done' FROM generate_series(100, 25000) n",
+        (NOW,),
+    )
+    found = audit.list_log(conn, Moment.live(NOW), limit=10, objects=["i-1", "o-1"], incident_id="i-1")
+    assert [row.entry.object for row in found] == ["o-1", "i-1", "a-1 → i-1"]
+    assert [row.entry.object for row in audit.list_log(conn, Moment.live(NOW), limit=10, objects=["o-1"])] == ["o-1"]
 
 
 def test_sealing_nothing_is_nothing(conn: Connection) -> None:

@@ -9,7 +9,7 @@ from domain.batches import BatchCounts
 from domain.datastreams import Datastream
 from domain.observations import PropertySpec
 from storage.connection import Connection
-from storage.devices import Registry, find_name, list_datastreams
+from storage.devices import Registry, find_name, list_datastreams, retire
 from storage.ingestion import Ingestion
 from tests.support.scenes import NOW, STATION, a_device, a_reading, a_state, a_unit, minutes, stored, stored_by
 
@@ -61,10 +61,52 @@ def test_a_property_that_no_birth_announced_gets_the_usual_limits(conn: Connecti
     assert by_property == {"temperature": ("Cel", -50, 60, 60), "ph": (None, None, None, 60)}
 
 
-def test_usual_limits_are_not_taken_for_a_value_in_another_unit(conn: Connection) -> None:
-    stored(conn, a_reading(294, prop="temperature", unit="K"))
+def test_a_series_has_the_unit_of_its_property_where_values_can_be_converted(conn: Connection) -> None:
+    stored(conn, a_reading(294.15, prop="temperature", unit="K"), a_reading(7, unit="[ppm]"))
+    temperature, pm25 = sorted(list_datastreams(conn), key=lambda stream: stream.property, reverse=True)
+    assert (temperature.unit, temperature.low, temperature.high) == ("Cel", -50, 60)
+    assert (pm25.unit, pm25.low, pm25.high) == ("[ppm]", None, None)
+    assert conn.execute("SELECT value FROM latest ORDER BY value").fetchall() == [(7,), (21,)]
+
+
+def test_limits_and_values_are_converted_from_the_unit_that_was_announced(conn: Connection) -> None:
+    ingestion = Ingestion(conn)
+    stored_by(ingestion, a_device(properties=(PropertySpec("pm25", "mg/m3", 0, 0.5), PropertySpec("turbidity", "[NTU]", 0, 9))))
+    stored_by(ingestion, a_reading(0.041, minutes_ago=3), a_reading(42, minutes_ago=2, unit="ug/m3"))
+    (pm25, turbidity) = list_datastreams(conn)
+    assert (pm25.unit, pm25.low, pm25.high, pm25.sent_unit) == ("ug/m3", 0, 500, "mg/m3")
+    assert (turbidity.unit, turbidity.high, turbidity.sent_unit) == ("[NTU]", 9, None)
+    assert conn.execute("SELECT value FROM observation ORDER BY phenomenon_time").fetchall() == [(41,), (42,)]
+
+
+def test_series_announced_before_units_were_converted_are_settled_at_the_start(conn: Connection) -> None:
+    stored(conn, a_device())
+    conn.execute("UPDATE datastream SET unit = 'mg/m3', low = 0, high = 1")
+    stored(conn, a_reading(0.05))
     (stream,) = list_datastreams(conn)
-    assert (stream.unit, stream.low, stream.high) == ("K", None, None)
+    assert (stream.unit, stream.high, stream.sent_unit) == ("ug/m3", 1000, "mg/m3")
+    assert conn.execute("SELECT value FROM latest").fetchone() == (50,)
+
+
+def test_a_device_announces_itself_anew_only_when_something_changes(conn: Connection) -> None:
+    births = [
+        a_device(minutes_ago=50), a_device(minutes_ago=40), a_device(minutes_ago=30, interval_s=30),
+        a_device(minutes_ago=60),  # comes last: what it says held earlier
+    ]  # fmt: skip
+    for birth in births:
+        stored(conn, birth)
+    said = conn.execute("SELECT phenomenon_time, interval_s FROM device_announcement ORDER BY 1").fetchall()
+    assert said == [(NOW - minutes(60), 60), (NOW - minutes(30), 30)]
+
+
+def test_a_retired_device_is_back_with_its_next_birth(conn: Connection) -> None:
+    stored(conn, a_device(minutes_ago=60))
+    assert retire(conn, STATION, NOW - minutes(30))
+    stored(conn, a_device(minutes_ago=40))
+    assert conn.execute("SELECT retired_at FROM device").fetchone() == (NOW - minutes(30),)
+    stored(conn, a_device(minutes_ago=20))
+    assert conn.execute("SELECT retired_at FROM device").fetchone() == (None,)
+    assert not retire(conn, "440106/environment/north/nobody", NOW)
 
 
 def test_the_ingester_knows_new_limits_in_the_next_batch(conn: Connection) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from time import monotonic, sleep
 
 import pytest
+from psycopg.errors import UniqueViolation
 
 from domain.batches import BatchCounts
 from domain.halls import HallEventKind
@@ -178,3 +180,16 @@ def test_a_hall_event_delivered_twice_is_stored_once(conn: Connection) -> None:
 def test_every_kind_of_hall_event_is_kept(conn: Connection, kind: HallEventKind) -> None:
     stored(conn, a_hall_event(kind))
     assert conn.execute("SELECT event FROM hall_event").fetchall() == [(kind.value,)]
+
+
+def test_a_call_never_passes_for_the_copy_of_another_desk_s(conn: Connection) -> None:
+    """Two desks of one name in one district: the second is refused by name, in one batch as well as later."""
+    mine, other = an_incident("i-1"), replace(an_incident("i-1"), device_id="440106/emergency/east/desk-1")
+    with pytest.raises(
+        UniqueViolation, match=r"incident i-1 of 440106/emergency/east/desk-1 was reported by .*rename one of the two"
+    ):
+        stored(conn, mine, other)
+    stored(conn, mine)
+    stored(conn, mine)
+    with pytest.raises(UniqueViolation):
+        stored(conn, other)

@@ -50,31 +50,16 @@ def test_a_reading_is_late_after_its_interval_or_half_a_minute(
     assert stored(conn, a_device(interval_s=interval_s), a_reading(1, minutes_ago=9, delay_minutes=delay_minutes)).late == late
 
 
-def test_what_is_expected_follows_from_interval_and_number_of_series(conn: Connection) -> None:
-    stored(conn, a_device(interval_s=300, minutes_ago=30), a_reading(1, minutes_ago=10), a_reading(2, prop="pm10", minutes_ago=9))
-    (row,) = _rows(conn)
-    assert row == LedgerRow(STATION, EIGHT, 24, 3, 3, 0, 0, 0, 0)  # 12 an hour of each of two series; one of the 3 is the birth
-
-
 def test_readings_of_one_batch_are_counted_in_the_minutes_in_which_they_came(conn: Connection) -> None:
     stored(conn, a_device(minutes_ago=9), a_reading(1, minutes_ago=9), a_reading(2, minutes_ago=8), a_reading(2, minutes_ago=8))
     counted = conn.execute("SELECT minute, received, stored, duplicate FROM ingest_minute ORDER BY minute").fetchall()
     assert counted == [(NOW - minutes(9), 1, 1, 0), (NOW - minutes(8), 3, 2, 1)]  # the birth counts with the newest
 
 
-def test_a_device_that_speaks_on_change_owes_one_heartbeat_an_hour(conn: Connection) -> None:
-    stored(conn, a_device(mode="on_change", minutes_ago=30), a_state("online", minutes_ago=10))
-    (row,) = _rows(conn)
-    assert (row.expected, row.received) == (1, 2)
-
-
 def test_a_rejection_is_counted(conn: Connection) -> None:
     counts = stored(conn, a_rejection(minutes_ago=10), a_rejection(minutes_ago=9, device_id=None))
     assert (counts.received, counts.rejected) == (2, 2)
-    assert [(row.device_id, row.expected, row.received, row.rejected) for row in _rows(conn)] == [
-        ("", 0, 1, 1),
-        (STATION, 0, 1, 1),
-    ]
+    assert [(row.device_id, row.received, row.rejected) for row in _rows(conn)] == [("", 1, 1), (STATION, 1, 1)]
 
 
 def test_a_rejection_alone_registers_no_device(conn: Connection) -> None:
@@ -86,6 +71,44 @@ def test_the_ledger_is_asked_for_from_until(conn: Connection) -> None:
     stored(conn, *(a_reading(k, minutes_ago=60 * k) for k in range(4)))
     asked = ledger.list_ledger(conn, since=NOW - minutes(120), until=NOW)
     assert [row.hour for row in asked] == [NOW - minutes(120), EIGHT]
+
+
+def test_a_second_value_that_differs_is_counted_as_a_contradiction_among_the_duplicates(conn: Connection) -> None:
+    stored(conn, a_reading(1, minutes_ago=10), a_reading(2, minutes_ago=9))
+    again = [a_reading(7, minutes_ago=10), a_reading(2, minutes_ago=9), a_reading(3, minutes_ago=8)]
+    assert stored(conn, *again).duplicate == 2
+    assert conn.execute("SELECT duplicate, contradicted, readings FROM ingest_ledger").fetchall() == [(2, 1, 3)]
+
+
+def test_what_a_correction_replaced_contradicts_nothing_when_it_comes_again(conn: Connection) -> None:
+    stored(conn, a_reading(1, minutes_ago=10))
+    stored(conn, a_reading(5, minutes_ago=10, delay_minutes=1, corrects=True))
+    stored(conn, a_reading(1, minutes_ago=10))
+    assert conn.execute("SELECT duplicate, contradicted FROM ingest_ledger").fetchall() == [(1, 0)]
+
+
+def test_the_account_holds_to_the_last_message(conn: Connection) -> None:
+    stored(conn, a_device(minutes_ago=50), *(a_reading(k, minutes_ago=k) for k in range(40)), a_rejection(minutes_ago=3))
+    stored(conn, a_reading(9, minutes_ago=4), a_reading(8, minutes_ago=5, delay_minutes=3, corrects=True), a_state("online"))
+    asked = ledger.account(conn, since=NOW - minutes(60), until=NOW + minutes(60))
+    assert asked == ledger.Account(45, 42, 0, 1, 1, 1, 0, 40, 40)
+    assert asked.is_balanced
+    assert asked.sentence("en") == (
+        "received 45 = stored 42 + corrected 1 + duplicate 1 + rejected 1; 40 readings, as many as rows"
+    )
+
+
+def test_an_account_that_does_not_hold_says_so(conn: Connection) -> None:
+    stored(conn, *(a_reading(k, minutes_ago=k) for k in range(4)))
+    conn.execute("DELETE FROM observation WHERE value = 3")
+    asked = ledger.account(conn, since=NOW - minutes(60), until=NOW + minutes(60))
+    assert not asked.is_balanced
+    assert "4 of them readings, but there are 3 rows" in asked.sentence("en")
+    conn.execute("UPDATE ingest_ledger SET stored = stored + 1 WHERE hour = %s", (NOW,))
+    asked = ledger.account(conn, since=NOW - minutes(60), until=NOW + minutes(60))
+    assert asked.unequal_rows == 1
+    assert "1 行" in asked.sentence("zh")
+    assert not asked.is_balanced
 
 
 def _beat(conn: Connection, process: str, instance: str, at: datetime, **metrics: int) -> None:

@@ -13,6 +13,7 @@ import pytest
 from domain.moments import Moment
 from storage import observations
 from storage.connection import Connection, connect
+from storage.ledger import account
 from storage.migrate import (
     MIGRATIONS,
     SchemaMismatch,
@@ -23,7 +24,7 @@ from storage.migrate import (
     recorded_flavour,
     require_current_schema,
 )
-from tests.support.scenes import NOW, a_device, a_reading, stored
+from tests.support.scenes import NOW, a_device, a_reading, minutes, stored
 
 ALL = [migration.name for migration in list_migrations()]
 
@@ -78,10 +79,21 @@ def test_an_upgrade_from_the_first_version_keeps_what_was_stored(empty_database_
             "INSERT INTO device (device_id, district_code, domain_name, site, first_seen) VALUES ('a/b/c/d', 'a', 'b', 'c', now())"
         )
         conn.execute("INSERT INTO datastream (device_id, property, district_code) VALUES ('a/b/c/d', 'pm25', 'a')")
-        stored(conn, a_reading(40, device_id="a/b/c/d"))
+        conn.execute(
+            "CREATE TABLE observation_20260302 PARTITION OF observation FOR VALUES FROM ('2026-03-02') TO ('2026-03-03')"
+            if recorded_flavour(conn) == "plain"
+            else "SELECT"
+        )
+        for table in ("observation", "latest"):
+            conn.execute(
+                f"INSERT INTO {table} (datastream_id, phenomenon_time, received_time, value, quality) VALUES (1, %s, %s, 40, 0)",
+                (NOW, NOW),
+            )
+        conn.execute("INSERT INTO ingest_ledger (device_id, hour, received, stored) VALUES ('a/b/c/d', %s, 1, 1)", (NOW,))
         assert migrate(conn) == ALL[1:]
         assert [value.value for value in observations.list_values(conn, Moment.live(NOW))] == [40]
         assert stored(conn, a_device(), a_reading(41)).stored == 2
+        assert account(conn, since=NOW - minutes(60), until=NOW + minutes(60)).is_balanced, "hours of before are left out"
 
 
 def test_a_migration_added_later_is_applied_to_a_database_in_use(conn: Connection, folder: Path) -> None:

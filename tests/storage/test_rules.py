@@ -52,10 +52,10 @@ def test_readings_wait_to_be_judged_in_order_of_measurement(conn: Connection) ->
 
 def test_a_reading_that_was_judged_waits_no_longer(conn: Connection) -> None:
     stored(conn, a_device(), a_reading(1, minutes_ago=3))
-    assert rules.list_newest(conn, ["pm25"]) == {the_stream(conn): (NOW - minutes(3), False)}
+    assert rules.list_newest(conn, ["pm25"]) == {the_stream(conn): (NOW - minutes(3), False, 60, "periodic", "unknown")}
     note(conn)
     assert unjudged(conn) == []
-    assert rules.list_newest(conn, ["pm25"]) == {the_stream(conn): (NOW - minutes(3), True)}
+    assert rules.list_newest(conn, ["pm25"]) == {the_stream(conn): (NOW - minutes(3), True, 60, "periodic", "unknown")}
     stored(conn, a_reading(2, minutes_ago=2), a_reading(0, minutes_ago=4))
     assert unjudged(conn) == [2], "what was measured before is late"
 
@@ -65,7 +65,7 @@ def test_a_judged_reading_that_is_corrected_waits_again(conn: Connection) -> Non
     note(conn)
     stored(conn, a_reading(7, minutes_ago=3, delay_minutes=1, corrects=True))
     assert unjudged(conn) == [7]
-    assert rules.list_newest(conn, ["pm25"])[the_stream(conn)][1] is False
+    assert rules.list_newest(conn, ["pm25"])[the_stream(conn)].is_judged is False
 
 
 def test_only_what_rules_look_at_is_listed(conn: Connection) -> None:

@@ -1,0 +1,62 @@
+"""Views: every page of the product as somebody comes to it, with what was chosen there. A screen without a view is a fault."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dashboard.hub import MAP
+from dashboard.screens import SCREENS
+
+COCKPIT_SCENES = ("overall", "emergency", "government", "traffic", "environment")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One page in one way: its name in file names, the screen it belongs to (a key of dashboard.screens), what is pressed on it (a
+    selector, with {incident} for the id of one) and what is waited for after that."""
+
+    name: str
+    screen: str
+    press: str = ""
+    shows: str = ".kpi"
+    city: str = "day"
+    """Which city it is of: "day", "war" (an incident of grade I in it) or "evening"."""
+    states: tuple[str, ...] = ("empty", "away", "large")
+    """In which states besides the usual one it is looked at."""
+    is_walked: bool = True
+    """Whether the keyboard goes through it; where another view has the same controls it need not."""
+
+    @property
+    def path(self) -> str:
+        return next(screen.path for screen in SCREENS if screen.key == self.screen)
+
+    @property
+    def has_map(self) -> bool:
+        """Whether there is a map to be waited for."""
+        return next(screen.channel for screen in SCREENS if screen.key == self.screen) == MAP
+
+
+VIEWS = (
+    *(
+        View(f"cockpit-{scene}", "cockpit", f"[data-scene={scene}]", "#cards-left .city-card",
+             states=("empty", "away", "large") if scene == "overall" else ("large",), is_walked=scene in ("overall", "emergency"))
+        for scene in COCKPIT_SCENES
+    ),
+    View("cockpit-war", "cockpit", shows=".war-mark", city="war", states=("large",)),
+    View("wall", "wall", shows="#cards-left .city-card", states=("empty",)),
+    View("wall-war", "wall", shows=".war-mark", city="war", states=()),
+    View("command", "command", shows="#queue .row, #queue .quiet", states=("empty", "large")),
+    View("command-chosen", "command", "#queue [data-choose*='{incident}']", ".dossier-head", states=("away", "large")),
+    View("halls", "halls", shows="#hall-windows .hall-window"),
+    View("halls-closed", "halls", shows="#hall-windows .hall-window", city="evening", states=()),
+    View("warnings", "warnings", shows=".board-level"),
+    View("map", "operations", shows=".kpi"),
+    View("system", "system", shows=".kpi"),
+    View("data", "data", shows=".kpi"),
+    View("parts", "parts", shows=".block", states=("large",)),
+)  # fmt: skip
+
+
+def unseen_screens() -> list[str]:
+    """Keys of screens of which there is no view."""
+    return [screen.key for screen in SCREENS if screen.key not in {view.screen for view in VIEWS}]
