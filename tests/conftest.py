@@ -6,11 +6,15 @@ TimescaleDB; without it each worker starts a private PostgreSQL when the first t
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator
 
 import pytest
 
+from gis_data.city import City, build_demo_city, load_city
 from storage.connection import Connection, connect
+from tests.support.cities import DETAIL, MAX_ZOOM, SEED
 from tests.support.databases import Databases, private_databases
 
 
@@ -29,6 +33,19 @@ def databases(request: pytest.FixtureRequest) -> Iterator[Databases]:
         made = Databases(given)
         yield made
         made.close()
+
+
+@pytest.fixture(scope="session")
+def small_city(tmp_path_factory: pytest.TempPathFactory) -> City:
+    """A small demonstration city: fewer streets, fewer zooms. Grown by whichever worker comes first and used by all, to be read
+    only."""
+    own = tmp_path_factory.getbasetemp()
+    place = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "small-city"
+    with (place.parent / ".small-city.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.exists():
+            build_demo_city(place, SEED, DETAIL, MAX_ZOOM)
+    return load_city(place)
 
 
 @pytest.fixture

@@ -1,21 +1,10 @@
-"""A small demonstration city, grown once for all tests here: fewer streets, fewer zooms."""
+"""A real city's configuration, correct in every respect."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-
-from gis_data.city import City, build_demo_city
-
-SEED = 8
-DETAIL = 0.35
-MAX_ZOOM = 12
-
-
-@pytest.fixture(scope="session")
-def small_city(tmp_path_factory: pytest.TempPathFactory) -> City:
-    return build_demo_city(tmp_path_factory.mktemp("city") / "wanglan", SEED, DETAIL, MAX_ZOOM)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from gis_data import demo_city
 from gis_data.city import ROAD_CLASSES, City, StockItem, build_demo_city, ensure_demo_city, load_city
 from gis_data.demo import underpasses
 from gis_data.tiles import TileStore
-from tests.gis_data.conftest import DETAIL, MAX_ZOOM, SEED
+from tests.support.cities import DETAIL, MAX_ZOOM, SEED
 
 
 def _fingerprint(folder: Path) -> dict[str, str]:

@@ -16,7 +16,7 @@ from shapely.geometry import shape
 from gis_data import tiles
 from gis_data.city import City
 from gis_data.layers import Layer
-from tests.gis_data.conftest import MAX_ZOOM
+from tests.support.cities import MAX_ZOOM
 
 
 def _tile_at(lon: float, lat: float, zoom: int) -> tuple[int, int]:

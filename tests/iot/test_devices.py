@@ -11,7 +11,7 @@ import pytest
 
 from domain.observations import DeviceBirth
 from domain.sensors import PROPERTIES, DeviceMode, SensorKind
-from gis_data.city import City, build_demo_city
+from gis_data.city import City
 from ingest.parse import parse
 from iot.payloads import encode
 from iot.plane import distance_m
@@ -26,9 +26,8 @@ READINGS_A_DAY = 420_000
 
 
 @pytest.fixture(scope="module")
-def demo_devices(tmp_path_factory: pytest.TempPathFactory) -> tuple[Device, ...]:
-    """Those of the demonstration city with fewer streets."""
-    return deploy(build_demo_city(tmp_path_factory.mktemp("city") / "wanglan", 8, 0.35, 8), SEED)
+def demo_devices(small_city: City) -> tuple[Device, ...]:
+    return deploy(small_city, SEED)
 
 
 def test_the_demonstration_has_two_thousand_datastreams_of_every_kind(demo_devices: tuple[Device, ...]) -> None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from domain.units import UnitKind
-from gis_data.city import build_demo_city
+from gis_data.city import City
 from iot.payloads import encode
 from iot.simulated.calls import Callers
 from iot.simulated.driving import LiveRoads, Roads
@@ -22,9 +22,9 @@ SECONDS = 300
 
 
 @pytest.mark.long
-def test_two_hundred_units_take_less_than_a_twentieth_of_a_core(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_two_hundred_units_take_less_than_a_twentieth_of_a_core(small_city: City) -> None:
     """With an order every fifteen seconds, callers, and the state of the roads."""
-    city = build_demo_city(tmp_path_factory.mktemp("city") / "wanglan", 8, 0.35, 8)
+    city = small_city
     roads, weather = Roads(city), Weather(SEED, ZoneInfo(city.zone))
     fleet = muster(city, roads, SEED)
     kinds = Counter(vehicle.kind for vehicle in fleet)

@@ -24,6 +24,9 @@ from runtime.settings import load_settings
 
 CHECKOUT = Path(__file__).parents[2]
 
+SEED, DETAIL, MAX_ZOOM = 8, 0.35, 12
+"""Of the small demonstration city: fewer streets, fewer zooms."""
+
 
 def run_cityhelm(
     arguments: Sequence[str], environ: dict[str, str], *, timeout_s: float = 120

@@ -62,6 +62,7 @@ class Line:
                 if self._is_cut:
                     raise ConnectionRefusedError
                 far = socket.create_connection(self._target, 5)
+                far.settimeout(None)  # five seconds are for connecting, not for saying nothing
             except OSError:
                 near.close()
                 continue
