@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from domain.observations import SETTLED_BY_STATE, SHORTEST_INTERVAL_S, Freshness
+from domain.observations import SHORTEST_INTERVAL_S
 from domain.refusals import Refused
 from domain.warnings import OPEN_WARNING_STATES, Warning, WarningState
 
@@ -56,21 +56,18 @@ NEVER = Silence(0.0, 0.0)
 
 
 class Voice(NamedTuple):
-    """When a series was last heard, and how its device speaks (`domain.sensors.DeviceMode`, `DeviceState`)."""
+    """When a series was last heard (or its device, if that speaks on change), and at which interval it speaks or beats."""
 
     heard_at: datetime
     interval_s: float
-    mode: str
-    state: str
 
 
 def is_expired(voice: Voice, silence: Silence, *, listening_since: datetime, now: datetime) -> bool:
     """Whether nothing can be said any more of what a warning is about: it is neither over nor known to go on.
 
-    Silence counts while somebody listens: after an absence of our own, sensors have all their time again. A device that speaks
-    only on change and is there has said all that there is to say.
+    Silence counts while somebody listens: after an absence of our own, sensors have all their time again.
     """
-    if not silence.intervals or SETTLED_BY_STATE.get((voice.mode, voice.state)) is Freshness.FRESH:
+    if not silence.intervals:
         return False
     return (now - max(voice.heard_at, listening_since)).total_seconds() >= silence.patience_s(voice.interval_s)
 

@@ -28,7 +28,7 @@ from alerts.rules import Verdict, Waiting, advance, gravity, is_beyond
 from domain.datastreams import Datastream
 from domain.forecasts import Forecast
 from domain.moments import Moment
-from domain.observations import USABLE_QUALITY_CODES, Freshness, freshness
+from domain.observations import USABLE_QUALITY_CODES, Freshness, freshness, word_age_s
 from domain.warnings import OPEN_WARNING_STATES, ThresholdRule, Warning, WarningLevel, WarningSource, WarningState
 from storage import heartbeats, rules, warnings
 from storage.connection import Connection
@@ -315,7 +315,8 @@ def _record(
 
 
 def _freshness(reading: rules.Newest, now: datetime) -> Freshness:
-    return freshness((now - reading.measured).total_seconds(), reading.interval_s, reading.mode, reading.state)
+    age_s = word_age_s(now, reading.measured, reading.heard, reading.mode)
+    return freshness(age_s, reading.interval_s, reading.mode, reading.state)
 
 
 def _is_foreseen(rule: ThresholdRule, ahead: Outlook, threshold: float) -> bool:

@@ -84,7 +84,7 @@ def fill(conn: Connection, city: City, now: datetime) -> FullCity:
     ingestion = Ingestion(conn)
     _write(ingestion, births, now)
     sensors = [birth for birth in births if birth.properties]
-    units = [(birth.device_id.rpartition("/")[2], birth.device_id) for birth in births if birth.type_name == SensorKind.UNIT.type_name]
+    units = [(b.device_id.rpartition("/")[2], b.device_id) for b in births if b.type_name == SensorKind.UNIT.type_name]
     halls = [birth for birth in births if birth.type_name == SensorKind.HALL.type_name]
     streams = [(birth.device_id, spec.name) for birth in sensors for spec in birth.properties]
     _register(ingestion, streams, now)
@@ -95,8 +95,8 @@ def fill(conn: Connection, city: City, now: datetime) -> FullCity:
     for start in range(0, len(reports), 20_000):
         _write(ingestion, reports[start : start + 20_000], now)
     incidents = tuple(f"i-{n}" for n in range(OPEN_INCIDENTS))
-    numbers = [row[0] for row in conn.execute("SELECT datastream_id FROM datastream ORDER BY property = 'intensity' DESC LIMIT %s", (FORECASTS,))]
-    write_forecasts(conn, DayPartitions(conn), [_forecast(number, now) for number in numbers])
+    numbers = conn.execute("SELECT datastream_id FROM datastream ORDER BY property = 'intensity' DESC LIMIT %s", (FORECASTS,))
+    write_forecasts(conn, DayPartitions(conn), [_forecast(number, now) for (number,) in numbers.fetchall()])
     warnings = [_warn(conn, n, sensors[n].device_id, now) for n in range(WARNINGS)]
     while rollups.refresh(conn, now):
         pass
@@ -149,8 +149,9 @@ def _register(ingestion: Ingestion, streams: Sequence[tuple[str, str]], now: dat
 
 def _write_readings(conn: Connection, now: datetime) -> None:
     until = datetime.fromtimestamp(now.timestamp() // STEP.total_seconds() * STEP.total_seconds(), UTC)
-    span = {"since": until - DAY, "until": until, "step": STEP}
-    DayPartitions(conn).ensure(conn, "observation", {span["since"].date(), until.date()})
+    since = until - DAY
+    span = {"since": since, "until": until, "step": STEP}
+    DayPartitions(conn).ensure(conn, "observation", {since.date(), until.date()})
     conn.execute(_READINGS, span)
     conn.execute(_LATEST, span)
     conn.execute(_LEDGER)
@@ -160,17 +161,20 @@ def _write_readings(conn: Connection, now: datetime) -> None:
 def _births(city: City, dice: random.Random, now: datetime) -> list[DeviceBirth]:
     births = []
     for kind, n in DEVICES.items():
-        specs = tuple(PropertySpec(name, PROPERTIES[name].unit, PROPERTIES[name].low, PROPERTIES[name].high) for name in kind.properties)
+        about = [PROPERTIES[name] for name in kind.properties]
+        specs = tuple(PropertySpec(p.name, p.unit, p.low, p.high) for p in about)
         for k in range(n):
             district = city.districts[k % len(city.districts)]
-            said = ()
+            said: tuple[tuple[str, str], ...] = ()
             if kind is SensorKind.HALL:
-                said = (("name_zh", f"政务大厅{k}"), ("name_en", f"Hall {k}"), ("capabilities", ";".join(i.value for i in _ITEMS)))
+                items = ";".join(item.value for item in _ITEMS)
+                said = (("name_zh", f"政务大厅{k}"), ("name_en", f"Hall {k}"), ("capabilities", items))
             name = f"{kind.type_name.lower()}-{k}"
             births.append(_birth(kind, f"{district.code}/bench/{name}/{name}", district, dice, now, specs, said))
     for k in range(UNITS):
         district, what = city.districts[k % len(city.districts)], tuple(UnitKind)[k % len(UnitKind)]
-        said = (("kind", what.value), ("name_zh", f"{what.label('zh')}{k}"), ("name_en", f"{what.label('en')} {k}"), ("capabilities", "rescue"))
+        names = ("name_zh", f"{what.label('zh')}{k}"), ("name_en", f"{what.label('en')} {k}")
+        said = (("kind", what.value), *names, ("capabilities", "rescue"))
         births.append(_birth(SensorKind.UNIT, f"{district.code}/emergency/station/u-{k}", district, dice, now, (), said))
     return births
 
@@ -230,7 +234,8 @@ def _queue(hall: DeviceBirth, dice: random.Random, until: datetime) -> list[Repo
     def tell(k: int, what: HallEventKind, at: datetime, window: int | None = None) -> None:
         if at <= until:
             item = _ITEMS[k % len(_ITEMS)].value
-            said.append(HallEvent(name, hall.device_id, f"{until:%d}-{k}-{what.value}", at, at, what, f"A{k:03d}", item, window))
+            event_id = f"{until:%d}-{k}-{what.value}"
+            said.append(HallEvent(name, hall.device_id, event_id, at, at, what, f"A{k:03d}", item, window))
 
     for window in range(8):
         at = until - timedelta(hours=8)
@@ -249,18 +254,16 @@ def _queue(hall: DeviceBirth, dice: random.Random, until: datetime) -> list[Repo
 
 
 def _refused(sensors: Sequence[DeviceBirth], now: datetime) -> list[Report]:
-    return [
-        Rejection(f"city/v1/{sensors[n].device_id}/telemetry", b"{", now - n * MINUTE / 2, "broken_json", "the payload is not JSON",
-                  sensors[n].device_id)
-        for n in range(REJECTIONS)
-    ]  # fmt: skip
+    reason = "broken_json", "the payload is not JSON"
+    devices = [sensor.device_id for sensor in sensors[:REJECTIONS]]
+    return [Rejection(f"city/v1/{d}/telemetry", b"{", now - n * MINUTE / 2, *reason, d) for n, d in enumerate(devices)]
 
 
 def _forecast(number: int, now: datetime) -> Forecast:
     issued = now - 10 * MINUTE
     return Forecast(
-        datastream_id=number, issued_at=issued, first_target=issued, step_s=900, q10=(40.0,) * 96, q50=(50.0,) * 96, q90=(60.0,) * 96,
-        model="naive", model_version="1", watermark=issued,
+        datastream_id=number, issued_at=issued, first_target=issued, step_s=900, q10=(40.0,) * 96, q50=(50.0,) * 96,
+        q90=(60.0,) * 96, model="naive", model_version="1", watermark=issued,
     )  # fmt: skip
 
 

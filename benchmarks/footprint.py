@@ -124,7 +124,7 @@ class _Lines:
 
 def _quiet(pid: int) -> dict[str, Any]:
     """Memory and processor time of a process and all that it started, over QUIET_S."""
-    before, began = _cpu_s(pid), time.monotonic()
+    before, began = cpu_s(pid), time.monotonic()
     peak: dict[str, float] = {}
     while time.monotonic() - began < QUIET_S:
         now = _memory_mb(pid)
@@ -132,7 +132,7 @@ def _quiet(pid: int) -> dict[str, Any]:
             peak = now
         time.sleep(10)
     spent_s = time.monotonic() - began
-    after = _cpu_s(pid)
+    after = cpu_s(pid)
     cores = {name: round((after[name] - before.get(name, 0.0)) / spent_s, 3) for name in after}
     return {
         "memory_mb": round(sum(peak.values())),
@@ -167,7 +167,7 @@ def _name(pid: int) -> str:
     return Path(words[0].rstrip(":")).name
 
 
-def _cpu_s(pid: int) -> dict[str, float]:
+def cpu_s(pid: int) -> dict[str, float]:
     """Processor seconds by name; what a process has inherited from children that ended counts with it."""
     spent: dict[str, float] = {}
     for member in _family(pid):

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from alerts.words import sentence
 from domain.forecasts import Forecast
 from domain.incidents import Incident
-from domain.observations import Freshness, freshness
+from domain.observations import Freshness, freshness, word_age_s
 from domain.orders import Order
 from domain.units import Unit
 from domain.warnings import Warning
@@ -61,8 +61,9 @@ def city(snapshot: MapSnapshot) -> Json:
 def device(d: DeviceNow) -> Json:
     """One device; a value that is not finite travels as null, as JSON has no other word for it."""
     return {
-        "id": d.device_id, "district": d.district_code, "type": d.type_name, "name": d.name, "name_en": d.name_en, "lon": d.lon, "lat": d.lat,
-        "interval_s": d.interval_s, "mode": d.mode, "state": d.state,
+        "id": d.device_id, "district": d.district_code, "type": d.type_name, "name": d.name, "name_en": d.name_en,
+        "lon": d.lon, "lat": d.lat,
+        "interval_s": d.interval_s, "mode": d.mode, "state": d.state, "heard": ms(d.heard),
         "streams": [
             {
                 "id": v.datastream_id, "property": v.property, "item": v.item, "unit": v.unit, "value": _finite(v.value),
@@ -145,7 +146,7 @@ class MapChanges:
     def take(self, frame: LiveFrame, heartbeats: Iterable[Heartbeat]) -> Json:
         """`values` and `moved` are rows of what changed, `units` whole units of which more did than the place. Of the lists
         (incidents, warnings, orders) `changed` holds new and changed members and `ids` all of them in order, where members or
-        order changed; a list that is absent is as it was, and so are `n_devices` and `ingest`."""
+        order changed; a list that is absent is as it was, and so are `n_devices`, `n_offline` and `ingest`."""
         t = _ms(frame.moment.at)
         values = {v.datastream_id: v for v in frame.values}
         units = {u.unit_id: u for u in frame.units}
@@ -159,7 +160,7 @@ class MapChanges:
             "moved": [move(u, t) for u in changed if u.unit_id in moved],
         }
         self._values, self._units = values, units
-        out |= self._news({"n_devices": frame.n_devices, "ingest": ingest(heartbeats)})
+        out |= self._news({"n_devices": frame.n_devices, "n_offline": frame.n_offline, "ingest": ingest(heartbeats)})
         out |= self._amended("incidents", [incident(i) for i in frame.incidents])
         out |= self._amended("warnings", [warning(w) for w in frame.warnings])
         out |= self._amended("orders", [order(o) for o in frame.orders])
@@ -205,8 +206,7 @@ def _measured(d: DeviceNow) -> datetime | None:
 
 
 def _freshness(d: DeviceNow, at: datetime) -> Freshness:
-    measured = _measured(d)
-    return freshness(None if measured is None else (at - measured).total_seconds(), d.interval_s, d.mode, d.state)
+    return freshness(word_age_s(at, _measured(d), d.heard, d.mode), d.interval_s, d.mode, d.state)
 
 
 def chart(snapshot: ChartSnapshot) -> Json:

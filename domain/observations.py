@@ -59,20 +59,36 @@ SHORTEST_INTERVAL_S = 5.0
 """No interval counts as shorter, so that network jitter alone does not grey out a value."""
 
 SETTLED_BY_STATE: dict[tuple[str, str], Freshness] = {
-    (DeviceMode.ON_CHANGE, DeviceState.ONLINE): Freshness.FRESH,
     (DeviceMode.ON_CHANGE, DeviceState.OFFLINE): Freshness.SILENT,
 }
-"""(mode, state) → freshness where the age does not matter: a device that speaks only on change stands by its last word while it
-is there, and its Last Will says when it no longer is."""
+"""(mode, state) → freshness where the age does not matter: of a device that speaks only on change its Last Will, or that of its
+gateway, says when it is no longer there."""
+
+JUDGED_BY_WORD: tuple[str, ...] = (DeviceMode.ON_CHANGE,)
+"""Modes of devices whose values stand as long as the device is heard."""
+
+
+def word_age_s(at: datetime, measured: datetime | None, heard: datetime | None, mode: str) -> float | None:
+    """The age of what a device is judged by at a moment, in seconds; None: it never measured anything.
+
+    That is its newest value or, if it speaks on change, its last word of any kind (`heard`: value, heartbeat or birth): a value
+    stands as long as its device is heard.
+    """
+    if measured is None:
+        return None
+    if mode in JUDGED_BY_WORD and heard is not None and measured < heard <= at:
+        measured = heard
+    return (at - measured).total_seconds()
 
 
 def freshness(
     age_s: float | None, interval_s: float, mode: str = DeviceMode.PERIODIC, state: str = DeviceState.UNKNOWN
 ) -> Freshness:
-    """Freshness of a value measured `age_s` seconds ago (None: nothing was ever measured).
+    """Freshness of what was said `age_s` seconds ago (`word_age_s`; None: nothing was ever measured).
 
-    A periodic device is judged by the interval at which it speaks, whatever it says of itself; one that speaks on change by
-    whether it is there, and by the interval of its heartbeat while it has never said so. Browsers that age values between two
+    A periodic device is judged by the interval at which it speaks, whatever it says of itself; one that speaks on change by the
+    interval of its heartbeat, and is silent when it is known to be offline. That it once said it was online keeps nothing fresh:
+    whoever stands behind a gateway has no Last Will. Browsers that age values between two
     frames are told these same numbers (`layouts.page.PageFacts`).
     """
     if age_s is None:

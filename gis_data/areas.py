@@ -48,7 +48,7 @@ def within(city: City, area: Any) -> Within:
         what = "empty" if area.is_empty else area.geom_type if area.is_valid else shapely.is_valid_reason(area)
         raise ValueError(f"the area is {what}: expected a polygon of degrees whose edges do not cross")
     frames = _frames(city)
-    zone = frames.places.estimate_utm_crs() if len(frames.places) else frames.districts.estimate_utm_crs()
+    zone = frames.zone
     import geopandas
 
     outline = geopandas.GeoSeries([area], crs=4326)
@@ -98,6 +98,8 @@ class _Frames:
     districts: geopandas.GeoDataFrame
     places: geopandas.GeoDataFrame
     squares: geopandas.GeoDataFrame | None
+    zone: Any
+    """The plane on which areas are measured; finding it takes longer than all the rest of a question."""
 
 
 @lru_cache(maxsize=2)
@@ -123,4 +125,5 @@ def _frames(city: City) -> _Frames:
         crs=4326,
     )
     squares = city.layer("population")
-    return _Frames(districts, places, None if squares is None else frame(squares))
+    zone = (places if len(places) else districts).estimate_utm_crs()
+    return _Frames(districts, places, None if squares is None else frame(squares), zone)

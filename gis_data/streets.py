@@ -109,7 +109,8 @@ def _flat(shapes: Any, city: City) -> Any:
 def _districts(shapes: Any, city: City) -> dict[int, str]:
     """The district in which the middle of each shape lies, by its row; the first of two that share a border."""
     middles = shapely.line_interpolate_point(shapes, 0.5, normalized=True)
-    rows, districts = shapely.STRtree([d.polygon for d in city.districts]).query(middles, predicate="intersects")
+    # the tree is of the points, because what is asked about is prepared: the few polygons with their many corners
+    districts, rows = shapely.STRtree(middles).query([d.polygon for d in city.districts], predicate="intersects")
     found: dict[int, str] = {}
     for row, district in sorted(zip(rows.tolist(), districts.tolist(), strict=True)):
         found.setdefault(row, city.districts[district].code)

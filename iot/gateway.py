@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from domain.sensors import DeviceState
 from gis_data.city import District
@@ -25,6 +25,9 @@ from iot.topics import topic_of
 log = logging.getLogger(__name__)
 
 TYPE_NAME = "Gateway"
+
+HEARTBEAT = timedelta(hours=1)
+"""How often a gateway says that it is there; its Last Will is faster to say that it is not."""
 
 HELD_MESSAGES = 5_000
 """What a small field gateway has memory for: some megabytes, ten minutes of a busy district."""
@@ -47,6 +50,7 @@ class Gateway:
         self._held: deque[tuple[str, bytes, bool]] = deque(maxlen=HELD_MESSAGES)
         self._dropped = 0
         self._is_through = True
+        self._said_at: datetime | None = None
 
     def was_connected(self) -> bool:
         """Whether a connection has been made since this was last asked; if so, the gateway has said that it is online."""
@@ -55,14 +59,22 @@ class Gateway:
             return False
         self._is_through = True
         birth = Birth(
-            id="birth", ts=at, type=TYPE_NAME, mode="on_change", interval_s=3600, name_zh=f"{self.district.name_zh}网关",
-            name_en=f"{self.district.name_en} gateway",
+            id="birth", ts=at, type=TYPE_NAME, mode="on_change", interval_s=HEARTBEAT.total_seconds(),
+            name_zh=f"{self.district.name_zh}网关", name_en=f"{self.district.name_en} gateway",
         )  # fmt: skip
         self.line.publish(topic_of(self.device_id, "birth"), encode(birth), is_retained=True)
         self.line.publish(topic_of(self.device_id, "state"), _state(DeviceState.ONLINE, at), is_retained=True)
+        self._said_at = at
         if self._held:
             log.info("gateway %s is back with %d messages to send late", self.district_code, len(self._held))
         return True
+
+    def beat(self) -> None:
+        """Says that it is there when a HEARTBEAT has passed since it last did."""
+        now = self._clock()
+        if self._said_at is not None and not self.line.is_cut and now - self._said_at >= HEARTBEAT:
+            self.line.publish(topic_of(self.device_id, "state"), _state(DeviceState.ONLINE, now), is_retained=True)
+            self._said_at = now
 
     def carry(self, topic: str, payload: bytes, *, is_retained: bool = False) -> None:
         """Hands over what a device says, or keeps it: while the line is cut, and until what was kept then has been sent."""

@@ -117,6 +117,7 @@ class Field:
                 for saying in self.city.introductions(code, now_s, DeviceState.ONLINE):
                     gateway.line.publish(saying.topic, saying.payload, is_retained=saying.is_retained)
                 self._called_s[code] = now_s + RECALL_S
+            gateway.beat()
             gateway.send_held()
             while not gateway.line.heard.empty():
                 said += self._heard(gateway.line.heard.get(), now_s)

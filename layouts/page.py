@@ -8,7 +8,7 @@ from typing import Any
 
 from dash import dcc, html
 
-from domain.observations import FRESH_UNTIL, SETTLED_BY_STATE, SHORTEST_INTERVAL_S, Freshness, Quality
+from domain.observations import FRESH_UNTIL, JUDGED_BY_WORD, SETTLED_BY_STATE, SHORTEST_INTERVAL_S, Freshness, Quality
 from domain.warnings import WarningLevel
 from layouts.words import Words
 
@@ -26,12 +26,14 @@ class Tab:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How a browser judges the freshness of a value between two frames: the rule of `domain.observations.freshness`, as data."""
+    """How a browser judges the freshness of a value between two frames: the rule of `domain.observations` (`freshness`,
+    `word_age_s`), as data."""
 
     until: Sequence[tuple[str, float]] = tuple((name.value, intervals) for name, intervals in FRESH_UNTIL)
     beyond: str = Freshness.SILENT.value
     unmeasured: str = Freshness.NEVER.value
     shortest_interval_s: float = SHORTEST_INTERVAL_S
+    by_word: Sequence[str] = tuple(str(mode) for mode in JUDGED_BY_WORD)
     settled: Mapping[str, str] = field(
         default_factory=lambda: {f"{mode}/{state}": settled.value for (mode, state), settled in SETTLED_BY_STATE.items()}
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dashboard.deployment import vendor_version
@@ -19,6 +20,7 @@ from runtime.policy import PolicyError, load_policy
 from runtime.settings import Settings
 from runtime.supervisor import busy_port
 from storage.connection import DatabaseUnreachable, connect
+from storage.ledger import account, hour_of
 from storage.migrate import SchemaMismatch, applied_version, recorded_flavour, require_current_schema
 
 LOW_DISK_BYTES = 2 * 1024**3
@@ -58,7 +60,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield from examine_broker(parse_address(mqtt_url, settings.mqtt_protocol, settings.mqtt_ca or None))
     database_url = running.database_url if running else settings.database_url
     if database_url:
-        yield _schema(database_url)
+        yield from _schema(database_url)
 
 
 def _names_others(settings: Settings, running: Backing) -> bool:
@@ -86,11 +88,15 @@ def _disk(home: Path) -> Finding:
     return Finding(True, f"{sentence}.")
 
 
-def _schema(database_url: str) -> Finding:
+def _schema(database_url: str) -> Iterator[Finding]:
+    """What the schema is and, where there is one, whether what came in the last day is accounted for."""
     try:
         with connect(database_url) as conn:
             require_current_schema(conn)
             kind = "TimescaleDB" if recorded_flavour(conn) == "timescale" else "plain PostgreSQL (daily partitions)"
-            return Finding(True, f"Schema: version {applied_version(conn)} on {kind}.")
+            yield Finding(True, f"Schema: version {applied_version(conn)} on {kind}.")
+            hour = hour_of(datetime.now(UTC))
+            said = account(conn, since=hour - timedelta(hours=24), until=hour + timedelta(hours=1))
+            yield Finding(said.is_balanced, f"Ledger: measured within 24 hours, {said.sentence('en')}.")
     except (DatabaseUnreachable, SchemaMismatch) as fault:
-        return Finding(False, f"Schema: {fault}.")
+        yield Finding(False, f"Schema: {fault}.")

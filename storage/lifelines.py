@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.moments import Moment
-from domain.observations import Freshness, freshness
+from domain.observations import Freshness, freshness, word_age_s
+from domain.sensors import DeviceState
 from storage.connection import Connection
 
 MOST_CHANGES = 20
@@ -49,19 +50,51 @@ def find_lifeline(conn: Connection, moment: Moment, device_id: str) -> Lifeline 
     if row is None:
         return None
     changes = tuple(StateChange(*change) for change in conn.execute(_CHANGES, parameters))
-    _, district_code, type_name, name, interval_s, mode, born_at, retired_at, first_seen, measured_at, received_at = row
+    _, district_code, type_name, name, interval_s, mode, born_at, retired_at, first_seen, measured_at, received_at, is_lost = row
     state = changes[0].state if changes else "unknown"
-    age_s = None if measured_at is None else (moment.at - measured_at).total_seconds()
+    words = [born_at, measured_at, *(change.at for change in changes[:1] if change.state == DeviceState.ONLINE)]
+    heard = max((at for at in words if at is not None and at <= moment.at), default=None)
+    age_s = word_age_s(moment.at, measured_at, heard, mode)
     return Lifeline(
         device_id, district_code, type_name, name, interval_s, mode, state, born_at, retired_at, first_seen, measured_at,
-        received_at, freshness(age_s, interval_s, mode, state), changes,
+        received_at, freshness(age_s, interval_s, mode, DeviceState.OFFLINE if is_lost else state), changes,
     )  # fmt: skip
 
 
-_DEVICE = """
+# A district's gateways and when the last of them was lost; a district with one that is there has none. Nothing says which gateway
+# carries which device, so a device counts as lost with the gateways of its district unless it has been heard since. Only the time
+# of receipt tells when: a Last Will is written when the connection is made.
+LOST_GATEWAYS = """
+SELECT district_code, max(received_time) AS lost_at
+FROM device JOIN LATERAL (
+    SELECT device_state.state, received_time FROM device_state
+    WHERE device_state.device_id = device.device_id {known} ORDER BY phenomenon_time DESC, received_time DESC LIMIT 1
+) said ON true
+WHERE type_name = 'Gateway' GROUP BY 1 HAVING bool_and(said.state = 'offline')
+"""
+
+VOICES = f"""
+SELECT device.device_id,
+       CASE WHEN mode = 'on_change' AND lost_at > coalesce(newest.received_time, '-infinity') THEN 'offline'
+            ELSE state END AS state,
+       greatest(birth_time, CASE WHEN state = 'online' THEN state_time END, newest.phenomenon_time) AS heard_at
+FROM device
+LEFT JOIN (
+    SELECT device_id, max(phenomenon_time) AS phenomenon_time, max(received_time) AS received_time
+    FROM latest JOIN datastream USING (datastream_id) GROUP BY 1
+) newest USING (device_id)
+LEFT JOIN ({LOST_GATEWAYS.format(known="")}) lost USING (district_code)
+"""
+"""Of every device, now: its state, offline too when it speaks on change and its gateway is lost, and when it was last heard, of
+its value, its birth or that it is there (`domain.observations.word_age_s`)."""
+
+_DEVICE = f"""
 SELECT device_id, district_code, type_name, name, interval_s, mode, birth_time, retired_at, first_seen,
-       newest.phenomenon_time, newest.received_time
-FROM device LEFT JOIN LATERAL (
+       newest.phenomenon_time, newest.received_time, lost_at > coalesce(newest.received_time, '-infinity') IS TRUE
+FROM device
+LEFT JOIN ({LOST_GATEWAYS.format(known="AND phenomenon_time <= %(at)s AND received_time <= %(known_at)s")}) lost
+    USING (district_code)
+LEFT JOIN LATERAL (
     SELECT latest.phenomenon_time, latest.received_time FROM latest JOIN datastream USING (datastream_id)
     WHERE datastream.device_id = device.device_id AND latest.received_time <= %(known_at)s
     ORDER BY latest.phenomenon_time DESC LIMIT 1

@@ -414,7 +414,9 @@ def list_values(conn: Connection, moment: Moment) -> list[Value]:
     parameters = {
         "at": moment.at, "horizon": moment.at + FUTURE_TOLERANCE, "oldest": moment.at - SEEN_WITHIN, "known_at": moment.known_at,
     }  # fmt: skip
-    return [Value(row[0], row[1], row[2], row[3], Quality.from_code(row[4])) for row in conn.execute(query, parameters)]
+    return [
+        Value(row[0], row[1], row[2], row[3], Quality.from_code(row[4])) for row in conn.execute(query, parameters).fetchall()
+    ]
 
 
 _TEMPORARY_TABLES = """

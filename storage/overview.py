@@ -23,6 +23,7 @@ from domain.sensors import SensorKind
 from domain.units import ATTENDING, UnitStatus
 from storage import forecasts, observations
 from storage.connection import Connection
+from storage.lifelines import VOICES
 from storage.observations import Series
 from storage.rollups import DistrictHour
 
@@ -61,6 +62,8 @@ class ReadingNow(NamedTuple):
     value: float | None
     quality: int | None
     phenomenon_time: datetime | None
+    heard: datetime | None = None
+    """The last word of its device beside its values (`domain.observations.word_age_s`)."""
 
 
 class UnitNow(NamedTuple):
@@ -432,12 +435,12 @@ def list_readings(conn: Connection, moment: Moment) -> list[ReadingNow]:
     values = {value.datastream_id: value for value in observations.list_values(conn, moment)}
     said = {"vehicle": _VEHICLE, "limit": MOST_ROWS, "at": moment.at, "known_at": moment.known_at}
     readings = []
-    for number, is_known, *device in conn.execute(_STREAMS_AS_KNOWN, said):
+    for number, is_known, *device, heard in conn.execute(_STREAMS_AS_KNOWN, said):
         value = values.get(number)
         if value is None and not is_known:
             continue
         newest = (value.value, value.quality.code, value.phenomenon_time) if value else (None, None, None)
-        readings.append(ReadingNow(*device, *newest))
+        readings.append(ReadingNow(*device, *newest)._replace(heard=heard))
     return readings
 
 
@@ -603,18 +606,19 @@ def _days(moment: Moment, first_day: int, days: int) -> dict[str, object]:
 
 _VEHICLE = SensorKind.UNIT.type_name
 
-_READINGS_LIVE = """
-SELECT device.device_id, device.district_code, type_name, interval_s, mode, state, property, value, quality, phenomenon_time
-FROM datastream JOIN device USING (device_id) LEFT JOIN latest USING (datastream_id)
+_READINGS_LIVE = f"""
+SELECT device.device_id, device.district_code, type_name, interval_s, mode, voice.state, property, value, quality,
+       phenomenon_time, heard_at
+FROM datastream JOIN device USING (device_id) JOIN ({VOICES}) voice USING (device_id) LEFT JOIN latest USING (datastream_id)
 WHERE type_name <> %(vehicle)s LIMIT %(limit)s
 """
 
 _STREAMS_AS_KNOWN = """
 SELECT datastream_id, first_seen <= %(known_at)s, device.device_id, device.district_code, type_name, interval_s, mode,
-       coalesce(said.state, 'unknown'), property
+       coalesce(said.state, 'unknown'), property, CASE WHEN said.state = 'online' THEN said.phenomenon_time END
 FROM datastream JOIN device USING (device_id)
 LEFT JOIN LATERAL (
-    SELECT state FROM device_state
+    SELECT state, phenomenon_time FROM device_state
     WHERE device_state.device_id = device.device_id AND phenomenon_time <= %(at)s AND received_time <= %(known_at)s
     ORDER BY phenomenon_time DESC, received_time DESC LIMIT 1
 ) said ON true

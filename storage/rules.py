@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from domain.observations import Quality
 from domain.warnings import LevelThreshold, ThresholdRule, Wait, WarningLevel, WarningSource
 from storage.connection import Connection
+from storage.lifelines import VOICES
 from storage.observations import Value
 
 _BENCH_LOCK = 7_205_006
@@ -100,6 +101,8 @@ class Newest(NamedTuple):
     interval_s: float
     mode: str
     state: str
+    heard: datetime | None
+    """The last word of its device, of any kind."""
 
 
 def list_newest(conn: Connection, properties: Sequence[str]) -> dict[int, Newest]:
@@ -108,10 +111,10 @@ def list_newest(conn: Connection, properties: Sequence[str]) -> dict[int, Newest
     return {number: Newest(*newest) for number, *newest in rows}
 
 
-def list_last_heard(conn: Connection, numbers: Sequence[int]) -> dict[int, tuple[datetime, float, str, str]]:
-    """When each of these datastreams was last heard, and interval, mode and state of its device."""
+def list_last_heard(conn: Connection, numbers: Sequence[int]) -> dict[int, tuple[datetime, float]]:
+    """When each of these datastreams was last heard, or its device, if it speaks on change; and the interval of that device."""
     rows = conn.execute(_LAST_HEARD, (list(numbers),))
-    return {number: (heard, interval_s, mode, state) for number, heard, interval_s, mode, state in rows}
+    return {number: (heard, interval_s) for number, heard, interval_s in rows}
 
 
 def list_unjudged(conn: Connection, since: Mapping[int, datetime], *, limit: int) -> dict[int, list[Value]]:
@@ -148,18 +151,19 @@ def _from_spec(rule_id: str, version: int, spec: dict[str, Any]) -> ThresholdRul
     return ThresholdRule(rule_id=rule_id, version=version, **{**spec, "thresholds": thresholds, "source": source})
 
 
-_NEWEST = """
+_NEWEST = f"""
 SELECT datastream_id, latest.phenomenon_time,
        (latest.phenomenon_time, latest.received_time) <= (judged.phenomenon_time, judged.received_time) IS TRUE,
-       device.interval_s, device.mode, device.state
-FROM datastream JOIN device USING (device_id) JOIN latest USING (datastream_id)
+       device.interval_s, device.mode, voice.state, voice.heard_at
+FROM datastream JOIN device USING (device_id) JOIN latest USING (datastream_id) JOIN ({VOICES}) voice USING (device_id)
 LEFT JOIN judged_reading judged USING (datastream_id)
 WHERE property = ANY(%(properties)s)
 """
 
-_LAST_HEARD = """
-SELECT datastream_id, latest.received_time, device.interval_s, device.mode, device.state
-FROM latest JOIN datastream USING (datastream_id) JOIN device USING (device_id) WHERE datastream_id = ANY(%s)
+_LAST_HEARD = f"""
+SELECT datastream_id, greatest(latest.received_time, CASE WHEN mode = 'on_change' THEN voice.heard_at END), interval_s
+FROM latest JOIN datastream USING (datastream_id) JOIN device USING (device_id) JOIN ({VOICES}) voice USING (device_id)
+WHERE datastream_id = ANY(%s)
 """
 
 _UNJUDGED = """

@@ -21,6 +21,7 @@ from storage import forecasts, heartbeats, incidents, observations, orders, over
 from storage.connection import Connection, one_view
 from storage.deadletters import DeadLetter, list_dead_letters
 from storage.heartbeats import Heartbeat
+from storage.lifelines import VOICES
 from storage.migrate import applied_version, recorded_flavour
 from storage.observations import Series
 
@@ -55,6 +56,8 @@ class DeviceNow:
     values: tuple[ValueNow, ...]
     name_en: str | None = None
     """Beside `name`, for a device that told both."""
+    heard: datetime | None = None
+    """Its last word of any kind (`domain.observations.word_age_s`), as of today, like its state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,8 @@ class LiveFrame:
     n_devices: int
     newest_phenomenon_time: datetime | None
     newest_received_time: datetime | None
+    n_offline: int = 0
+    """Devices that say so, or whose Last Will does; gateways are among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +153,10 @@ def live_frame(conn: Connection, moment: Moment, *, received_since: datetime, ex
             for row in conn.execute(
                 "SELECT datastream_id, phenomenon_time, received_time, value, quality FROM latest WHERE received_time >= %s",
                 (received_since,),
-            )
+            ).fetchall()  # a row at a time takes twice as long
         ]
         newest = conn.execute("SELECT max(phenomenon_time), max(received_time) FROM latest").fetchone()
-        count = conn.execute("SELECT count(*) FROM device").fetchone()
+        count = conn.execute("SELECT count(*), count(*) FILTER (WHERE state = 'offline') FROM device").fetchone()
         assert newest is not None
         assert count is not None
         return LiveFrame(
@@ -164,6 +169,7 @@ def live_frame(conn: Connection, moment: Moment, *, received_since: datetime, ex
             n_devices=int(count[0]),
             newest_phenomenon_time=newest[0],
             newest_received_time=newest[1],
+            n_offline=int(count[1]),
         )
 
 
@@ -250,7 +256,7 @@ def _devices(conn: Connection, values: dict[int, observations.Value], datastream
     condition = "WHERE device.device_id = (SELECT device_id FROM datastream WHERE datastream_id = %(number)s)"
     query = _DEVICES.format(condition=condition if datastream_id is not None else "WHERE device.type_name <> 'Vehicle'")
     devices: list[DeviceNow] = []
-    for row in conn.execute(query, {"number": datastream_id}):
+    for row in conn.execute(query, {"number": datastream_id}).fetchall():
         streams = []
         for number, name, item, unit in zip(row[9], row[10], row[11], row[12], strict=True):
             v = values.get(number)
@@ -261,20 +267,22 @@ def _devices(conn: Connection, values: dict[int, observations.Value], datastream
                     v.phenomenon_time if v else None, v.received_time if v else None,
                 )
             )  # fmt: skip
-        devices.append(DeviceNow(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], tuple(streams), row[13]))
+        said = (row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8])
+        devices.append(DeviceNow(*said, tuple(streams), row[13], row[14]))
     return tuple(devices)
 
 
-_DEVICES = """
-SELECT device.device_id, device.district_code, type_name, name, lon, lat, interval_s, mode, state,
-       streams.numbers, streams.properties, streams.items, streams.units, attributes ->> 'name_en'
+_DEVICES = f"""
+SELECT device.device_id, device.district_code, type_name, name, lon, lat, interval_s, mode, voice.state,
+       streams.numbers, streams.properties, streams.items, streams.units, attributes ->> 'name_en', voice.heard_at
 FROM device
+JOIN ({VOICES}) voice USING (device_id)
 JOIN (
     SELECT device_id, array_agg(datastream_id ORDER BY datastream_id) AS numbers,
            array_agg(property ORDER BY datastream_id) AS properties, array_agg(item ORDER BY datastream_id) AS items,
            array_agg(unit ORDER BY datastream_id) AS units
     FROM datastream GROUP BY device_id
 ) streams USING (device_id)
-{condition}
+{{condition}}
 ORDER BY device.device_id
 """

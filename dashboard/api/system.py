@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import FastAPI
 from starlette.responses import Response
 
@@ -12,10 +14,14 @@ from storage.connection import DatabaseUnreachable
 
 
 def mount(server: FastAPI, house: Deployment) -> None:
+    take = SystemTaker()  # one for all who ask: counting how fresh the devices are reads every one of them
+    one_at_a_time = asyncio.Lock()
+
     async def system() -> Response:
-        now = house.clock()
         try:
-            return answer(await house.database.ask(lambda conn: SystemTaker()(conn, now)))
+            async with one_at_a_time:
+                now = house.clock()
+                return answer(await house.database.ask(lambda conn: take(conn, now)))
         except DatabaseUnreachable:
             return failed("api.database_away")
 

@@ -38,7 +38,7 @@
   city.apply = (frame) => {
     const { t } = frame;
     const before = (age) => (age === null ? null : t - age);
-    let isComplete = frame.n_devices === undefined; // said when it changes: who came is in the whole
+    let isComplete = frame.n_devices === undefined && frame.n_offline === undefined; // said when they change: who came or went is in the whole
     for (const [number, value, quality, age, delay] of frame.values) {
       const stream = city.streams.get(number);
       const measured = t - age;
@@ -80,7 +80,16 @@
     return settled[`${mode}/${state}`] ?? until.find(([, intervals]) => ageS <= intervals * unit)?.[0] ?? beyond;
   };
 
-  const judge = (device, measured) => city.freshness(measured === null ? null : (cityhelm.page.now() - measured) / 1000, device.interval_s, device.mode, device.state);
+  /** Age (s) of what a device is judged by (domain.observations.word_age_s): of a value or, if it speaks on change, of its last word
+      of any kind; `heard` is what the server knew of, its values have come since. */
+  city.wordAge = (now, measured, heard, mode) => {
+    if (measured === null) return null;
+    return (now - (cityhelm.page.facts.freshness.by_word.includes(mode) && heard !== null && measured < heard && heard <= now ? heard : measured)) / 1000;
+  };
+  const judge = (device, measured) => {
+    const heard = Math.max(device.heard ?? 0, city.deviceMeasured(device) ?? 0) || null;
+    return city.freshness(city.wordAge(cityhelm.page.now(), measured, heard, device.mode), device.interval_s, device.mode, device.state);
+  };
   city.streamFreshness = (stream) => judge(stream.device, stream.measured);
   city.deviceMeasured = (device) => device.streams.reduce((newest, s) => (s.measured !== null && (newest === null || s.measured > newest) ? s.measured : newest), null);
   city.deviceFreshness = (device) => judge(device, city.deviceMeasured(device));

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from domain.observations import USABLE_QUALITY_CODES, Freshness, freshness
+from domain.observations import USABLE_QUALITY_CODES, Freshness, freshness, word_age_s
 from storage.overview import ReadingNow
 from storage.rollups import DistrictHour
 
@@ -84,8 +84,7 @@ def present(readings: Iterable[ReadingNow], at: datetime) -> Present:
 
 
 def _freshness(device: ReadingNow, measured: datetime | None, at: datetime) -> Freshness:
-    age_s = None if measured is None else (at - measured).total_seconds()
-    return freshness(age_s, device.interval_s, device.mode, device.state)
+    return freshness(word_age_s(at, measured, device.heard, device.mode), device.interval_s, device.mode, device.state)
 
 
 class Hours:

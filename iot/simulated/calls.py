@@ -15,14 +15,15 @@ so that any stretch of time may be asked for, in one piece or in many.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.sensors import DeviceState
 from gis_data.city import City
-from iot.payloads import Birth
+from iot.payloads import Birth, State
 from iot.plane import Floats
 from iot.scenarios import Downpour, Scene
 from iot.simulated.call_classes import CLASSES, Desk, Influence
@@ -92,10 +93,19 @@ class Callers:
         for district in self._city.districts:
             for desk in Desk:
                 birth = Birth(
-                    id="birth", ts=at, type="CallDesk", mode="on_change", interval_s=3600, name_zh=f"{district.name_zh}{desk.zh}",
-                    name_en=f"{district.name_en} {desk.en}",
+                    id="birth", ts=at, type="CallDesk", mode="on_change", interval_s=HOUR_S,
+                    name_zh=f"{district.name_zh}{desk.zh}", name_en=f"{district.name_en} {desk.en}",
                 )  # fmt: skip
                 yield desk.device_id(district.code), birth
+
+    def heartbeats(self, from_s: float, to_s: float) -> Iterator[tuple[str, State]]:
+        """That every desk is there, on the hours in [from_s, to_s)."""
+        for hour_s in np.arange(np.ceil(from_s / HOUR_S) * HOUR_S, to_s, HOUR_S).tolist():
+            said = State(
+                id=f"{DeviceState.ONLINE.value}-{int(hour_s)}", ts=datetime.fromtimestamp(hour_s, UTC),
+                state=DeviceState.ONLINE.value,
+            )  # fmt: skip
+            yield from ((desk.device_id(district.code), said) for district in self._city.districts for desk in Desk)
 
     def between(self, from_s: float, to_s: float, scenes: Sequence[Scene] = (), *, requests_only: bool = False) -> list[Call]:
         """The calls whose moment lies in [from_s, to_s), in order."""

@@ -60,7 +60,7 @@ class History:
             yield at, topic_of(device_id, "birth"), _to_json(birth)
 
     def messages(self, start: datetime, end: datetime) -> Iterator[Arrival]:
-        """Readings, requests and events of halls measured in [start, end)."""
+        """Readings, requests, heartbeats of desks and events of halls measured in [start, end)."""
         began = start
         while began < end:
             until = min(began + CHUNK, end)
@@ -68,6 +68,8 @@ class History:
                 yield from self._readings(kind, began, until)
             for call in self._callers.between(began.timestamp(), until.timestamp(), requests_only=True):
                 yield call.event.ts + EVENT_UNDER_WAY, topic_of(call.device_id, "event"), _to_json(call.event)
+            for device_id, state in self._callers.heartbeats(began.timestamp(), until.timestamp()):
+                yield state.ts + EVENT_UNDER_WAY, topic_of(device_id, "state"), _to_json(state)
             began = until
         for moment_s, device_id, kind_of_message, payload in halls.history(self._city, self._weather, self._seed, start, end):
             arrival = datetime.fromtimestamp(moment_s, UTC) + EVENT_UNDER_WAY

@@ -132,6 +132,8 @@ class LiveCity:
         ]
         for call in self._callers.between(from_s, now_s, scenes):
             said.append(_saying(call.device_id, EVENT, call.event))
+        for device_id, presence in self._callers.heartbeats(from_s, now_s):
+            said.append(_saying(device_id, "state", presence, is_retained=True))
         for device_id, kind, payload, is_retained in self.halls.advance(now_s, scenes, self._window_commands):
             said.append(_saying(device_id, kind, payload, is_retained=is_retained))
         roads = self._roads.at(now_s, scenes)

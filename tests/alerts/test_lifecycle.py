@@ -66,21 +66,15 @@ def test_a_series_is_waited_for_so_many_of_its_intervals_and_at_the_most_a_day(
     interval_s: float, silent_for: timedelta, expires: bool
 ) -> None:
     """One that speaks every second is judged as if it spoke every five, as its freshness is."""
-    voice = Voice(NINE, interval_s, "periodic", "unknown")
+    voice = Voice(NINE, interval_s)
     assert is_expired(voice, SILENCE, listening_since=NINE - HOUR, now=NINE + silent_for) is expires
 
 
 def test_what_was_not_listened_to_is_no_silence() -> None:
-    voice = Voice(NINE, 60, "periodic", "unknown")
+    voice = Voice(NINE, 60)
     assert not is_expired(voice, SILENCE, listening_since=NINE + 5 * HOUR, now=NINE + 6 * HOUR)
     assert is_expired(voice, SILENCE, listening_since=NINE + 5 * HOUR, now=NINE + 7 * HOUR)
 
 
-@pytest.mark.parametrize(("state", "expires"), [("online", False), ("offline", True), ("unknown", True)])
-def test_whoever_speaks_on_change_and_is_there_has_said_all(state: str, expires: bool) -> None:
-    voice = Voice(NINE, 60, "on_change", state)
-    assert is_expired(voice, SILENCE, listening_since=NINE, now=NINE + 48 * HOUR) is expires
-
-
 def test_the_policy_may_say_that_no_warning_expires() -> None:
-    assert not is_expired(Voice(NINE, 60, "periodic", "unknown"), NEVER, listening_since=NINE, now=NINE + 999 * HOUR)
+    assert not is_expired(Voice(NINE, 60), NEVER, listening_since=NINE, now=NINE + 999 * HOUR)

@@ -144,17 +144,22 @@ def test_a_silent_sensor_freezes_its_warning_and_says_since_when(conn: Connectio
     assert warning.evidence["value"] == 110
 
 
-def test_a_sensor_that_speaks_on_change_stands_by_its_word_until_its_last_will(conn: Connection, watch: Watch) -> None:
-    """The same rule of freshness as on the screens: an hour of silence is none while the sensor is there."""
+def test_a_sensor_that_speaks_on_change_stands_by_its_word_while_it_is_heard(conn: Connection, watch: Watch) -> None:
+    """The same rule of freshness as on the screens: an hour without a value is no silence while the heartbeat goes on."""
     seed_rules(conn, [AT_ONCE], now=NOW)
-    stored(conn, a_device(mode="on_change"), a_state("online", minutes_ago=70), a_reading(110, minutes_ago=60))
+    stored(conn, a_device(mode="on_change"), a_reading(110, minutes_ago=60), a_state("online", minutes_ago=1))
     watch.tick(conn, NOW)
     (warning,) = open_now(conn, 0)
     assert "silent_since" not in warning.evidence
-    stored(conn, a_state("offline", minutes_ago=-1))
-    watch.tick(conn, NOW + minutes(2))
-    (warning,) = open_now(conn, 2)
-    assert warning.evidence["silent_since"] == (NOW - minutes(60)).isoformat()
+    watch.tick(conn, NOW + minutes(10))
+    (warning,) = open_now(conn, 10)
+    assert warning.evidence["silent_since"] == (NOW - minutes(60)).isoformat(), "ten intervals without a word"
+    stored(conn, a_state("online", minutes_ago=-11))
+    watch.tick(conn, NOW + minutes(11))
+    assert "silent_since" not in open_now(conn, 11)[0].evidence
+    stored(conn, a_state("offline", minutes_ago=-11.5))
+    watch.tick(conn, NOW + minutes(12))
+    assert "silent_since" in open_now(conn, 12)[0].evidence
 
 
 def test_a_warning_shows_what_was_known_then_after_its_reading_was_corrected(conn: Connection, watch: Watch) -> None:

@@ -11,6 +11,7 @@ from domain.warnings import WarningLevel
 from storage import warnings as warnings_table
 from storage.connection import Connection
 from tests.browser.conftest import Serve, Visit
+from tests.browser.test_halls import halls_of_a_morning
 from tests.screens.inspection import axe_findings, keyboard_findings, language_findings, overflow_findings
 from tests.screens.views import VIEWS, View, unseen_screens
 from tests.support.scenes import (
@@ -34,7 +35,8 @@ LOOKED_AT = [view for view in VIEWS if view.city == "day"]
 
 @pytest.fixture
 def scene(conn: Connection) -> None:
-    """A station with a blue warning, two ambulances, incidents of grades II and IV."""
+    """A station with a blue warning, two ambulances, incidents of grades II and IV, halls in the morning."""
+    halls_of_a_morning(conn)
     stored(
         conn, a_device(name="空气站 1"), a_reading(41), a_unit(), a_unit("a-2", name_zh="急救2车"), a_position(113.26),
         a_position(113.30, unit_id="a-2"), a_status(UnitStatus.AVAILABLE, minutes_ago=30),

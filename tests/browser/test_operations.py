@@ -19,6 +19,7 @@ from storage.forecasts import write_forecasts
 from storage.partitions import DayPartitions
 from tests.browser.conftest import Serve, Visit, soon
 from tests.support.databases import Databases
+from tests.support.freshness import WORDS
 from tests.support.scenes import (
     NOW,
     STATION,
@@ -143,6 +144,11 @@ def test_freshness_is_the_domain_s(serve: Serve, visit: Visit, database_url: str
             "cases => cases.map(([age, s, mode, state]) => cityhelm.city.freshness(age, s, mode, state))", cases
         )
         assert judged == [freshness(*case).value for case in cases]
+        ages_s = page.evaluate(
+            "cases => cases.map(([mode, ...ago]) => cityhelm.city.wordAge(1e7, ...ago.map(s => s === null ? null : 1e7 - 1000 * s), mode))",
+            [case[:3] for case in WORDS],
+        )  # fmt: skip
+        assert ages_s == [case[3] for case in WORDS]
         page.evaluate("cityhelm.page.facts.freshness.until[0][1] = 1000")
         assert (
             page.evaluate("cityhelm.city.freshness(601, 60, 'periodic', 'online')") == "fresh"

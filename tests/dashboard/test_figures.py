@@ -123,7 +123,11 @@ def test_old_doubtful_and_silent_values_do_not_stand_for_now() -> None:
 
 def test_a_device_that_speaks_on_change_stands_by_its_last_word() -> None:
     now = present(
-        [a_value("nh3", 0, minutes_ago=300, mode="on_change"), a_value("nh3", 0, device="x", mode="on_change", state="offline")],
+        [
+            a_value("nh3", 0, minutes_ago=300, mode="on_change")._replace(heard=NOW - timedelta(minutes=1)),
+            a_value("nh3", 0, device="w", minutes_ago=300, mode="on_change", state="online"),
+            a_value("nh3", 0, device="x", mode="on_change", state="offline"),
+        ],
         NOW,
     )
     assert [r.device_id for r in now.of("nh3")] == [f"{EAST}/nh3"]

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
-from dashboard.hub import COUNT_EVERY, MAP, QUEUE_LENGTH, SYSTEM, Channel, Hub, MapTaker, SystemTaker, Viewer
+from dashboard.hub import COUNT_EVERY, HALLS, MAP, QUEUE_LENGTH, SYSTEM, Channel, Hub, MapTaker, SystemTaker, Viewer
 from storage.connection import Connection
 from tests.support import loops
 from tests.support.scenes import NOW, a_device, a_position, a_reading, a_status, a_unit, an_incident, stored, the_stream
@@ -127,6 +127,43 @@ def test_when_no_frame_comes_the_database_is_said_to_be_away_since_the_last_one(
         assert said["t"] == said["since"] + 4000
         channel.publish(clock.go(1), {})
         assert frame(await next_event())["seq"] == 2
+        assert channel.away_since is None
+
+    loops.run(scene())
+
+
+def test_a_slow_channel_says_that_it_is_there_and_with_every_word_what_time_it_is(clock: Clock) -> None:
+    async def scene() -> None:
+        channel = a_channel(clock)
+        next_event = await opened(channel)
+        taken_at = clock()
+        clock.go(1.5)
+        channel.publish(taken_at, {"t": taken_at.timestamp() * 1000})  # the reading took so long
+        said = frame(await next_event())
+        assert said["now"] - said["t"] == 1_500
+        channel.say_if_still_there(clock.go(1))
+        channel.say_if_still_there(clock.go(1))
+        said = frame(await next_event())
+        assert (said["state"], said["seq"]) == ("still", 1)  # not a frame: the numbering goes on after it
+        assert said["now"] == clock().timestamp() * 1000
+        channel.publish(clock.go(1), {})
+        assert frame(await next_event())["seq"] == 2
+
+    loops.run(scene())
+
+
+def test_a_slow_channel_is_away_as_soon_as_a_quick_one_has_found_out(clock: Clock) -> None:
+    async def scene() -> None:
+        channel = Channel(HALLS, lambda conn, now: {}, period_s=5, epoch=1, always=False, clock=clock)
+        next_event = await opened(channel)
+        channel.publish(clock(), {})
+        await next_event()
+        channel.say_if_away(clock.go(9), NOW)
+        channel.say_if_away(clock(), NOW, is_known_away=True)  # what should have come after five has been missing for four
+        assert frame(await next_event())["state"] == "database_away"
+        channel.publish(clock.go(1), {})
+        await next_event()
+        channel.say_if_away(clock.go(7), NOW, is_known_away=True)
         assert channel.away_since is None
 
     loops.run(scene())

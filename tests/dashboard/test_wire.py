@@ -130,16 +130,20 @@ def test_a_city_of_2400_datastreams_and_160_units_takes_less_than_6_kilobytes_a_
 
 
 def test_devices_are_counted_by_the_freshness_of_the_domain() -> None:
-    def device(name: str, age_s: float | None, *, mode: str = "periodic", state: str = "unknown") -> DeviceNow:
+    def device(
+        name: str, age_s: float | None, *, mode: str = "periodic", state: str = "unknown", heard_s: float | None = None
+    ) -> DeviceNow:  # fmt: skip
         measured = None if age_s is None else NOW - timedelta(seconds=age_s)
         value = ValueNow(1, "pm25", "", "ug/m3", 1.0, Quality.GOOD, measured, measured)
-        return DeviceNow(name, "440106", "AirQualityObserved", None, None, None, 60, mode, state, (value,))
+        heard = None if heard_s is None else NOW - timedelta(seconds=heard_s)
+        return DeviceNow(name, "440106", "AirQualityObserved", None, None, None, 60, mode, state, (value,), heard=heard)
 
     devices = [
         device("a", 60), device("b", 150), device("c", 300), device("d", 3600), device("e", None),
-        device("f", 3600, mode="on_change", state="online"), device("g", 1, mode="on_change", state="offline"),
+        device("f", 3600, mode="on_change", state="online", heard_s=60), device("g", 1, mode="on_change", state="offline"),
+        device("h", 3600, mode="on_change", state="online"), device("i", 3600, heard_s=60),
     ]  # fmt: skip
     (kind,) = wire.freshness_counts(devices, NOW)
-    assert kind["counts"] == {"fresh": 2, "late": 1, "stale": 1, "silent": 2, "never": 1}
+    assert kind["counts"] == {"fresh": 2, "late": 1, "stale": 1, "silent": 4, "never": 1}
     assert kind["measured"] == wire.ms(NOW - timedelta(seconds=1))
     assert wire.freshness_counts([], NOW) == []

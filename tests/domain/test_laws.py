@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from domain.batches import Batch, BatchCounts, Report
 from domain.incidents import OPEN_STATES, Grade, Incident, IncidentClosing, IncidentState, ResponseLevel
 from domain.moments import Moment, require_aware
-from domain.observations import Freshness, freshness
+from domain.observations import Freshness, freshness, word_age_s
 from domain.orders import check_order
 from domain.refusals import Refused
 from domain.rights import Action, Actor, Role, may, require
 from domain.sensors import DeviceMode, DeviceState
 from domain.units import SENDABLE, Unit, UnitStatus
+from tests.support.freshness import WORDS
 from tests.support.scenes import (
     NOW,
     a_detection,
@@ -98,13 +99,20 @@ def test_freshness_at_its_boundaries(age_s: float | None, interval_s: float, exp
 
 @pytest.mark.parametrize("mode", [*DeviceMode, "odd"])
 @pytest.mark.parametrize("state", [*DeviceState, "odd"])
-def test_a_device_that_speaks_on_change_is_judged_by_whether_it_is_there(mode: str, state: str) -> None:
-    an_hour_of_silence = freshness(3600, 60, mode, state)
-    expected = {("on_change", "online"): Freshness.FRESH}.get((mode, state), Freshness.SILENT)
-    assert an_hour_of_silence is expected
+def test_nothing_stays_fresh_by_having_once_been_online(mode: str, state: str) -> None:
+    """Behind a gateway nobody has a Last Will: an hour of silence is one, whatever was said before."""
+    assert freshness(3600, 60, mode, state) is Freshness.SILENT
     just_spoken = freshness(1, 60, mode, state)
     assert just_spoken is (Freshness.SILENT if (mode, state) == ("on_change", "offline") else Freshness.FRESH)
     assert freshness(None, 60, mode, state) is Freshness.NEVER
+
+
+@pytest.mark.parametrize(("mode", "measured_s", "heard_s", "expected_s"), WORDS)
+def test_a_value_on_change_stands_as_long_as_its_device_is_heard(
+    mode: str, measured_s: float | None, heard_s: float | None, expected_s: float | None
+) -> None:
+    measured, heard = (None if s is None else NOW - timedelta(seconds=s) for s in (measured_s, heard_s))
+    assert word_age_s(NOW, measured, heard, mode) == expected_s
 
 
 @given(st.floats(0, 1e6), st.floats(0, 1e6), st.floats(0.1, 1e4))

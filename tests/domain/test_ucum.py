@@ -28,7 +28,9 @@ def test_values_are_converted(value: float, unit: str, wanted: str, expected: fl
     assert conversion.of(value) == pytest.approx(expected, rel=1e-7)
 
 
-@pytest.mark.parametrize(("unit", "wanted"), [("ppm", "ug/m3"), ("[ppm]", "ug/m3"), ("m", "s"), ("MM", "m"), ("", "m"), ("kg", "m")])
+@pytest.mark.parametrize(
+    ("unit", "wanted"), [("ppm", "ug/m3"), ("[ppm]", "ug/m3"), ("m", "s"), ("MM", "m"), ("", "m"), ("kg", "m")]
+)
 def test_what_is_of_another_kind_or_unknown_cannot_be_converted(unit: str, wanted: str) -> None:
     assert find_conversion(unit, wanted) is None
 

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from domain.halls import HallEvent
 from domain.incidents import RequestReport
-from domain.observations import DeviceBirth, Quality, Reading
+from domain.observations import DeviceBirth, DeviceStateReport, Quality, Reading
 from domain.sensors import SensorKind
 from gis_data.city import City
 from ingest.parse import parse
+from iot.simulated.calls import Callers
 from iot.simulated.devices import deploy
+from iot.simulated.driving import Roads
 from iot.simulated.history import Arrival, History
 from iot.simulated.live import LiveCity
+from iot.simulated.weather import Weather
 from tests.iot.test_physics import SEED
 
 END = datetime(2026, 3, 2, 5, 0, 5, tzinfo=UTC)
 """A Monday at one in Shanghai, when halls are open."""
 START = END - timedelta(hours=13)
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +84,16 @@ def test_the_live_city_goes_on_where_its_history_ends(past: History, paper_city:
     }  # fmt: skip
     assert by_live
     assert by_live == by_history
+
+
+def test_desks_say_on_every_hour_that_they_are_there(arrivals: list[Arrival], paper_city: City) -> None:
+    said = [report for at, topic, payload in arrivals for report in _states(topic, payload, at)]
+    desks = {device_id for device_id, _ in Callers(paper_city, Roads(paper_city), Weather(SEED, SHANGHAI)).desks(START)}
+    hours = [START.replace(minute=0, second=0) + timedelta(hours=k) for k in range(1, 14)]
+    assert {(device_id, at) for device_id, at in said if device_id in desks} == {(d, hour) for d in desks for hour in hours}
+
+
+def _states(topic: str, payload: bytes, at: datetime) -> list[tuple[str, datetime]]:
+    if not topic.endswith("/state"):
+        return []
+    return [(r.device_id, r.phenomenon_time) for r in parse(topic, payload, at) if isinstance(r, DeviceStateReport)]

@@ -82,7 +82,7 @@ def test_the_browser_is_told_the_rule_of_freshness_instead_of_repeating_it() -> 
     told = json.loads(json.dumps(facts("zh").as_store()))
     assert told["freshness"] == {
         "until": [[name.value, intervals] for name, intervals in FRESH_UNTIL], "beyond": "silent", "unmeasured": "never",
-        "shortest_interval_s": SHORTEST_INTERVAL_S, "settled": {"on_change/online": "fresh", "on_change/offline": "silent"},
+        "shortest_interval_s": SHORTEST_INTERVAL_S, "by_word": ["on_change"], "settled": {"on_change/offline": "silent"},
     }  # fmt: skip
     assert [Quality.from_code(code).value for code in range(len(Quality))] == told["qualities"]
     scripts = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "dashboard/assets").glob("*.js")))

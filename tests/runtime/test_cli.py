@@ -130,7 +130,9 @@ TELEMETRY = f"city/v1/{STATION}/telemetry"
 
 def wet_letters(conn: Connection) -> None:
     """1: a value that is text; 2 and 3: readings that were ahead of time when they came."""
-    said = [f'{{"id":"m{k}","ts":"2026-03-02T0{k}:00:00Z","values":{{"pm25":{value}}}}}' for k, value in enumerate(('"wet"', 41, 42))]
+    said = [
+        f'{{"id":"m{k}","ts":"2026-03-02T0{k}:00:00Z","values":{{"pm25":{value}}}}}' for k, value in enumerate(('"wet"', 41, 42))
+    ]
     stored(
         conn, reject(Reason.NOT_FINITE, TELEMETRY, said[0].encode(), NOW, STATION, {"name": "pm25", "value": '"wet"'}),
         *(reject(Reason.FUTURE, TELEMETRY, text.encode(), NOW, STATION, {}) for text in said[1:]),

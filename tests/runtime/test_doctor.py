@@ -68,6 +68,18 @@ def test_of_a_running_city_it_says_what_it_stands_on(asked: Asked, running: Path
         "Broker: a private one. amqtt, MQTT 3.1.1, for demonstrations only: it keeps everything in memory"
     )
     assert said["Schema"][0]
+    is_good, sentence = said["Ledger"]
+    assert is_good
+    assert sentence.startswith(
+        "Ledger: measured within 24 hours, received 0 = stored 0 + corrected 0 + duplicate 0 + rejected 0;"
+    )
+
+
+def test_a_ledger_that_does_not_balance_is_a_fault(asked: Asked, running: Path, conn: Connection) -> None:
+    conn.execute("INSERT INTO ingest_ledger (device_id, hour, received) VALUES ('', date_trunc('hour', now()), 1)")
+    is_good, sentence = asked()["Ledger"]
+    assert not is_good
+    assert "1 rows (device × hour) do not add up" in sentence
 
 
 def test_a_city_that_is_starting_is_waited_for(asked: Asked, tmp_path: Path) -> None:

@@ -52,10 +52,14 @@ def test_readings_wait_to_be_judged_in_order_of_measurement(conn: Connection) ->
 
 def test_a_reading_that_was_judged_waits_no_longer(conn: Connection) -> None:
     stored(conn, a_device(), a_reading(1, minutes_ago=3))
-    assert rules.list_newest(conn, ["pm25"]) == {the_stream(conn): (NOW - minutes(3), False, 60, "periodic", "unknown")}
+    assert rules.list_newest(conn, ["pm25"]) == {
+        the_stream(conn): (NOW - minutes(3), False, 60, "periodic", "unknown", NOW - minutes(3))
+    }
     note(conn)
     assert unjudged(conn) == []
-    assert rules.list_newest(conn, ["pm25"]) == {the_stream(conn): (NOW - minutes(3), True, 60, "periodic", "unknown")}
+    assert rules.list_newest(conn, ["pm25"]) == {
+        the_stream(conn): (NOW - minutes(3), True, 60, "periodic", "unknown", NOW - minutes(3))
+    }
     stored(conn, a_reading(2, minutes_ago=2), a_reading(0, minutes_ago=4))
     assert unjudged(conn) == [2], "what was measured before is late"
 
