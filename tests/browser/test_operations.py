@@ -155,15 +155,18 @@ def test_freshness_is_the_domain_s(serve: Serve, visit: Visit, database_url: str
         )  # it repeats no number of its own
 
 
-def test_a_device_that_speaks_on_change_is_live_while_it_is_there(
-    serve: Serve, visit: Visit, database_url: str, conn: Connection
+@pytest.mark.parametrize(("heartbeat_s", "chip", "number"), [(3600, "实时", "num"), (5, "失联", re.compile("stale"))])
+def test_a_device_that_speaks_on_change_is_live_while_it_is_heard(
+    heartbeat_s: int, chip: str, number: str | re.Pattern[str], serve: Serve, visit: Visit, database_url: str, conn: Connection
 ) -> None:
-    stored(conn, a_device(mode="on_change", interval_s=5), a_reading(41, minutes_ago=50), a_state("online", minutes_ago=55))
+    stored(
+        conn, a_device(mode="on_change", interval_s=heartbeat_s), a_reading(41, minutes_ago=50), a_state("online", minutes_ago=55)
+    )
     with serve(database_url) as server:
         page = visit.open(f"{server.url}/operations")
         page.evaluate("id => cityhelm.clicks.choose({kind: 'sensor', id})", STATION)
-        expect(page.locator(".object-head .chip")).to_have_text("实时")
-        expect(page.locator(".value .num").first).to_have_class("num")
+        expect(page.locator(".object-head .chip")).to_have_text(chip)
+        expect(page.locator(".value .num").first).to_have_class(number)
 
 
 def test_an_order_goes_from_a_click_to_the_unit_s_answer(
