@@ -357,6 +357,7 @@ def test_a_page_that_stays_open_does_not_grow(serve: Serve, visit: Visit, databa
         if (k % 10 === 0) cityhelm.operations.draw(k, null, null, null);
         if (k % 100 === 0) await new Promise((resolve) => setTimeout(resolve));
       }
+      cityhelm.operations.draw(n, null, null, null); // the server's own frames come in between, and list what they know
       return [document.querySelectorAll('*').length, cityhelm.city.streams.size, cityhelm.city.units.size];
     }"""
     with serve(database_url) as server:
