@@ -270,7 +270,8 @@ def test_a_frame_that_waited_somewhere_for_an_hour_is_no_news(serve: Serve, visi
 
 @pytest.mark.long
 def test_outages_leave_nothing_behind(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
-    """Twenty lost connections: as many listeners, streams and things in the page as before, and no more memory."""
+    """Twice ten lost connections: as many listeners, streams and things in the page as before. Memory that each of them kept would
+    grow both times; what the browser has not collected yet comes and goes."""
     with serve(database_url) as server, a_line_to(server.url) as (line, url):
         page = visit.open(f"{url}/operations")
         cdp = page.context.new_cdp_session(page)
@@ -291,11 +292,15 @@ def test_outages_leave_nothing_behind(serve: Serve, visit: Visit, database_url: 
 
         lost(4)
         things, listeners, used = measured()
-        lost(20)
-        things_after, listeners_after, used_after = measured()
-        assert things_after <= things + 2
-        assert listeners_after <= listeners
-        assert used_after - used < 1_000_000
+        grown = []
+        for _ in range(2):
+            lost(10)
+            things_after, listeners_after, used_after = measured()
+            assert things_after <= things + 2
+            assert listeners_after <= listeners
+            grown.append(used_after - used)
+            used = used_after
+        assert min(grown) < 500_000, grown
         assert server.viewers() == 1
     forgive_unanswered(visit)
 
