@@ -346,8 +346,8 @@ def test_a_server_that_goes_away_is_said_and_found_again(serve: Serve, visit: Vi
 
 @pytest.mark.long
 def test_a_page_that_stays_open_does_not_grow(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
-    """Four thousand frames with new values, moves and lists: as many things in the page as before, and memory within what the
-    browser's own collecting leaves to chance (a kilobyte kept per frame would be four megabytes)."""
+    """Twice three thousand frames with new values, moves and lists: as many things in the page as before. What each frame kept would
+    grow both times (a kilobyte: three megabytes); what the page loads late or the browser has not collected yet comes once."""
     live = """async (n) => {
       const [stream] = cityhelm.city.streams.keys();
       for (let k = 0; k < n; k += 1) {
@@ -374,10 +374,14 @@ def test_a_page_that_stays_open_does_not_grow(serve: Serve, visit: Visit, databa
         cdp.send("Performance.enable")
         measured(400)
         things, listeners, used = measured(2_000)  # until every cache is full
-        things_after, listeners_after, used_after = measured(4_000)
-        assert [after <= before for after, before in zip(things_after, things, strict=True)] == [True] * 3
-        assert listeners_after <= listeners
-        assert used_after - used < 1_500_000
+        grown = []
+        for _ in range(2):
+            things_after, listeners_after, used_after = measured(3_000)
+            assert [after <= before for after, before in zip(things_after, things, strict=True)] == [True] * 3
+            assert listeners_after <= listeners
+            grown.append(used_after - used)
+            used = used_after
+        assert min(grown) < 1_000_000, grown
 
 
 def allow(databases: Databases, name: str, is_allowed: bool) -> None:

@@ -335,8 +335,12 @@ def test_two_thousand_frames_leave_the_memory_as_it_was(serve: Serve, visit: Vis
 
         measured(500)
         things, used = measured(500)
-        things_after, used_after = measured(2_000)
-        assert page.evaluate("cityhelm.stream.seq === window.seq")  # every one of them was heard
-        assert things_after <= things + 20
-        assert used_after - used < 1_500_000
+        grown = []
+        for _ in range(2):
+            things_after, used_after = measured(2_000)
+            assert page.evaluate("cityhelm.stream.seq === window.seq")  # every one of them was heard
+            assert things_after <= things + 20
+            grown.append(used_after - used)
+            used = used_after
+        assert min(grown) < 1_000_000, grown  # what comes once, such as a part loaded late, is no growth
         page.evaluate("window.isDeaf = false")
