@@ -93,6 +93,7 @@
     const { x, y, scale } = frame;
     if (fans.size > MAX_FANS) for (const other of [...fans.keys()]) if (!document.querySelector(`[data-fan="${CSS.escape(other)}"]`)) fans.delete(other);
     const model = { measured, forecast, unit, digits, frame, at: fans.get(id)?.at ?? null };
+    if (model.at !== null) model.at = nearestOf(model, model.at); // the hours moved on under whoever reads: the nearest one there still is
     fans.set(id, model);
     const points = (series, values) => values.map((value, k) => (value === null || value === undefined ? null : [W * x(series.start + 1000 * series.step_s * k), W * y(value)]));
     const band = forecast ? `${lineOf(points(forecast, forecast.q90))}${lineOf(points(forecast, forecast.q10).reverse()).replace(/^M/, "L")}Z` : "";
@@ -117,6 +118,7 @@
     const of = (series, n) => Array.from({ length: n }, (_, k) => series.start + 1000 * series.step_s * k);
     return [...new Set([...(measured ? of(measured, measured.values.length) : []), ...(forecast ? of(forecast, forecast.q50.length) : [])])].sort((a, b) => a - b);
   };
+  const nearestOf = (model, time) => timesOf(model).reduce((best, t) => (Math.abs(t - time) < Math.abs(best - time) ? t : best));
   const lastMeasured = (model) => {
     const k = model.measured?.values.findLastIndex((value) => value !== null && value !== undefined) ?? -1;
     return k < 0 ? model.frame.from : model.measured.start + 1000 * model.measured.step_s * k;
@@ -139,8 +141,7 @@
 
   const read = (plot, time) => {
     const model = fans.get(plot.dataset.fan);
-    const times = timesOf(model);
-    const nearest = times.reduce((best, t) => (Math.abs(t - time) < Math.abs(best - time) ? t : best), times[0]);
+    const nearest = nearestOf(model, time);
     const reading = readingAt(model, nearest);
     model.at = nearest;
     const share = Math.min(1, Math.max(0, model.frame.x(nearest)));
