@@ -172,7 +172,7 @@ class Registry:
 def write_states(conn: Connection, states: list[DeviceStateReport]) -> list[DeviceStateReport]:
     """Stores online / offline reports and the newest of each device; returns those not stored before."""
     stored = []
-    for report in states:
+    for report in sorted(states, key=lambda report: (report.device_id, report.phenomenon_time)):  # one order for all writers
         said = {"device": report.device_id, "at": report.phenomenon_time, "received": report.received_time, "state": report.state}
         row = conn.execute(_INSERT_STATE, said).fetchone()
         if row is None:

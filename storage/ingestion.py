@@ -6,11 +6,13 @@ Writing the same batch again stores nothing twice.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from itertools import chain
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from psycopg.errors import CheckViolation
+from psycopg.errors import CheckViolation, DeadlockDetected
 
 from domain.batches import Batch, BatchCounts
 from domain.observations import Reading
@@ -22,6 +24,11 @@ from storage.devices import Registry
 from storage.ledger import LedgerCounts
 from storage.partitions import DayPartitions, days_of
 from storage.series import Ends
+
+T = TypeVar("T")
+
+MOST_DEADLOCKS = 3
+"""Times a batch gives way to another writer at once, before the database counts as busy and the batch waits like in any outage."""
 
 
 class Ingestion:
@@ -38,6 +45,9 @@ class Ingestion:
 
     def register(self, batch: Batch, now: datetime) -> None:
         """Makes the devices, units and datastreams a batch speaks of known, so that its values can be judged."""
+        self._giving_way(lambda: self._register(batch, now))
+
+    def _register(self, batch: Batch, now: datetime) -> None:
         try:
             with self.conn.transaction():
                 self.registry.apply_births(self.conn, batch.births)
@@ -55,10 +65,17 @@ class Ingestion:
         """Stores a registered batch, its readings with what `judge` finds of them (None: as their devices say), and returns what
         became of it."""
         try:
-            return self._write(batch, judge)
+            return self._giving_way(lambda: self._write(batch, judge))
         except CheckViolation:  # retention has dropped a day that this process believed to be there
             self._partitions = DayPartitions(self.conn)
-            return self._write(batch, judge)
+            return self._giving_way(lambda: self._write(batch, judge))
+
+    def _giving_way(self, work: Callable[[], T]) -> T:
+        """What `work` returns; it is done again at once where the database ended it so that another writer could go on."""
+        for _ in range(MOST_DEADLOCKS):
+            with suppress(DeadlockDetected):
+                return work()
+        return work()
 
     def _write(self, batch: Batch, judge: Judge | None) -> BatchCounts:
         conn = self.conn

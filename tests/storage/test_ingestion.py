@@ -171,6 +171,25 @@ def test_two_ingesters_with_the_same_messages_in_another_order_store_each_once(d
         assert newest == [(NOW,)]
 
 
+def test_a_batch_that_another_writer_crosses_gives_way_and_is_stored_all_the_same(database_url: str) -> None:
+    """The other holds the second station and asks for the first; whoever waits a second is asked to end, and that is the batch."""
+    first, second = STATION, STATION.replace("air-1", "air-2")
+    with connect(database_url) as conn, connect(database_url) as other, ThreadPoolExecutor(1) as thread:
+        ingestion = Ingestion(conn)
+        stored_by(ingestion, a_device(first), a_device(second))
+        touch = "UPDATE device SET name = 'x' WHERE device_id = %s"
+        with other.transaction():
+            other.execute("SET LOCAL deadlock_timeout = '1min'")
+            other.execute(touch, (second,))
+            written = thread.submit(stored_by, ingestion, a_state("online", device_id=second), a_state("online", device_id=first))
+            waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid = %s"
+            while other.execute(waits, (conn.info.backend_pid,)).fetchone() == (0,):
+                assert not written.done()
+            other.execute(touch, (first,))
+        assert written.result(30) == BatchCounts(received=2, stored=2)
+        assert _count(conn, "device_state") == 2
+
+
 _arrivals = st.lists(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3), st.booleans()), max_size=6), min_size=1, max_size=4)
 _example = iter(range(10_000))
 
