@@ -108,21 +108,19 @@ WITH replaced AS MATERIALIZED (
     SELECT device_id, hour, run, count(*) AS n, min(seq) AS low, max(seq) AS high, min(at) AS began, max(at) AS ended,
            coalesce(sum(hole) FILTER (WHERE hole > 0 AND NOT goes_back), 0) AS holes
     FROM numbered GROUP BY 1, 2, 3
+), twin AS (  -- joined, not asked for each run: that would read all runs for every one of them
+    SELECT DISTINCT device_id, hour
+    FROM run JOIN run other USING (device_id, hour)
+    WHERE other.run < run.run AND least(other.n, run.n) >= 3 AND other.began < run.ended AND run.began < other.ended
 ), sequence AS (
     SELECT device_id, hour, sum(n)::integer AS messages, least(sum(holes), 2000000000)::integer AS gaps,
            (count(*) - 1)::integer AS restarts, (array_agg(low ORDER BY began))[1] AS low_seq,
-           (array_agg(high ORDER BY ended DESC))[1] AS high_seq,
-           bool_or(meets_another) AS has_twin
-    FROM (
-        SELECT *, EXISTS (SELECT FROM run other WHERE (other.device_id, other.hour) = (run.device_id, run.hour)
-                          AND other.run < run.run AND least(other.n, run.n) >= 3
-                          AND other.began < run.ended AND run.began < other.ended) AS meets_another
-        FROM run
-    ) runs GROUP BY 1, 2
+           (array_agg(high ORDER BY ended DESC))[1] AS high_seq
+    FROM run GROUP BY 1, 2
 )
 SELECT device_id, hour, readings, good, late, causes, readings, delay_sum, delay_square_sum, coalesce(messages, 0),
-       coalesce(gaps, 0), coalesce(restarts, 0), low_seq, high_seq, coalesce(has_twin, false)
-FROM counted LEFT JOIN sequence USING (device_id, hour)
+       coalesce(gaps, 0), coalesce(restarts, 0), low_seq, high_seq, twin.device_id IS NOT NULL
+FROM counted LEFT JOIN sequence USING (device_id, hour) LEFT JOIN twin USING (device_id, hour)
 $$;
 
 -- What was rolled up before there was this account is counted for two days back; older hours have none.
