@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import alerts.acts
 import dispatch.closing
 import dispatch.orders
+import ingest.acts
 import ingest.letters
 from dashboard.bodies import Field, Malformed, check, echo, id_of, payload, text
 from dashboard.database import Database, OutcomeUnknown
@@ -24,6 +25,7 @@ from domain.rights import Action, Actor
 from layouts.words import CATALOGUE
 from storage.connection import Connection, DatabaseUnreachable
 from storage.deadletters import LetterFilter
+from storage.ingestion import Ingestion
 
 log = logging.getLogger(__name__)
 
@@ -92,8 +94,9 @@ def _close_incident(conn: Connection, request: Request, at: Circumstances) -> An
 def _replay_letter(conn: Connection, request: Request, at: Circumstances, *, is_trial: bool = False) -> Answer:
     give_in = ingest.letters.try_out if is_trial else ingest.letters.replay
     done = give_in(
-        conn, _letter_number(request["letter"]), at.actor, at.now, topic=request.get("topic"), payload=_payload_of(request)
-    )
+        Ingestion(conn), _letter_number(request["letter"]), at.actor, at.now, topic=request.get("topic"),
+        payload=_payload_of(request),
+    )  # fmt: skip
     key = "answer.replay_tried" if is_trial else "answer.replayed"
     return _said("done", key, str(done.dead_letter_id), letter=done.dead_letter_id, **asdict(done.counts))
 
@@ -106,6 +109,16 @@ def _replay_letters(conn: Connection, request: Request, at: Circumstances, *, is
     key = "answer.replays_tried" if is_trial else "answer.replays"
     last = str(done.last_id) if done.tried == ingest.letters.MOST_AT_ONCE else None
     return _said("done", key, last, tried=done.tried, done=done.done, refused=done.refused.total(), **asdict(done.counts))
+
+
+def _retire_device(conn: Connection, request: Request, at: Circumstances) -> Answer:
+    ingest.acts.retire(conn, request["device"], at.actor, at.now, reason=request.get("reason"))
+    return _said("done", "answer.retired", request["device"], device=request["device"])
+
+
+def _restore_device(conn: Connection, request: Request, at: Circumstances) -> Answer:
+    ingest.acts.restore(conn, request["device"], at.actor, at.now, reason=request.get("reason"))
+    return _said("done", "answer.restored", request["device"], device=request["device"])
 
 
 def _letter_number(said: str) -> int:
@@ -137,6 +150,8 @@ ACTS: dict[Action, tuple[tuple[Field, ...], Callable[[Connection, Request, Circu
     Action.ACKNOWLEDGE_WARNING: ((id_of("warning"), text("comment")), _acknowledge_warning),
     Action.REPLAY_LETTER: ((id_of("letter"), text("topic"), payload("payload"), text("encoding")), _replay_letter),
     Action.REPLAY_LETTERS: ((id_of("code"), text("device"), text("after")), _replay_letters),
+    Action.RETIRE_DEVICE: ((id_of("device"), text("reason")), _retire_device),
+    Action.RESTORE_DEVICE: ((id_of("device"), text("reason")), _restore_device),
 }
 """Action → what its request may say, and who does it."""
 

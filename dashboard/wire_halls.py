@@ -63,7 +63,7 @@ def _place(place: HallPlace | None) -> Json:
         return dict.fromkeys(("name", "name_zh", "name_en", "district", "device", "state", "heard", "lon", "lat"))
     return {
         "name": place.name_zh or place.hall_id, "name_zh": place.name_zh, "name_en": place.name_en,
-        "district": place.district_code, "device": place.device_id, "state": place.state, "heard": ms(place.state_time),
+        "district": place.district_code, "device": place.device_id, "state": place.state, "heard": ms(place.heard_at),
         "lon": place.lon, "lat": place.lat,
     }  # fmt: skip
 
@@ -73,8 +73,8 @@ def _freshness(h: Hall, at: datetime) -> Freshness:
     change."""
     if h.place is None:
         return freshness(None, SHORTEST_INTERVAL_S)
-    heard = [h.place.state_time, h.now.newest if h.now else None, *(value.phenomenon_time for value in h.queues)]
-    newest = max((time for time in heard if time is not None), default=None)
+    heard = [h.place.heard_at, h.now.newest if h.now else None, *(value.phenomenon_time for value in h.queues)]
+    newest = max((time for time in heard if time is not None and time <= at), default=None)
     age_s = None if newest is None else (at - newest).total_seconds()
     if h.place.tells_events:
         return freshness(age_s, h.place.interval_s, DeviceMode.ON_CHANGE, h.place.state)

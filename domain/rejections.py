@@ -122,6 +122,17 @@ class Reason(Labelled):
         "该设备发送过密，超出每秒条数上限：请降低频率或合并发送，上限见 config/city.toml 的 [ingest]",
         "the device sends more messages than it may: expected fewer, or batches; config/city.toml has the limit in [ingest]",
     )
+    TOO_MANY = (
+        "too_many",
+        "{name} 有 {value} 项：至多 {expected} 项，请分条发送",
+        "{name} has {value} entries: expected at most {expected}; send it in parts",
+    )
+    TOO_MANY_SERIES = (
+        "too_many_series",
+        "该设备已有 {expected} 个数据流，{value} 不再新增：至多 {expected} 个，请检查设备是否臆造名称",
+        "the device has {expected} series and {value} would be one more: expected no more; see whether it makes up names",
+    )
+    EMPTY = "empty", "{name} 为空：应至少有一项", "{name} is empty: expected at least one entry"
 
     @property
     def code(self) -> RejectionCode:

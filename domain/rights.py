@@ -28,10 +28,15 @@ class Action(Labelled):
     CLOSE_INCIDENT = "incident.close", "结束事件", "close an incident"
     REPLAY_LETTER = "data.replay", "重放死信", "replay a dead letter"
     REPLAY_LETTERS = "data.replay_many", "批量重放死信", "replay many dead letters"
+    RETIRE_DEVICE = "device.retire", "停用设备", "retire a device"
+    RESTORE_DEVICE = "device.restore", "恢复设备", "take a device back into service"
 
 
 _ANSWER_FOR_DATA = frozenset({Role.COMMANDER, Role.OPERATOR, Role.ADMINISTRATOR})
 """What they mend, everybody goes by: those who keep the data flowing, and the commander who decides on it."""
+
+_LOOK_AFTER_DEVICES = frozenset({Role.OPERATOR, Role.ADMINISTRATOR})
+"""Who decides what the city expects to hear from."""
 
 _MAY: dict[Action, frozenset[Role]] = {
     Action.ISSUE_ORDER: frozenset({Role.COMMANDER, Role.DISPATCHER}),
@@ -41,6 +46,8 @@ _MAY: dict[Action, frozenset[Role]] = {
     Action.CLOSE_INCIDENT: frozenset({Role.DUTY_OFFICER, Role.COMMANDER, Role.DISPATCHER, Role.SYSTEM}),
     Action.REPLAY_LETTER: _ANSWER_FOR_DATA,
     Action.REPLAY_LETTERS: _ANSWER_FOR_DATA,
+    Action.RETIRE_DEVICE: _LOOK_AFTER_DEVICES,
+    Action.RESTORE_DEVICE: _LOOK_AFTER_DEVICES,
 }
 
 

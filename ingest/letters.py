@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -59,25 +58,35 @@ class Outcomes:
 
 
 def replay(
-    conn: Connection, dead_letter_id: int, actor: Actor, now: datetime, *, topic: str | None = None, payload: bytes | None = None
-) -> Replayed:
+    ingestion: Ingestion, dead_letter_id: int, actor: Actor, now: datetime, *, topic: str | None = None,
+    payload: bytes | None = None,
+) -> Replayed:  # fmt: skip
     """Gives a letter in again, or `topic` and `payload` in its place, and marks it: one transaction with its audit entry.
 
     Raises Refused, audited, when it cannot be, and when what it says is refused again; then nothing of it is stored.
     """
-    with _act(conn, actor, dead_letter_id, now, topic, payload):
-        done = _give_in(Ingestion(conn), dead_letter_id, now, topic, payload)
+    conn = ingestion.conn
+    detail: dict[str, object] = {} if topic is None else {"topic": topic}
+    if payload is not None:  # the audit says whether it was mended, and by its digest with what
+        detail |= {"bytes": len(payload), "sha256": hashlib.sha256(payload).hexdigest()}
+    with acts.transaction(conn, actor, Action.REPLAY_LETTER, str(dead_letter_id), now):
+        acts.begin(conn, actor, Action.REPLAY_LETTER, str(dead_letter_id), now, detail=detail)
+        done = _give_in(ingestion, dead_letter_id, now, topic, payload)
         deadletters.note_replayed(conn, dead_letter_id, now)
     return done
 
 
 def try_out(
-    conn: Connection, dead_letter_id: int, actor: Actor, now: datetime, *, topic: str | None = None, payload: bytes | None = None
-) -> Replayed:
+    ingestion: Ingestion, dead_letter_id: int, actor: Actor, now: datetime, *, topic: str | None = None,
+    payload: bytes | None = None,
+) -> Replayed:  # fmt: skip
     """What `replay` would do: does it, and undoes it. Raises Refused as `replay` does, without an entry in the audit."""
     require(actor, Action.REPLAY_LETTER)
-    with conn.transaction(force_rollback=True):
-        return _give_in(Ingestion(conn), dead_letter_id, now, topic, payload)
+    try:
+        with ingestion.conn.transaction(force_rollback=True):
+            return _give_in(ingestion, dead_letter_id, now, topic, payload)
+    finally:
+        ingestion.forget()
 
 
 def replay_many(
@@ -102,47 +111,18 @@ def replay_many(
                 )
     ids = deadletters.list_open_ids(conn, wanted, after_id=after_id, limit=min(limit, MOST_AT_ONCE))
     ingestion = Ingestion(conn)
+    give_in = try_out if is_trial else replay
     outcomes = Outcomes()
     for dead_letter_id in ids:
         try:
-            counts = _one_of_many(ingestion, dead_letter_id, actor, now, is_trial=is_trial)
+            counts = give_in(ingestion, dead_letter_id, actor, now).counts
             outcomes += Outcomes(1, 1, counts, last_id=dead_letter_id)
         except Refused as refusal:
             outcomes += Outcomes(1, refused=Counter({refusal.code: 1}), last_id=dead_letter_id)
-            ingestion = Ingestion(conn)  # what it learnt meanwhile was undone
-        else:
-            if is_trial:
-                ingestion = Ingestion(conn)
     return outcomes
 
 
-def _one_of_many(ingestion: Ingestion, dead_letter_id: int, actor: Actor, now: datetime, *, is_trial: bool) -> BatchCounts:
-    conn = ingestion.conn
-    if is_trial:
-        with conn.transaction(force_rollback=True):
-            return _give_in(ingestion, dead_letter_id, now, None, None).counts
-    with _act(conn, actor, dead_letter_id, now, None, None):
-        counts = _give_in(ingestion, dead_letter_id, now, None, None).counts
-        deadletters.note_replayed(conn, dead_letter_id, now)
-    return counts
-
-
-@contextmanager
-def _act(
-    conn: Connection, actor: Actor, dead_letter_id: int, now: datetime, topic: str | None, payload: bytes | None
-) -> Iterator[None]:
-    """The one transaction of a replay. The audit says whether it was mended, and by its digest with what."""
-    detail: dict[str, object] = {} if topic is None else {"topic": topic}
-    if payload is not None:
-        detail |= {"bytes": len(payload), "sha256": hashlib.sha256(payload).hexdigest()}
-    with acts.transaction(conn, actor, Action.REPLAY_LETTER, str(dead_letter_id), now):
-        acts.begin(conn, actor, Action.REPLAY_LETTER, str(dead_letter_id), now, detail=detail)
-        yield
-
-
-def _give_in(
-    ingestion: Ingestion, dead_letter_id: int, now: datetime, topic: str | None, payload: bytes | None
-) -> Replayed:  # fmt: skip
+def _give_in(ingestion: Ingestion, dead_letter_id: int, now: datetime, topic: str | None, payload: bytes | None) -> Replayed:
     """Inside the caller's transaction, which a Refused undoes."""
     letter = deadletters.take_dead_letter(ingestion.conn, dead_letter_id)
     if letter is None:
@@ -163,6 +143,7 @@ def _give_in(
     except Exception as fault:
         if not is_unstorable(fault):
             raise
+        ingestion.forget()
         said = {"said": short(in_one_line(fault))}
         raise _still(Reason.UNSTORABLE.code.value, *(Reason.UNSTORABLE.sentence(lang, said) for lang in ("zh", "en"))) from fault
 

@@ -6,12 +6,13 @@ One message holds one object or an array of them; each object, and each value of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
+import numpy as np
 
 from domain.batches import Report
 from domain.halls import HallEvent, HallEventKind
@@ -44,11 +45,19 @@ from iot.payloads import LARGEST_VALUE, LONGEST_PROPERTY
 from iot.topics import COMMAND, Topic, parse_topic
 
 MAX_PAYLOAD_BYTES = 65_536
+MOST_PARTS = 5_000
+"""Objects in one message: more than fit into MAX_PAYLOAD_BYTES if each of them says anything, even as SenML with all that may be
+left out. Refusing tens of thousands one by one would take seconds of everybody's time."""
+MOST_VALUES = 1_000
+"""Values of one moment: no device has so many sensors, and each name that is new becomes a series."""
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 """Before this a device's clock was never set; the oldest public sets replayed here begin after it."""
 
 _SENML_ABSOLUTE_S = 2**28
 """RFC 8428 section 4.5.3: smaller times are relative to now."""
+
+_SENML_BASE = frozenset({"bn", "bt", "bu", "bv", "bs", "bver"})
+"""What a record may say for those behind it without a value of its own (RFC 8428 section 4.1)."""
 
 _SEVERITY_WHEN_UNSAID = 3
 
@@ -82,8 +91,11 @@ def _plain_readings(topic: Topic, payload: bytes, received_time: datetime) -> li
     device_id = topic.device_id
     readings: list[Report] = []
     latest = received_time + FUTURE_TOLERANCE
-    for t in said if isinstance(said, list) else (said,):
-        if not EARLIEST <= t.ts <= latest:
+    messages = said if isinstance(said, list) else [said]
+    if not 0 < len(messages) <= MOST_PARTS:
+        return None
+    for t in messages:
+        if not (EARLIEST <= t.ts <= latest and 0 < len(t.values) <= MOST_VALUES):
             return None
         time = t.ts if t.ts.tzinfo is UTC else t.ts.astimezone(UTC)
         quality = _QUALITIES.get(t.q, Quality.UNCERTAIN)
@@ -135,19 +147,27 @@ def parse_carefully(topic_name: str, payload: bytes, received_time: datetime) ->
         decoded = msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         return [refuse(*complaints.of_json(payload, fault))]
-    objects: Iterable[Any] = decoded if isinstance(decoded, list) else [decoded]
+    objects: list[Any] = decoded if isinstance(decoded, list) else [decoded]
+    if len(objects) > MOST_PARTS:
+        return [refuse(Reason.TOO_MANY, {"name": "array", "value": len(objects), "expected": MOST_PARTS})]
     if topic.kind == "telemetry" and _is_senml(decoded):
         objects = _from_senml(decoded, received_time)
+    if not objects:
+        return [refuse(Reason.EMPTY, {"name": "array"})]
     reports: list[Report] = []
     for said in objects:
-        part = payload if not isinstance(decoded, list) else msgspec.json.encode(said)
-        if not isinstance(said, dict):
-            reports.append(refuse(Reason.NO_OBJECT, {"value": said}, part))
-            continue
+        part = payload
         try:
-            reports.extend(read(topic, said, received_time, partial(refuse, part=part)))
+            if isinstance(decoded, list):
+                part = msgspec.json.encode(said)
+            if isinstance(said, dict):
+                reports.extend(read(topic, said, received_time, partial(refuse, part=part)))
+            else:
+                reports.append(refuse(Reason.NO_OBJECT, {"value": said}, part))
         except (msgspec.ValidationError, ValueError, OverflowError) as fault:
             reports.append(refuse(*complaints.of_object(said, fault), part))
+        except RecursionError:  # decoded at the last level there was; what is done with it takes one or two more
+            reports.append(refuse(Reason.TOO_DEEP, {}, part))
         except _Bad as bad:
             reports.append(refuse(bad.reason, bad.fillings, part))
     return reports
@@ -161,6 +181,10 @@ def _telemetry(topic: Topic, said: dict[str, Any], received_time: datetime, refu
     if "position" in said and "values" not in said:
         return _position(topic, said, received_time)
     t = msgspec.convert(said, payloads.Telemetry)
+    if not t.values:
+        raise _Bad(Reason.EMPTY, name="values")
+    if len(t.values) > MOST_VALUES:
+        raise _Bad(Reason.TOO_MANY, name="values", value=len(t.values), expected=MOST_VALUES)
     time = _measured_time(t.ts, received_time)
     quality = _QUALITIES.get(t.q, Quality.UNCERTAIN)
     reports: list[Report] = []
@@ -198,6 +222,8 @@ def _birth(topic: Topic, said: dict[str, Any], received_time: datetime, refuse: 
     time = _measured_time(b.ts, received_time)
     if DeviceMode.known(b.mode) is None:
         raise _Bad(Reason.UNKNOWN_WORD, name="mode", value=short(b.mode), expected=", ".join(DeviceMode))
+    if len(b.properties) > MOST_VALUES:
+        raise _Bad(Reason.TOO_MANY, name="properties", value=len(b.properties), expected=MOST_VALUES)
     for name, spec in b.properties.items():
         if len(name) > LONGEST_PROPERTY:
             raise _Bad(Reason.TOO_LONG, name="properties.key", value=short(name), expected=LONGEST_PROPERTY)
@@ -318,7 +344,8 @@ def _wgs84(position: tuple[float, float], crs: str) -> tuple[float, float]:
     if crs == "EPSG:4326":
         return lon, lat
     try:
-        lons, lats = to_wgs84(lon, lat, crs)
+        with np.errstate(over="ignore", invalid="ignore"):  # far outside China, where no shift is used
+            lons, lats = to_wgs84(lon, lat, crs)
     except ValueError as fault:
         raise _Bad(Reason.UNKNOWN_CRS, value=short(crs), expected=", ".join(Crs)) from fault
     return float(lons), float(lats)
@@ -354,7 +381,7 @@ def _from_senml(pack: list[Any], received_time: datetime) -> list[Any]:
             continue
         base.update({key: record[key] for key in base.keys() & record.keys()})
         said = next((record[key] for key in ("v", "vb", "vs", "vd") if key in record), None)
-        if said is None:
+        if said is None and record.keys() <= _SENML_BASE:
             continue
         try:
             seconds = float(base["bt"]) + float(record.get("t", 0))

@@ -1,13 +1,17 @@
 """Rates: how many messages a device may send, so that one that has gone mad does not drown the others. Pure.
 
-A token bucket for each device, a token being a message: it holds `burst` tokens and is filled up by `messages_per_s`. What has
-waited at the broker while nobody took it comes all at once and is nobody's fault: for every second in which nothing was taken
-each device may send `messages_per_s` more, until there was time to catch up.
+A token bucket for each device, a token being a message, or each TOKEN_BYTES that one begins: it holds `burst` tokens and is
+filled up by `messages_per_s`. What has waited at the broker while nobody took it comes all at once and is nobody's fault: for
+every second in which nothing was taken each device may send `messages_per_s` more, until there was time to catch up.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+TOKEN_BYTES = 4_096
+"""A message of a few readings fits; one of the largest, which can say a thousand times as much, counts as sixteen. Azure IoT Hub
+meters messages in pieces of the same size (its page on quotas and throttling)."""
 
 REMEMBERED_DEVICES = 100_000
 """Buckets kept at most: names in topics can be made up."""
@@ -46,8 +50,9 @@ class Rates:
         self._absent_s += absent_s
         self._lapses_at_s = max(self._lapses_at_s, at_s + absent_s + CATCH_UP_S)
 
-    def spend(self, device_id: str, at_s: float) -> bool:
-        """Takes a token for a message of a device; False when it has none left."""
+    def spend(self, device_id: str, at_s: float, payload_bytes: int = 0) -> bool:
+        """Takes the tokens for a message of a device; False when it has not enough left, and then takes none."""
+        tokens = min(1 + max(0, payload_bytes - 1) // TOKEN_BYTES, self._limit.burst)
         self._lapse(at_s)
         bucket = self._buckets.get(device_id)
         if bucket is None:
@@ -56,14 +61,14 @@ class Rates:
             bucket = self._buckets[device_id] = _Bucket(self._limit.burst, at_s)
         bucket.tokens = self._tokens(bucket, at_s)
         bucket.filled_at_s = at_s
-        if bucket.tokens >= 1:
-            bucket.tokens -= 1
+        if bucket.tokens >= tokens:
+            bucket.tokens -= tokens
             return True
         if bucket.absence != self._absence:
             bucket.absence, bucket.made_up = self._absence, 0
-        if bucket.made_up + 1 > self._absent_s * self._limit.messages_per_s:
+        if bucket.made_up + tokens > self._absent_s * self._limit.messages_per_s:
             return False
-        bucket.made_up += 1
+        bucket.made_up += tokens
         return True
 
     def _tokens(self, bucket: _Bucket, at_s: float) -> float:

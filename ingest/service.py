@@ -22,9 +22,10 @@ from typing import Any
 import paho.mqtt.client as paho
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from domain.batches import Batch, BatchCounts
+from domain.batches import Batch, BatchCounts, Report
 from domain.observations import Rejection
 from domain.rejections import Reason, reject
+from ingest import door
 from ingest.complaints import short
 from ingest.parse import parse
 from ingest.quality import judge
@@ -32,7 +33,7 @@ from ingest.rates import RateLimit, Rates
 from ingest.waiting import Message, WaitingRoom
 from iot.mqtt import BrokerAddress, BrokerUnreachable, connect, new_client, why_unreachable
 from iot.topics import SUBSCRIPTION, parse_topic
-from storage import heartbeats, retirement, rollups
+from storage import devices, heartbeats, retirement, rollups
 from storage.connection import Connection, in_one_line, is_connection_lost, is_unstorable, why_lost
 from storage.ingestion import Ingestion
 from storage.partitions import PARTITIONED, drop_before
@@ -53,6 +54,8 @@ ROOM_MESSAGES = 20_000
 ROOM_BYTES = 64 * 2**20
 BATCH_BYTES = 8 * 2**20
 """What is held in memory at most, payloads as they came: so much waits, and so much is being written."""
+BATCH_REPORTS = 100_000
+"""What is written in one transaction, or one message more: a payload of a few kilobytes can say thousands of things."""
 
 DRAIN_S = 8.0
 """How long what is in hand may take after the request to stop. What is not stored by then is not acknowledged either."""
@@ -61,28 +64,45 @@ LONG_COMMIT_S = 1.0
 """A batch that takes longer keeps messages waiting at the broker, which come all at once afterwards."""
 
 GENEROUS = RateLimit(messages_per_s=100, burst=50_000)
-"""What a device may send unless the policy says otherwise: a recording of a year of hours may come at once."""
+"""What a device may send unless the policy says otherwise. Our choice: sensors of a city speak once a second at the most, and
+hosted brokers let a client say 10 (Cloudflare Pub/Sub) or 20 (Losant) messages a second, as their documentation has it; a device
+that kept a day of readings, one every two seconds, while its line was cut has 43,200 to say at once."""
 
 SHARED = f"$share/ingest/{SUBSCRIPTION}"
 """The subscription of several ingesters, among which the broker divides the messages (MQTT 5, section 4.8.2)."""
 
 
-def to_batch(messages: Sequence[Message]) -> Batch:
-    """What a stretch of messages says, sorted by noun."""
-    batch = Batch()
-    for message in messages:
-        if message.is_one_too_many:
-            batch.add(_refused(message, Reason.RATE_LIMITED, {}))
-        else:
-            batch.extend(parse(message.topic, message.payload, message.received_time))
-    return batch
+def _reports(message: Message) -> Sequence[Report]:
+    """What a message says, or that its device says too much."""
+    if message.is_one_too_many:
+        return [_refused(message, Reason.RATE_LIMITED, {})]
+    try:
+        return parse(message.topic, message.payload, message.received_time)
+    except Exception as fault:  # a fault of ours, and this message would meet it again at every start
+        log.exception("a message on %s cannot be read: kept as a dead letter", message.topic)
+        said = {"name": "payload", "value": short(message.payload[:60].decode(errors="replace")), "said": short(repr(fault))}
+        return [_refused(message, Reason.UNUSABLE, said)]
 
 
 def store(ingestion: Ingestion, messages: Sequence[Message], now: datetime) -> BatchCounts:
-    """Stores messages in one transaction. If the database cannot hold one of them, halves are tried until it is found:
-    the others are stored, that one becomes a dead letter."""
+    """Stores messages, in one transaction if they say no more than BATCH_REPORTS. If the database cannot hold one of them, halves
+    are tried until it is found: the others are stored, that one becomes a dead letter."""
+    counts = BatchCounts()
+    batch, n_reports, first = Batch(), 0, 0
+    for k, message in enumerate(messages):
+        reports = _reports(message)
+        batch.extend(reports)
+        n_reports += len(reports)
+        if n_reports >= BATCH_REPORTS or k + 1 == len(messages):
+            counts += _store_or_divide(ingestion, messages[first : k + 1], batch, now)
+            batch, n_reports, first = Batch(), 0, k + 1
+    return counts
+
+
+def _store_or_divide(ingestion: Ingestion, messages: Sequence[Message], batch: Batch, now: datetime) -> BatchCounts:
+    """Stores the `batch` that `messages` make."""
     try:
-        return store_batch(ingestion, to_batch(messages), now)
+        return store_batch(ingestion, batch, now)
     except Exception as fault:
         if not is_unstorable(fault):
             raise
@@ -97,7 +117,10 @@ def store(ingestion: Ingestion, messages: Sequence[Message], now: datetime) -> B
 
 
 def store_batch(ingestion: Ingestion, batch: Batch, now: datetime) -> BatchCounts:
-    """Registers, judges and writes a batch."""
+    """Registers, judges and writes a batch, without what would give a device too many series."""
+    if new := door.find_new(batch, ingestion.registry.streams):
+        n_series = devices.count_series(ingestion.conn, {device_id for device_id, *_ in new})
+        batch = door.turn_away(batch, door.beyond(new, n_series, door.MOST_SERIES), door.MOST_SERIES)
     ingestion.register(batch, now)
     return ingestion.write(batch, judge)
 
@@ -226,7 +249,8 @@ class Ingester:
             self._rates.make_up_for(absent_s, messages[-1].received_time.timestamp())
         for n, message in enumerate(messages):
             topic = parse_topic(message.topic)
-            if topic is not None and not self._rates.spend(topic.device_id, message.received_time.timestamp()):
+            received_s = message.received_time.timestamp()
+            if topic is not None and not self._rates.spend(topic.device_id, received_s, len(message.payload)):
                 messages[n] = replace(message, is_one_too_many=True)
         return messages
 
@@ -308,12 +332,22 @@ class Ingester:
             log.warning("lost the broker at %s (%s); reconnecting", self._broker.named, reason)
 
     def _on_message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
-        taken = Message(message.topic, bytes(message.payload), datetime.now(UTC), message.mid, message.qos, self._epoch)
+        taken = Message(_topic(message), bytes(message.payload), datetime.now(UTC), message.mid, message.qos, self._epoch)
         # When told to stop, what still arrives is left unacknowledged: the broker keeps it for the next start.
         began = time.monotonic()
         self._room.enter(taken, gives_up=lambda: self._stop.is_set() or self._closing.is_set())
         if (waited_s := time.monotonic() - began) > LONG_COMMIT_S:
             self._note_absence(waited_s)
+
+
+def _topic(message: paho.MQTTMessage) -> str:
+    """The topic in characters that a database holds. MQTT forbids others (3.1.1 and 5, section 1.5), but not every broker looks:
+    what is none is written out, so that it neither ends the thread that reads the socket nor comes again and again."""
+    try:
+        topic = message.topic
+    except UnicodeDecodeError as fault:
+        topic = bytes(fault.object).decode(errors="backslashreplace")
+    return topic.replace("\0", "\\x00")
 
 
 def _megabytes(pending: Sequence[Message], room: WaitingRoom) -> float:

@@ -21,6 +21,8 @@ Number32 = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 LARGEST_VALUE = 3.4e38
 """The range of a 4-byte float: its square, which averages need, still fits 8 bytes. No sensor measures more."""
+SHORTEST_PROMISE_S = 0.01
+"""A hundred readings a second, our choice: a device that promises more owes so many that nothing it says makes up for them."""
 LONGEST_PROPERTY = 120
 PropertyName = Annotated[str, Meta(max_length=LONGEST_PROPERTY)]
 Measure = Annotated[float, Meta(ge=-LARGEST_VALUE, le=LARGEST_VALUE)]
@@ -75,7 +77,7 @@ class Birth(Struct, omit_defaults=True, kw_only=True):
     type: Word
     position: Position | None = None
     crs: Word = "EPSG:4326"
-    interval_s: Annotated[float, Meta(gt=0, le=366 * 86_400)] | None = None
+    interval_s: Annotated[float, Meta(ge=SHORTEST_PROMISE_S, le=366 * 86_400)] | None = None
     properties: dict[Word, BirthProperty] = {}
     mode: Word = "periodic"
     name: Word | None = None

@@ -28,7 +28,7 @@ LANGUAGES: tuple[Lang, ...] = ("zh", "en")
 CATALOGUE: dict[str, tuple[str, str]] = {
     # header
     "product": ("城市运行指挥中心", "City Operations Centre"),
-    "screen.operations": ("地图", "Map"),
+    "screen.map": ("地图", "Map"),
     "screen.system": ("运行保障", "System"),
     "header.screens": ("页面", "Screens"),
     "header.language": ("切换为英文", "Switch to Chinese"),
@@ -137,6 +137,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "incident.ended": ("该事件已经结束", "This incident has ended"),
     # orders
     "order.issued_by": ("{actor} 下达", "issued by {actor}"),
+    "actor.demo-duty-desk": ("演示值班台", "Demo duty desk"),
+    "actor.demo-commander": ("演示指挥长", "Demo commander"),
     "order.cancel": ("撤销", "Cancel"),
     # units
     "units.title": ("应急单位", "Units"),
@@ -410,6 +412,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "试解析 {tried} 条死信：{done} 条可以重放（将入库 {stored}，更正 {corrected}，重复 {duplicate}），{refused} 条仍会被拒收",
         "{tried} letters: {done} can be replayed ({stored} new, {corrected} corrected, {duplicate} known), {refused} refused",
     ),
+    "answer.retired": ("设备 {device} 已停用", "Device {device} is retired"),
+    "answer.restored": ("设备 {device} 已恢复", "Device {device} is back in service"),
     "answer.no_letter": ("没有死信 {letter}", "There is no dead letter {letter}"),
     "answer.payload_not_hex": (
         "报文不是十六进制：应为成对的 0–9、a–f",
@@ -487,8 +491,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Acknowledged after commit; the broker keeps what is sent while ingest is away; duplicates are absorbed",
     ),
     "system.guarantee_demo": (
-        "演示级：没有持久会话的保证，接入进程停止期间的消息会丢失",
-        "Demonstration grade: without persistent sessions, messages sent while ingest is away are lost",
+        "降级模式（MQTT 3.1.1），仅供演示：内置代理 amqtt 重启即失会话与消息，已送达未确认的不补送；自备代理以 doctor 命令为准",
+        (
+            "Degraded mode (MQTT 3.1.1), for demonstrations: a restart of the built-in amqtt loses sessions and messages, and "
+            "what was delivered but not acknowledged does not come again; of a broker of your own the command doctor knows"
+        ),
     ),
     "system.database": ("数据库", "Database"),
     "system.flavour": ("种类", "Kind"),
@@ -537,6 +544,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "metric.commit_ms_p95": ("提交 p95 ms", "commit p95 ms"),
     "metric.lag_s_p95": ("延迟 p95 s", "lag p95 s"),
     "metric.waiting_messages": ("待写入", "waiting"),
+    "metric.waiting_bytes": ("占内存", "held in memory"),
+    "metric.rate_limited_total": ("超频拒收", "refused as too many"),
+    "metric.database_away_s": ("上次数据库中断", "last outage of the database"),
+    "metric.lost_sessions_total": ("代理丢失会话", "sessions the broker lost"),
     "metric.late_total": ("迟到", "late"),
     "metric.corrected_total": ("更正", "corrected"),
     "metric.waiting": ("待预测", "waiting"),

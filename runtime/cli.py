@@ -223,6 +223,18 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Example: cityhelm devices credentials devices.csv --out deploy/mosquitto/devices",
     )  # fmt: skip
     device_commands = devices.add_subparsers(required=True, metavar="COMMAND")
+    retired = command(
+        "retire", _devices_retire, "a device that is gone for good owes nothing from now on; what it said stays",
+        "cityhelm devices retire 990101/air/s1/a1", device_commands,
+    )  # fmt: skip
+    restored = command(
+        "restore", _devices_restore, "takes a retired device back into service", "cityhelm devices restore 990101/air/s1/a1",
+        device_commands,
+    )  # fmt: skip
+    for each in (retired, restored):
+        each.add_argument("ids", nargs="+", metavar="ID", help="district/domain/site/device")
+        each.add_argument("--reason", help="kept in the log of acts")
+        each.add_argument("--json", action="store_true", help="one JSON object on the last line of standard output")
     credentials = command(
         "credentials", _devices_credentials, "makes accounts and access rules for Mosquitto from a list of devices",
         "cityhelm devices credentials devices.csv --out deploy/mosquitto/devices", device_commands,
@@ -751,6 +763,42 @@ def _devices_credentials(arguments: argparse.Namespace, settings: Settings) -> i
         raise BadInput(str(fault)) from fault
     print(*summarise(made, arguments.out), sep="\n")
     return DONE
+
+
+def _devices_retire(arguments: argparse.Namespace, settings: Settings) -> int:
+    from ingest.acts import retire
+
+    return _do_to_devices(retire, "retired", arguments, settings)
+
+
+def _devices_restore(arguments: argparse.Namespace, settings: Settings) -> int:
+    from ingest.acts import restore
+
+    return _do_to_devices(restore, "restored", arguments, settings)
+
+
+def _do_to_devices(act: Callable[..., None], done: str, arguments: argparse.Namespace, settings: Settings) -> int:
+    """One act for each device, in the order named; one that is refused does not stop the others."""
+    from domain.refusals import Refused
+    from layouts.words import CATALOGUE
+    from runtime.letters import whoever_types
+
+    acted: list[str] = []
+    refused: dict[str, dict[str, str]] = {}
+    with _memory(settings) as conn:
+        for device_id in arguments.ids:
+            try:
+                act(conn, device_id, whoever_types(), datetime.now(UTC), reason=arguments.reason)
+            except Refused as refusal:
+                refused[device_id] = {"code": refusal.code, "zh": refusal.zh, "en": refusal.en}
+                said: Sequence[str] = (refusal.zh, refusal.en)
+            else:
+                acted.append(device_id)
+                said = [words.format(device=device_id) for words in CATALOGUE[f"answer.{done}"]]
+            print(*map(harmless, said), sep="\n")
+    if arguments.json:
+        print(json.dumps({done: acted, "refused": refused}))
+    return FAILED if refused else DONE
 
 
 def _bench(arguments: argparse.Namespace, settings: Settings) -> int:

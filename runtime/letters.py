@@ -19,6 +19,7 @@ from ingest.letters import MOST_AT_ONCE, Outcomes, replay, replay_many, try_out
 from storage import deadletters
 from storage.connection import Connection
 from storage.deadletters import KEPT_PER_DAY, KEPT_PER_DEVICE, DeadLetter, LetterCount, LetterFilter, LetterTotals
+from storage.ingestion import Ingestion
 
 
 def whoever_types() -> Actor:
@@ -139,9 +140,10 @@ def replay_letters(conn: Connection, given: Given, *, now: datetime) -> Outcome:
     outcomes = Outcomes()
     refusals: dict[int, Refused] = {}
     give_in = try_out if given.is_trial else replay
+    ingestion = Ingestion(conn)
     for number in given.ids:
         try:
-            done = give_in(conn, number, actor, now, topic=given.topic, payload=given.payload)
+            done = give_in(ingestion, number, actor, now, topic=given.topic, payload=given.payload)
             outcomes += Outcomes(1, 1, done.counts, last_id=number)
         except Refused as refusal:
             refusals[number] = refusal

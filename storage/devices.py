@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -193,6 +194,12 @@ def list_datastreams(conn: Connection, *, properties: Iterable[str] | None = Non
     return [Datastream(*row) for row in conn.execute(query, (list(properties),))]
 
 
+def count_series(conn: Connection, device_ids: Iterable[str]) -> dict[str, int]:
+    """How many datastreams each of the devices has; one without any is absent."""
+    query = "SELECT device_id, count(*) FROM datastream WHERE device_id = ANY(%s) GROUP BY device_id"
+    return {str(device_id): int(n) for device_id, n in conn.execute(query, (list(device_ids),))}
+
+
 def find_name(conn: Connection, device_id: str) -> str | None:
     """What the device calls itself; None when it is not known or has given no name."""
     row = conn.execute("SELECT name FROM device WHERE device_id = %s", (device_id,)).fetchone()
@@ -201,6 +208,20 @@ def find_name(conn: Connection, device_id: str) -> str | None:
 
 def _district(device_id: str) -> str:
     return device_id.split("/", 1)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Of what kind a device is and, if it is out of service, since when."""
+
+    type_name: str
+    retired_at: datetime | None
+
+
+def find_service_for_update(conn: Connection, device_id: str) -> Service | None:
+    """Locks the device until the caller's transaction ends; None when it is not known."""
+    row = conn.execute("SELECT type_name, retired_at FROM device WHERE device_id = %s FOR UPDATE", (device_id,)).fetchone()
+    return Service(*row) if row is not None else None
 
 
 def retire(conn: Connection, device_id: str, at: datetime | None) -> bool:

@@ -16,12 +16,14 @@ from domain.observations import FUTURE_TOLERANCE, Quality
 from domain.sensors import SensorKind
 from storage.connection import Connection
 from storage.ledger import LedgerCounts
+from storage.lifelines import VOICES_OF_FEW
 
 
 @dataclass(frozen=True, slots=True)
 class HallPlace:
-    """A hall by the birth of its queue: where it is (WGS-84), its names, the items it offers, whether its queue is online and
-    since when that is known. `tells_events` is False for one that only reports snapshots of its queues."""
+    """A hall by the birth of its queue: where it is (WGS-84), its names, the items it offers, whether its queue is there and
+    when it last said so or measured anything (`storage.lifelines`; its events are told apart). `tells_events` is False
+    for one that only reports snapshots of its queues."""
 
     hall_id: str
     device_id: str
@@ -32,7 +34,7 @@ class HallPlace:
     lat: float | None
     items: Sequence[str]
     state: str
-    state_time: datetime | None
+    heard_at: datetime | None
     interval_s: float
     tells_events: bool
 
@@ -73,8 +75,8 @@ def write_hall_events(conn: Connection, events: Sequence[HallEvent], ledger: Led
 
 
 def list_halls(conn: Connection) -> list[HallPlace]:
-    """Every hall that has introduced itself: the site of a queue that tells events, or a device that reports snapshots (each of
-    them is a hall, unless events come from its site)."""
+    """Every hall in service that has introduced itself: the site of a queue that tells events, or a device that reports snapshots
+    (each of them is a hall, unless events come from its site)."""
     kinds = [SensorKind.HALL.type_name, SensorKind.HALL_QUEUE.type_name]
     return [HallPlace(*row) for row in conn.execute(_HALLS, {"kinds": kinds, "events": kinds[0]})]
 
@@ -171,17 +173,19 @@ INSERT INTO hall_event ({_COLUMNS}) SELECT {_COLUMNS} FROM incoming_hall_event
 ON CONFLICT DO NOTHING RETURNING device_id, phenomenon_time
 """
 
-_HALLS = """
+_HALLS = f"""
 SELECT DISTINCT ON (hall_id) hall_id, device_id, district_code, coalesce(attributes ->> 'name_zh', name),
-       attributes ->> 'name_en', lon, lat, coalesce(string_to_array(nullif(attributes ->> 'capabilities', ''), ';'), '{}'),
-       state, state_time, interval_s, tells_events
+       attributes ->> 'name_en', lon, lat, coalesce(string_to_array(nullif(attributes ->> 'capabilities', ''), ';'), '{{}}'),
+       voice.state, voice.heard_at, interval_s, tells_events
 FROM (
     SELECT *, type_name = %(events)s AS tells_events,
            CASE WHEN type_name = %(events)s THEN site ELSE split_part(device_id, '/', 4) END AS hall_id
-    FROM device WHERE type_name = ANY(%(kinds)s)
+    FROM device WHERE type_name = ANY(%(kinds)s) AND retired_at IS NULL
 ) hall
-WHERE tells_events
-   OR NOT EXISTS (SELECT FROM device teller WHERE teller.type_name = %(events)s AND teller.site = hall.site)
+JOIN ({VOICES_OF_FEW}) voice USING (device_id)
+WHERE tells_events OR NOT EXISTS (
+    SELECT FROM device teller WHERE teller.type_name = %(events)s AND teller.site = hall.site AND teller.retired_at IS NULL
+)
 ORDER BY hall_id, tells_events DESC, device_id
 """
 

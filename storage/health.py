@@ -411,7 +411,7 @@ WITH announced AS (
            greatest(expected - kept - least(series, greatest(
                lag(CASE WHEN is_whole THEN kept - expected END) OVER hours,
                lead(CASE WHEN is_whole THEN kept - expected END) OVER hours, 0)), 0) AS missing,
-           low_seq - lag(high_seq) OVER hours - 1 AS hole
+           (low_seq::numeric - lag(high_seq) OVER hours - 1)::float8 AS hole  -- bigint could not hold it
     FROM joined LEFT JOIN device USING (device_id)
     WHERE (%(district)s::text IS NULL OR district_code = %(district)s) AND (%(type)s::text IS NULL OR type_name = %(type)s)
     WINDOW hours AS (PARTITION BY device_id ORDER BY hour)

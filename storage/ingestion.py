@@ -28,7 +28,7 @@ from storage.series import Ends
 T = TypeVar("T")
 
 MOST_DEADLOCKS = 3
-"""Times a batch gives way to another writer at once, before the database counts as busy and the batch waits like in any outage."""
+"""Times a batch gives way to another writer at once, before the database counts as busy and it waits as in any outage."""
 
 
 class Ingestion:
@@ -42,6 +42,12 @@ class Ingestion:
         self._partitions = DayPartitions(conn)
         observations.prepare(conn)
         halls.prepare(conn)
+
+    def forget(self) -> None:
+        """Call when what was written has been undone: what was learnt with it holds no more, and is learnt again as it goes."""
+        self.registry.forget()
+        self._ends.forget()
+        self._partitions = DayPartitions(self.conn)
 
     def register(self, batch: Batch, now: datetime) -> None:
         """Makes the devices, units and datastreams a batch speaks of known, so that its values can be judged."""

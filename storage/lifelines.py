@@ -70,30 +70,46 @@ FROM device JOIN LATERAL (
     SELECT device_state.state, received_time FROM device_state
     WHERE device_state.device_id = device.device_id {known} ORDER BY phenomenon_time DESC, received_time DESC LIMIT 1
 ) said ON true
-WHERE type_name = 'Gateway' GROUP BY 1 HAVING bool_and(said.state = 'offline')
+WHERE type_name = 'Gateway' AND {in_service} GROUP BY 1 HAVING bool_and(said.state = 'offline')
 """
 
-VOICES = f"""
+IN_SERVICE = "coalesce(device.retired_at > %(at)s, true)"
+"""Whether a device was not retired yet; those that were are neither expected nor counted."""
+
+_VOICES = """
 SELECT device.device_id,
        CASE WHEN mode = 'on_change' AND lost_at > coalesce(newest.received_time, '-infinity') THEN 'offline'
             ELSE state END AS state,
        greatest(birth_time, CASE WHEN state = 'online' THEN state_time END, newest.phenomenon_time) AS heard_at
 FROM device
-LEFT JOIN (
+LEFT JOIN {newest}
+LEFT JOIN ({lost}) lost USING (district_code)
+"""
+_LOST_NOW = LOST_GATEWAYS.format(known="", in_service="retired_at IS NULL")
+
+_NEWEST_OF_ALL = """(
     SELECT device_id, max(phenomenon_time) AS phenomenon_time, max(received_time) AS received_time
     FROM latest JOIN datastream USING (datastream_id) GROUP BY 1
-) newest USING (device_id)
-LEFT JOIN ({LOST_GATEWAYS.format(known="")}) lost USING (district_code)
-"""
+) newest USING (device_id)"""
+_NEWEST_OF_EACH = """LATERAL (
+    SELECT max(phenomenon_time) AS phenomenon_time, max(received_time) AS received_time
+    FROM latest JOIN datastream USING (datastream_id) WHERE datastream.device_id = device.device_id
+) newest ON true"""
+
+VOICES = _VOICES.format(newest=_NEWEST_OF_ALL, lost=_LOST_NOW)
 """Of every device, now: its state, offline too when it speaks on change and its gateway is lost, and when it was last heard, of
 its value, its birth or that it is there (`domain.observations.word_age_s`)."""
+
+VOICES_OF_FEW = _VOICES.format(newest=_NEWEST_OF_EACH, lost=_LOST_NOW)
+"""The same, for joining with a few devices of thousands (measured with 5,000: 1 ms for 30 of them instead of 14)."""
+
+_LOST_THEN = LOST_GATEWAYS.format(known="AND phenomenon_time <= %(at)s AND received_time <= %(known_at)s", in_service=IN_SERVICE)
 
 _DEVICE = f"""
 SELECT device_id, district_code, type_name, name, interval_s, mode, birth_time, retired_at, first_seen,
        newest.phenomenon_time, newest.received_time, lost_at > coalesce(newest.received_time, '-infinity') IS TRUE
 FROM device
-LEFT JOIN ({LOST_GATEWAYS.format(known="AND phenomenon_time <= %(at)s AND received_time <= %(known_at)s")}) lost
-    USING (district_code)
+LEFT JOIN ({_LOST_THEN}) lost USING (district_code)
 LEFT JOIN LATERAL (
     SELECT latest.phenomenon_time, latest.received_time FROM latest JOIN datastream USING (datastream_id)
     WHERE datastream.device_id = device.device_id AND latest.received_time <= %(known_at)s

@@ -23,7 +23,7 @@ from domain.sensors import SensorKind
 from domain.units import ATTENDING, UnitStatus
 from storage import forecasts, observations
 from storage.connection import Connection
-from storage.lifelines import VOICES
+from storage.lifelines import IN_SERVICE, VOICES
 from storage.observations import Series
 from storage.rollups import DistrictHour
 
@@ -431,7 +431,8 @@ def list_readings(conn: Connection, moment: Moment) -> list[ReadingNow]:
     """The newest value of every datastream at the moment, with its device. Of the past, a device that was not known yet is there
     only with what reached us of that time."""
     if moment.is_live:
-        return [ReadingNow(*row) for row in conn.execute(_READINGS_LIVE, {"vehicle": _VEHICLE, "limit": MOST_ROWS})]
+        live = {"vehicle": _VEHICLE, "at": moment.at, "limit": MOST_ROWS}
+        return [ReadingNow(*row) for row in conn.execute(_READINGS_LIVE, live)]
     values = {value.datastream_id: value for value in observations.list_values(conn, moment)}
     said = {"vehicle": _VEHICLE, "limit": MOST_ROWS, "at": moment.at, "known_at": moment.known_at}
     readings = []
@@ -610,10 +611,10 @@ _READINGS_LIVE = f"""
 SELECT device.device_id, device.district_code, type_name, interval_s, mode, voice.state, property, value, quality,
        phenomenon_time, heard_at
 FROM datastream JOIN device USING (device_id) JOIN ({VOICES}) voice USING (device_id) LEFT JOIN latest USING (datastream_id)
-WHERE type_name <> %(vehicle)s LIMIT %(limit)s
+WHERE type_name <> %(vehicle)s AND {IN_SERVICE} LIMIT %(limit)s
 """
 
-_STREAMS_AS_KNOWN = """
+_STREAMS_AS_KNOWN = f"""
 SELECT datastream_id, first_seen <= %(known_at)s, device.device_id, device.district_code, type_name, interval_s, mode,
        coalesce(said.state, 'unknown'), property, CASE WHEN said.state = 'online' THEN said.phenomenon_time END
 FROM datastream JOIN device USING (device_id)
@@ -622,7 +623,7 @@ LEFT JOIN LATERAL (
     WHERE device_state.device_id = device.device_id AND phenomenon_time <= %(at)s AND received_time <= %(known_at)s
     ORDER BY phenomenon_time DESC, received_time DESC LIMIT 1
 ) said ON true
-WHERE type_name <> %(vehicle)s LIMIT %(limit)s
+WHERE type_name <> %(vehicle)s AND {IN_SERVICE} LIMIT %(limit)s
 """
 
 _HOURS_LIVE = """

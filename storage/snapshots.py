@@ -21,7 +21,7 @@ from storage import forecasts, heartbeats, incidents, observations, orders, over
 from storage.connection import Connection, one_view
 from storage.deadletters import DeadLetter, list_dead_letters
 from storage.heartbeats import Heartbeat
-from storage.lifelines import VOICES
+from storage.lifelines import IN_SERVICE, VOICES
 from storage.migrate import applied_version, recorded_flavour
 from storage.observations import Series
 
@@ -129,7 +129,7 @@ class SystemSnapshot:
 def map_snapshot(conn: Connection, moment: Moment, exercise_id: str | None = None) -> MapSnapshot:
     with one_view(conn):
         values = {v.datastream_id: v for v in observations.list_values(conn, moment)}
-        devices = _devices(conn, values)
+        devices = _devices(conn, moment, values)
         measured = [v.phenomenon_time for v in values.values()]
         received = [v.received_time for v in values.values()]
         return MapSnapshot(
@@ -156,7 +156,9 @@ def live_frame(conn: Connection, moment: Moment, *, received_since: datetime, ex
             ).fetchall()  # a row at a time takes twice as long
         ]
         newest = conn.execute("SELECT max(phenomenon_time), max(received_time) FROM latest").fetchone()
-        count = conn.execute("SELECT count(*), count(*) FILTER (WHERE state = 'offline') FROM device").fetchone()
+        count = conn.execute(
+            f"SELECT count(*), count(*) FILTER (WHERE state = 'offline') FROM device WHERE {IN_SERVICE}", {"at": moment.at}
+        ).fetchone()
         assert newest is not None
         assert count is not None
         return LiveFrame(
@@ -186,7 +188,7 @@ def chart_snapshot(
             ).fetchone()
             if row is not None:
                 values[datastream_id] = observations.Value(row[0], row[1], row[2], row[3], Quality.from_code(row[4]))
-        devices = _devices(conn, values, datastream_id)
+        devices = _devices(conn, moment, values, datastream_id)
         if not devices:
             return None
         device = devices[0]
@@ -225,7 +227,7 @@ def system_snapshot(conn: Connection, moment: Moment) -> SystemSnapshot:
             rejected_last_hour=totals[5],
             dead_letters=tuple(list_dead_letters(conn, limit=20)),
             dead_letters_by_code=tuple((str(code), int(n)) for code, n in by_code),
-            n_devices=_one(conn, "SELECT count(*) FROM device")[0],
+            n_devices=_one(conn, f"SELECT count(*) FROM device WHERE {IN_SERVICE}", {"at": moment.at})[0],
             n_datastreams=_one(conn, "SELECT count(*) FROM datastream")[0],
             n_unsent_commands=_one(conn, "SELECT count(*) FROM outbox WHERE sent_at IS NULL AND exercise_id IS NULL")[0],
             n_unsealed_audit_entries=_one(conn, "SELECT count(*) FROM audit_unsealed")[0],
@@ -244,19 +246,23 @@ def overview_snapshot(
         return overview.take(conn, moment, zone, spans, known)
 
 
-def _one(conn: Connection, query: str, parameters: tuple[object, ...] = ()) -> tuple[Any, ...]:
+def _one(conn: Connection, query: str, parameters: tuple[object, ...] | dict[str, object] = ()) -> tuple[Any, ...]:
     row = conn.execute(query, parameters).fetchone()
     assert row is not None
     return tuple(row)
 
 
-def _devices(conn: Connection, values: dict[int, observations.Value], datastream_id: int | None = None) -> tuple[DeviceNow, ...]:
-    """Devices with their datastreams, joined with the given newest values. Units and devices that only report events (they
-    have no datastream) are not among them."""
-    condition = "WHERE device.device_id = (SELECT device_id FROM datastream WHERE datastream_id = %(number)s)"
-    query = _DEVICES.format(condition=condition if datastream_id is not None else "WHERE device.type_name <> 'Vehicle'")
+def _devices(
+    conn: Connection, moment: Moment, values: dict[int, observations.Value], datastream_id: int | None = None
+) -> tuple[DeviceNow, ...]:
+    """Devices in service with their datastreams, joined with the given newest values, or the one of a datastream, whatever has
+    become of it. Units and devices that only report events (they have no datastream) are not among them."""
+    condition = f"WHERE device.type_name <> 'Vehicle' AND {IN_SERVICE}"
+    if datastream_id is not None:
+        condition = "WHERE device.device_id = (SELECT device_id FROM datastream WHERE datastream_id = %(number)s)"
+    query = _DEVICES.format(condition=condition)
     devices: list[DeviceNow] = []
-    for row in conn.execute(query, {"number": datastream_id}).fetchall():
+    for row in conn.execute(query, {"number": datastream_id, "at": moment.at}).fetchall():
         streams = []
         for number, name, item, unit in zip(row[9], row[10], row[11], row[12], strict=True):
             v = values.get(number)

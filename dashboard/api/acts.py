@@ -11,7 +11,7 @@ from dashboard.bodies import about, read_body
 from dashboard.deployment import Deployment
 from domain.rights import Action
 
-MENDING = (Action.REPLAY_LETTER, Action.REPLAY_LETTERS)
+MENDING = (Action.REPLAY_LETTER, Action.REPLAY_LETTERS, Action.RETIRE_DEVICE, Action.RESTORE_DEVICE)
 
 
 async def perform(house: Deployment, action: Action | None, request: object, *, is_trial: bool = False) -> acts.Answer:

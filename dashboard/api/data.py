@@ -140,6 +140,8 @@ def mount(server: FastAPI, house: Deployment) -> None:
     act("/api/letters/trial", Action.REPLAY_LETTERS, is_trial=True)
     act("/api/letters/{letter_id}/replay", Action.REPLAY_LETTER, is_trial=False)
     act("/api/letters/{letter_id}/trial", Action.REPLAY_LETTER, is_trial=True)
+    act("/api/data/source/retirement", Action.RETIRE_DEVICE, is_trial=False)
+    act("/api/data/source/restoration", Action.RESTORE_DEVICE, is_trial=False)
 
 
 def _are_texts(*said: str | None) -> bool:

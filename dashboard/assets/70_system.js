@@ -38,10 +38,20 @@
     ];
   };
 
+  const size = (bytes) => {
+    const power = Math.min(3, Math.floor(Math.log2(Math.max(bytes, 1)) / 10));
+    return `${page.figure(bytes / 1024 ** power, power ? 1 : 0)} ${["B", "KB", "MB", "GB"][power]}`;
+  };
+
   const HIDDEN = new Set(["broker", "protocol"]);
-  const metricsOf = (process) =>
-    div("metrics", ...Object.entries(process.metrics).filter(([name, value]) => typeof value === "number" && !HIDDEN.has(name) && page.facts.words[`metric.${name}`])
-      .map(([name, value]) => span("", page.words(`metric.${name}`), " ", number(page.figure(value, 1), { source: SOURCES.heartbeat, asOf: process.beat }))));
+  const SHOWN_AS = { waiting_bytes: size, database_away_s: (seconds) => page.duration(seconds) };
+  const TROUBLE = new Set(["rate_limited_total", "lost_sessions_total", "database_away_s"]); // what never happened stays quiet
+  const metricsOf = (process) => {
+    const from = { source: SOURCES.heartbeat, asOf: process.beat };
+    const isShown = ([name, value]) => typeof value === "number" && !HIDDEN.has(name) && page.facts.words[`metric.${name}`] && (value || !TROUBLE.has(name));
+    return div("metrics", ...Object.entries(process.metrics).filter(isShown).map(([name, value]) =>
+      span(TROUBLE.has(name) ? "metric-trouble" : "", page.words(`metric.${name}`), " ", SHOWN_AS[name] ? parts.sentence(SHOWN_AS[name](value), from) : number(page.figure(value, 1), from))));
+  };
 
   const processes = (frame) => {
     if (!frame.processes.length) return parts.empty("no_data");
@@ -105,10 +115,6 @@
     return pairs(["system.broker_address", address], ["system.protocol", number(version, { source: SOURCES.heartbeat, asOf: ingest.beat })], ["system.guarantee", page.words(isFull ? "system.guarantee_full" : "system.guarantee_demo")]);
   };
 
-  const size = (bytes) => {
-    const power = Math.min(3, Math.floor(Math.log2(Math.max(bytes, 1)) / 10));
-    return `${page.figure(bytes / 1024 ** power, power ? 1 : 0)} ${["B", "KB", "MB", "GB"][power]}`;
-  };
   const database = (frame) => {
     const d = frame.database;
     const from = (source) => ({ source: SOURCES[source], asOf: frame.t });

@@ -83,9 +83,15 @@ def test_an_empty_database_has_nothing_to_count(serve: Serve, visit: Visit, data
 
 
 def test_a_broker_without_guarantees_is_said_to_be_one(serve: Serve, visit: Visit, database_url: str, conn: Connection) -> None:
-    beat(conn, "ingest", metrics={**INGEST, "protocol": 4})
+    trouble = {"waiting_bytes": 3 * 2**20, "database_away_s": 61.0, "lost_sessions_total": 1, "rate_limited_total": 0}
+    beat(conn, "ingest", metrics={**INGEST, **trouble, "protocol": 4})
     with serve(database_url) as server:
         page = visit.open(f"{server.url}/system?lang=en")
         expect(page.locator("#broker")).to_contain_text("MQTT 3.1.1")
-        expect(page.locator("#broker")).to_contain_text("Demonstration grade")
+        expect(page.locator("#broker")).to_contain_text("Degraded mode")
+        figures = page.locator("#processes .metrics", has_text="held in memory")
+        expect(figures).to_contain_text("held in memory 3 MB")
+        expect(figures.locator(".metric-trouble")).to_have_text(
+            ["last outage of the database 61 s", "sessions the broker lost 1"], use_inner_text=True
+        )
         assert not re.search("[\u4e00-\u9fff]", page.locator("main").inner_text())

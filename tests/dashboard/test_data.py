@@ -169,6 +169,27 @@ def test_letters_of_a_reason_are_tried_and_replayed_together(house: House, datab
     assert post(app, "/api/letters/replay", {"code": "future", "after": "x"}).json["code"] == "letter_unknown"
 
 
+def test_a_device_that_is_gone_for_good_is_retired_and_brought_back_over_the_interface(
+    house: House, database_url: str, scene: Connection
+) -> None:
+    ticks = count()
+    clock = lambda: NOW + timedelta(seconds=next(ticks))  # noqa: E731 - a moment later whenever it is asked
+    app = create_app(house(database_url, clock=clock, acts_as=Actor("wu", Role.OPERATOR)))
+    assert ask(app, "/api/data").json["city"]["causes"]["missing"] >= 9
+    retirement, restoration = "/api/data/source/retirement", "/api/data/source/restoration"
+    done = post(app, retirement, {"device": STATION, "reason": "torn down"})
+    assert (done.status, done.json["zh"]) == (200, f"设备 {STATION} 已停用")
+    one = ask(app, f"/api/data/source?id={STATION}").json
+    assert one["retired"] is not None
+    assert post(app, retirement, {"device": STATION}).json["code"] == "device_retired"
+    assert post(app, retirement, {"device": "nobody"}).json["code"] == "device_unknown"
+    assert post(app, retirement, {}).status == 422
+    assert post(app, restoration, {"device": STATION}).json["en"] == f"Device {STATION} is back in service"
+    assert ask(app, f"/api/data/source?id={STATION}").json["retired"] is None
+    leader = create_app(house(database_url, acts_as=Actor("zhao", Role.LEADER)))
+    assert post(leader, retirement, {"device": STATION}).json["code"] == "no_right"
+
+
 def test_who_may_not_mend_does_not_read_what_was_refused(house: House, database_url: str, scene: Connection) -> None:
     for actor in (None, Actor("zhao", Role.LEADER)):
         app = create_app(house(database_url, acts_as=actor))

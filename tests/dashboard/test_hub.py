@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
-from dashboard.hub import COUNT_EVERY, HALLS, MAP, QUEUE_LENGTH, SYSTEM, Channel, Hub, MapTaker, SystemTaker, Viewer
+from dashboard.hub import COUNT_EVERY, HALLS, MAP, QUEUE_LENGTH, SYSTEM, Channel, Hub, MapTaker, SystemTaker, Viewer, events
 from storage.connection import Connection
 from tests.support import loops
 from tests.support.scenes import NOW, a_device, a_position, a_reading, a_status, a_unit, an_incident, stored, the_stream
@@ -42,11 +42,11 @@ def a_channel(clock: Clock, *, always: bool = True) -> Channel:
     return Channel(MAP, lambda conn, now: {}, period_s=0.5, epoch=1, always=always, clock=clock)
 
 
-async def opened(channel: Channel) -> Callable[[], Any]:
+async def opened(*channels: Channel) -> Callable[[], Any]:
     """A viewer's stream, its greeting already read; call for the next thing it says."""
-    events = channel.events()
-    assert await anext(events) == b"retry: 2000\n\n"
-    return lambda: anext(events)
+    stream = events(channels)
+    assert await anext(stream) == b"retry: 2000\n\n"
+    return lambda: anext(stream)
 
 
 def frame(event: bytes) -> dict[str, Any]:
@@ -82,11 +82,11 @@ def test_everyone_gets_the_same_bytes_numbered_without_gaps(clock: Clock) -> Non
 def test_a_viewer_who_leaves_is_forgotten(clock: Clock) -> None:
     async def scene() -> None:
         channel = a_channel(clock)
-        events = channel.events()
-        await anext(events)
-        assert channel.n_viewers == 1
-        await events.aclose()  # type: ignore[attr-defined]
-        assert channel.n_viewers == 0
+        stream = events([channel])
+        await anext(stream)
+        assert len(channel.viewers) == 1
+        await stream.aclose()  # type: ignore[attr-defined]
+        assert not channel.viewers
 
     loops.run(scene())
 
@@ -240,9 +240,11 @@ def test_a_running_hub_reads_the_database_and_stops(database_url: str, conn: Con
             assert [row[1] for row in said["values"]] == [41.0]
             assert hub.has_database
             assert hub.newest_map_frame is not None
-            next_system = await opened(hub.channels[SYSTEM])
-            assert frame(await asyncio.wait_for(next_system(), 10))["database"]["devices"] == 1
-            assert hub.figures()["viewers"] == 2
+            next_system = await opened(hub.channels[SYSTEM], hub.channels[HALLS])
+            heard = {said["channel"]: said for said in [frame(await asyncio.wait_for(next_system(), 10)) for _ in range(2)]}
+            assert heard[SYSTEM]["database"]["devices"] == 1
+            assert heard[HALLS]["state"] == "live"
+            assert hub.figures()["viewers"] == 2  # of three channels
         finally:
             await hub.close()
         assert hub.fault is None

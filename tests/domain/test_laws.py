@@ -170,9 +170,11 @@ RIGHTS = {
     Action.CLOSE_INCIDENT: {Role.DUTY_OFFICER, Role.COMMANDER, Role.DISPATCHER, Role.SYSTEM},
     Action.REPLAY_LETTER: {Role.OPERATOR, Role.ADMINISTRATOR, Role.COMMANDER},
     Action.REPLAY_LETTERS: {Role.OPERATOR, Role.ADMINISTRATOR, Role.COMMANDER},
+    Action.RETIRE_DEVICE: {Role.OPERATOR, Role.ADMINISTRATOR},
+    Action.RESTORE_DEVICE: {Role.OPERATOR, Role.ADMINISTRATOR},
 }
-OF_THE_DATA = {Action.REPLAY_LETTER, Action.REPLAY_LETTERS}
-"""Acts that mend what was measured and command nobody."""
+OF_THE_DATA = {Action.REPLAY_LETTER, Action.REPLAY_LETTERS, Action.RETIRE_DEVICE, Action.RESTORE_DEVICE}
+"""Acts that mend what was measured, or what is expected, and command nobody."""
 
 
 @pytest.mark.parametrize("action", list(Action))

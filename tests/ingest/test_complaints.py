@@ -60,7 +60,7 @@ def said(kind: str, **fields: object) -> str:
         ("birth", {"position": [113.25, "23"]}, 'position[1] is "23": expected a number'),
         ("birth", {"position": [113.25, 123]}, "position is [113.25, 123.0]: expected [longitude, latitude] in degrees"),
         ("birth", {"position": [113.25, 23.125], "crs": "MOON"}, 'crs is "MOON": expected one of EPSG:4326, EPSG:4490, GCJ-02, BD-09'),
-        ("birth", {"interval_s": 0}, "interval_s is 0: expected more than 0.0"),
+        ("birth", {"interval_s": 0}, "interval_s is 0: expected 0.01 or more"),
         ("birth", {"mode": "often"}, 'mode is "often": expected one of periodic, on_change'),
         ("birth", {"properties": {"pm25": {"min": 5, "max": 1}}}, "pm25 has min 5.0 above max 1.0: expected min to be max or less"),
         ("birth", {"properties": {"pm25": {}, "so2": {"max": "x"}}}, 'properties["so2"].max is "x": expected a number'),

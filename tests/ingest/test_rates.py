@@ -30,6 +30,14 @@ def test_a_mad_device_does_not_touch_its_neighbour() -> None:
     assert passed(rates, "calm", 20, at_s=0) == 20
 
 
+def test_a_large_message_counts_as_many_and_one_larger_than_the_burst_passes_alone() -> None:
+    rates = Rates(TEN_A_SECOND)
+    assert [rates.spend("a", 0.0, size) for size in (0, 4_096, 4_097, 65_536)] == [True] * 4, "1 + 1 + 2 + 16 = 20"
+    assert not rates.spend("a", 0.0, 1)
+    assert rates.spend("a", 1.0, 5 * 4_096)
+    assert [rates.spend("b", 0.0, 1_000_000), rates.spend("b", 0.0)] == [True, False]
+
+
 def test_what_waited_at_the_broker_comes_all_at_once_and_is_let_through() -> None:
     rates = Rates(TEN_A_SECOND)
     passed(rates, "a", 20, at_s=0)

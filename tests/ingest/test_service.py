@@ -18,9 +18,10 @@ from domain.moments import Moment
 from domain.observations import Quality, Reading
 from ingest.parse import parse
 from ingest.rates import RateLimit
-from ingest.service import GENEROUS, Ingester, run, store
-from ingest.waiting import Message
+from ingest.service import GENEROUS, Figures, Ingester, run, store
+from ingest.waiting import Message, WaitingRoom
 from iot.mqtt import BrokerAddress, Publisher, parse_address
+from layouts.words import CATALOGUE
 from runtime.embedded_broker import throwaway_broker
 from storage.connection import Connection, connect
 from storage.deadletters import list_dead_letters
@@ -85,6 +86,23 @@ def test_one_message_the_database_cannot_hold_does_not_stop_the_others(conn: Con
     assert (counts.stored, counts.rejected) == (3, 1)
     (letter,) = list_dead_letters(conn)
     assert letter.code == "unstorable"
+    adds_up(conn)
+
+
+def test_a_fault_of_the_parser_costs_the_message_that_shows_it_and_no_other(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumbling(topic: str, payload: bytes, received_time: datetime) -> list[Report]:
+        if b'"pm25": 1}' in payload:
+            raise KeyError("nobody thought of it")
+        return parse(topic, payload, received_time)
+
+    monkeypatch.setattr("ingest.service.parse", stumbling)
+    counts = store(Ingestion(conn), [reading(0), reading(1, value=1), reading(2)], NOW)
+    assert (counts.stored, counts.rejected) == (2, 1)
+    (letter,) = list_dead_letters(conn)
+    assert "nobody thought of it" in letter.reason
+    assert json.loads(letter.payload)["values"] == {"pm25": 1}
     adds_up(conn)
 
 
@@ -192,6 +210,18 @@ def test_the_ingester_beats_its_heart_with_figures(broker: BrokerAddress, databa
     row = conn.execute("SELECT metrics FROM process_heartbeat WHERE process = 'ingest'").fetchone()
     assert row is not None
     assert row[0]["stored_total"] == 5
+
+
+def test_every_figure_of_the_ingester_has_words_on_the_system_page(broker: BrokerAddress) -> None:
+    """Beside what stands there in words of its own: the sum of what came, and the protocol."""
+    figures, began = Figures(), NOW
+    figures.note_outage(NOW)
+    figures.note(BatchCounts(received=1, stored=1), [reading(0)], began=began, committed_at=NOW + timedelta(seconds=7))
+    metrics = figures.as_metrics(NOW + timedelta(seconds=8), room=WaitingRoom(messages=1, payload_bytes=1), broker=broker)
+    assert metrics["database_away_s"] == 7.0
+    numbers = {name for name, value in metrics.items() if isinstance(value, int | float)} - {"received_total", "protocol"}
+    assert {"waiting_bytes", "database_away_s", "rate_limited_total", "lost_sessions_total"} <= numbers
+    assert {f"metric.{name}" for name in numbers} <= set(CATALOGUE)
 
 
 def test_a_stop_while_the_database_is_unreachable_is_prompt(broker: BrokerAddress) -> None:

@@ -55,6 +55,18 @@ def test_everything_introduces_itself_and_what_introduces_itself_is_retained(liv
         assert topic.device_id.split("/")[0] == saying.district_code
 
 
+def test_every_desk_says_once_an_hour_that_it_is_there(paper_city: City) -> None:
+    """Ten minutes around nine, in steps that do not meet the hour; and a word on the hour itself is not said twice."""
+    city = LiveCity(paper_city, SEED, MONDAY_8_S + 3_000.3)
+    desks = {device_id for device_id, _ in city._callers.desks(datetime.fromtimestamp(MONDAY_8_S, UTC))}
+    said = [saying for k in range(300) for saying in city.advance(MONDAY_8_S + 3_302.3 + 2 * k)]
+    beats = [s for s in said if s.topic.endswith("/state") and s.topic.removeprefix("city/v1/").removesuffix("/state") in desks]
+    assert sorted(saying.topic for saying in beats) == sorted(topic_of(device_id, "state") for device_id in desks)
+    assert all(saying.is_retained for saying in beats)
+    reports = [report for report in understood(beats) if isinstance(report, DeviceStateReport)]
+    assert {(r.state, r.phenomenon_time.timestamp()) for r in reports} == {("online", MONDAY_8_S + 3_600)}
+
+
 def test_those_switched_off_say_only_that_they_are_offline(live: LiveCity) -> None:
     reports = understood(list(live.introductions("990101", MONDAY_8_S, DeviceState.OFFLINE)))
     assert reports

@@ -15,7 +15,7 @@ from runtime import cli, quarters
 from storage import heartbeats
 from storage.connection import Connection
 from tests.support.cities import run_cityhelm
-from tests.support.scenes import NOW, STATION, stored
+from tests.support.scenes import NOW, STATION, a_device, stored
 
 Ask = Callable[..., tuple[int, str, str]]
 
@@ -123,6 +123,27 @@ def test_a_letter_that_is_not_there_is_a_sentence(ask: Ask) -> None:
     assert ask("deadletters", "show", "9") == (
         2, "", "cityhelm: there is no dead letter 9: expected a number from `cityhelm deadletters list`\n",
     )  # fmt: skip
+
+
+OTHER = "440106/environment/north/air-2"
+
+
+def test_a_device_that_is_gone_for_good_is_retired_and_brought_back_by_whoever_types(conn: Connection, ask: Ask) -> None:
+    stored(conn, a_device(), a_device(OTHER))
+    code, said, _ = ask("devices", "retire", STATION, OTHER, "--reason", "torn down", "--json")
+    assert code == 0
+    assert said.splitlines()[:2] == [f"设备 {STATION} 已停用", f"Device {STATION} is retired"]
+    assert json.loads(said.splitlines()[-1]) == {"retired": [STATION, OTHER], "refused": {}}
+    code, said, _ = ask("devices", "restore", "a/b/c/d", STATION, "--json")
+    assert code == 1, "one was refused, the other done"
+    told = json.loads(said.splitlines()[-1])
+    assert (told["restored"], told["refused"]["a/b/c/d"]["code"]) == ([STATION], "device_unknown")
+    retired = conn.execute("SELECT device_id FROM device WHERE retired_at IS NOT NULL").fetchall()
+    assert retired == [(OTHER,)]
+    assert conn.execute("SELECT actor LIKE 'console:%', role, action, outcome FROM audit_entry ORDER BY audit_id").fetchall() == [
+        (True, "operator", "device.retire", "done"), (True, "operator", "device.retire", "done"),
+        (True, "operator", "device.restore", "refused"), (True, "operator", "device.restore", "done"),
+    ]  # fmt: skip
 
 
 TELEMETRY = f"city/v1/{STATION}/telemetry"

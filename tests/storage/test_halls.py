@@ -12,7 +12,7 @@ from staffing.floor import local_day
 from storage import halls
 from storage.connection import Connection
 from tests.support.halls import a_visit, at, said
-from tests.support.scenes import COUNTER, NOW, a_device, a_reading, stored
+from tests.support.scenes import COUNTER, NOW, a_device, a_reading, a_state, stored
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 DAY = local_day(NOW, SHANGHAI)
@@ -47,6 +47,24 @@ def test_a_hall_is_known_by_its_queue_and_by_its_snapshots(conn: Connection) -> 
         [],
         False,
     )
+
+
+def test_a_hall_is_there_as_long_as_it_is_heard_and_gone_with_its_gateway(conn: Connection) -> None:
+    gateway = "440106/gateway/field/gw-440106"
+    stored(conn, a_device(COUNTER, type_name="ServiceHall", properties=(), mode="on_change", interval_s=3600, minutes_ago=90),
+           a_device(gateway, type_name="Gateway", properties=(), mode="on_change", interval_s=3600))  # fmt: skip
+
+    def place() -> tuple[str, object]:
+        (hall,) = halls.list_halls(conn)
+        return hall.state, hall.heard_at
+
+    assert place() == ("unknown", at(-90)), "its birth is its last word"
+    stored(conn, a_state("online", device_id=COUNTER, minutes_ago=20))
+    assert place() == ("online", at(-20))
+    stored(conn, a_state("offline", device_id=gateway, minutes_ago=5))
+    assert place() == ("offline", at(-20)), "a Last Will is nobody's word"
+    stored(conn, a_state("online", device_id=gateway, minutes_ago=1))
+    assert place() == ("online", at(-20))
 
 
 def test_events_of_a_day_are_those_between_its_midnights(conn: Connection) -> None:

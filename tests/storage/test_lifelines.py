@@ -5,7 +5,7 @@ from __future__ import annotations
 from domain.moments import Moment
 from domain.observations import Freshness
 from storage.connection import Connection
-from storage.lifelines import VOICES, StateChange, find_lifeline
+from storage.lifelines import VOICES, VOICES_OF_FEW, StateChange, find_lifeline
 from tests.support.scenes import NOW, STATION, a_device, a_reading, a_state, minutes, stored
 
 
@@ -38,8 +38,12 @@ GATEWAY = "440106/gateway/field/gw-440106"
 
 
 def heard(conn: Connection, device_id: str = STATION) -> tuple[object, object]:
-    row = conn.execute(f"SELECT state, heard_at FROM ({VOICES}) voice WHERE device_id = %s", (device_id,)).fetchone()
+    row, of_few = (
+        conn.execute(f"SELECT state, heard_at FROM ({voices}) voice WHERE device_id = %s", (device_id,)).fetchone()
+        for voices in (VOICES, VOICES_OF_FEW)
+    )
     assert row is not None
+    assert row == of_few
     return row[0], row[1]
 
 
