@@ -12,9 +12,10 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Annotated
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Query
 from starlette.responses import Response, StreamingResponse
 
 
@@ -40,16 +41,18 @@ def create_app(place: Path) -> FastAPI:
 
     server = FastAPI(lifespan=playing)
 
-    async def events(channel: str) -> AsyncIterator[bytes]:
+    async def events(channels: list[str]) -> AsyncIterator[bytes]:
         queue: asyncio.Queue[bytes] = asyncio.Queue()
-        queues[channel].add(queue)
+        for channel in channels:
+            queues[channel].add(queue)
         try:
             while True:
                 yield await queue.get()
         finally:
-            queues[channel].discard(queue)
+            for channel in channels:
+                queues[channel].discard(queue)
 
-    async def stream(channel: str) -> Response:
+    async def stream(channel: Annotated[list[str], Query()]) -> Response:
         return StreamingResponse(events(channel), media_type="text/event-stream")
 
     async def the_body() -> Response:

@@ -1,10 +1,10 @@
 """Dashboard: what 50 viewers cost the server, how long every question takes meanwhile, how much the cockpit's first load weighs.
 
 The real dashboard process on a private database with a full city (10,000 devices; `_full_city`), into which the ingester's code
-writes once a second. A viewer is an open cockpit: three streams. Shares are processor time of the dashboard's process (proc(5),
-stat), so that other work on the machine hardly changes them, taken when the hub's first minutes are over. Every callback of Dash
-and every address of the open interface is asked, one after the other, while all viewers look. Ceilings: a bare server that sends
-the same events to as many listeners, and one that returns the bytes of the largest answer.
+writes once a second. A viewer is an open cockpit: one stream of three channels. Shares are processor time of the dashboard's
+process (proc(5), stat), so that other work on the machine hardly changes them, taken when the hub's first minutes are over. Every
+callback of Dash and every address of the open interface is asked, one after the other, while all viewers look. Ceilings: a bare
+server that sends the same events to as many listeners, and one that returns the bytes of the largest answer.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def measure_on(settings: Settings, database_url: str, city: City, full: FullCity
     slow = {name: ms["p95_ms"] for name, ms in timed.items() if ms["p95_ms"] >= PROMISES["p95_ms"]}
     added = with_all - alone
     return {
-        "name": "dashboard", "viewers": VIEWERS, "streams_a_viewer": len(CHANNELS),
+        "name": "dashboard", "viewers": VIEWERS, "channels_a_viewer": len(CHANNELS),
         "devices": len(full.devices) + len(full.halls), "datastreams": len(full.streams),
         "units": len(full.units), "reports_a_beat": round(beats.mean_reports()),
         "beats_per_s": round(beats.rate(), 2),
@@ -246,10 +246,8 @@ class _Viewers:
     def __enter__(self) -> _Viewers:
         self._thread.start()
         for k in range(self._n):
-            for channel in CHANNELS:
-                self._frames.append(0)
-                listening = self._listen(len(self._frames) - 1, channel, is_first=k == 0)
-                self._open.append(asyncio.run_coroutine_threadsafe(listening, self._loop))
+            self._frames.append(0)
+            self._open.append(asyncio.run_coroutine_threadsafe(self._listen(k), self._loop))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -278,17 +276,18 @@ class _Viewers:
             time.sleep(0.2)
         time.sleep(SETTLE_S)
 
-    async def _listen(self, k: int, channel: str, *, is_first: bool) -> None:
+    async def _listen(self, k: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=2**24)
         try:
-            head = f"GET {self._path}?channel={channel} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n"
+            query = "&".join(f"channel={channel}" for channel in CHANNELS)
+            head = f"GET {self._path}?{query} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n"
             writer.write(f"{head}Accept: text/event-stream\r\nAccept-Encoding: gzip, deflate, br\r\n\r\n".encode())
             await writer.drain()
             while line := await reader.readline():
                 if line.startswith(b"data: "):
                     self._frames[k] += 1
-                    if is_first and self._is_recording:
-                        self._events[channel].append(line.decode() + "\n")
+                    if k == 0 and self._is_recording:
+                        self._events[json.loads(line[6:])["channel"]].append(line.decode() + "\n")
         finally:
             writer.close()
 
@@ -368,6 +367,8 @@ def _addresses(url: str, city: City, full: FullCity) -> list[Asked]:
         "/api/incidents/{incident_id}/closing": lambda n: (
             f"/api/incidents/{full.incidents[2 + n]}/closing", {"ending": "closed", "reason": "bench"}
         ),
+        "/api/data/source/retirement": lambda n: ("/api/data/source/retirement", {"device": full.devices[1 + n]}),
+        "/api/data/source/restoration": lambda n: ("/api/data/source/restoration", {"device": full.devices[1 + n]}),
     }  # fmt: skip
     return [*asked, *(Asked(name, name, say=say) for name, say in acts.items())]
 

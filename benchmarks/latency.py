@@ -171,7 +171,7 @@ def _page(url: str) -> Iterator[Any]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
         page = browser.new_page(viewport={"width": 1920, "height": 1080})
-        page.goto(f"{url}/operations")
+        page.goto(f"{url}/map")
         page.evaluate("() => window.cityhelm.ready")
         page.wait_for_function("() => window.cityhelm.city.isLoaded")
         page.evaluate(_WATCH, "990101/crowd/bench/watched")

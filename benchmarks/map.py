@@ -2,8 +2,13 @@
 
 The real page of the real dashboard on an empty private database, with a city of its own (CITYHELM_CITY, or one grown for the
 run). Units and points are made up in the page from a fixed seed; the points go the way of the binary endpoint (Float32, 12 bytes
-each). Each update moves every unit and draws the picture; the ceiling is the same loop, measured before, with a picture that
-holds no unit and no heat, so that what is left of it is the browser's own.
+each). Each update moves every unit and draws the picture. Two ceilings, measured in the same run: the same loop with a picture
+that holds no unit and no heat (`ceiling`), and a page with nothing but one canvas of the map's size that is cleared to another
+colour (`canvas`), which is the browser alone. Without a graphics card a browser puts its pages together by the processor and has
+it play the card for WebGL only; so does this one.
+
+A loop draws as often as it can; a page draws once when a frame has come, and has time in between. The time from one such update
+to the next picture is taken too (`ms_alone`).
 """
 
 from __future__ import annotations
@@ -29,7 +34,7 @@ from runtime.supervisor import answers
 from storage.connection import connect
 from storage.migrate import migrate
 
-UNITS, POINTS, UPDATES = 500, 100_000, 120
+UNITS, POINTS, UPDATES, FLOOR = 500, 100_000, 120, 60
 PROMISE_MS = 100.0
 READY_S = 300.0
 FLAGS = (
@@ -37,6 +42,9 @@ FLAGS = (
     "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )  # fmt: skip
+BY_PROCESSOR = ("--disable-gpu-compositing", "--disable-gpu-rasterization")
+WIDTH, HEIGHT = 1920, 1080
+ALONE = 20
 
 
 def measure() -> dict[str, Any]:
@@ -80,6 +88,12 @@ _PREPARE = """async ({ nUnits, nPoints }) => {
     };
     requestAnimationFrame(one);
   });
+  const moveAll = () => {
+    for (const unit of city.units.values()) {
+      unit.lon += 0.0004 * (dice() - 0.5);
+      unit.lat += 0.0004 * (dice() - 0.5);
+    }
+  };
   window.bench = {
     floor: (n) => frames(n, scene.paint),
     fill: async () => {
@@ -103,37 +117,69 @@ _PREPARE = """async ({ nUnits, nPoints }) => {
       return { field_ms: (performance.now() - began) / 10, points: heatmap.shown?.n ?? 0, bytes: points.byteLength };
     },
     move: (n) => frames(n, (now) => {
-      for (const unit of city.units.values()) {
-        unit.lon += 0.0004 * (dice() - 0.5);
-        unit.lat += 0.0004 * (dice() - 0.5);
-      }
+      moveAll();
       scene.paint(now);
     }),
+    alone: async (n) => {
+      const took = [];
+      for (let k = 0; k < n; k += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+        const { picture_ms } = await bench.move(1);
+        took.push(picture_ms);
+      }
+      return took.sort((a, b) => a - b);
+    },
     holdings: () => scene.holdings(),
   };
 }"""
+
+
+_BARE = """([n, width, height]) => new Promise((resolve) => {
+  const canvas = document.body.appendChild(document.createElement("canvas"));
+  [canvas.width, canvas.height] = [width, height];
+  const gl = canvas.getContext("webgl2", { antialias: false });
+  let k = 0;
+  const began = performance.now();
+  const one = () => {
+    gl.clearColor(k % 2, 0.5, 0.5, 1);
+    gl.clear(gl.COLOR_BUFFER_BIT);
+    k += 1;
+    if (k < n) requestAnimationFrame(one);
+    else requestAnimationFrame(() => resolve({ picture_ms: (performance.now() - began) / n }));
+  };
+  requestAnimationFrame(one);
+})"""
 
 
 def _in_a_page(chromium: str, url: str) -> dict[str, Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        page = browser.new_page(viewport={"width": 1920, "height": 1080})
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=[*FLAGS, *BY_PROCESSOR], ignore_default_args=["--enable-gpu-rasterization"]
+        )
+        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         page.set_default_timeout(READY_S * 1000)
-        page.goto(f"{url}/operations")
+        page.goto(f"{url}/map")
         page.evaluate(_PREPARE, {"nUnits": UNITS, "nPoints": POINTS})
         with _spent() as floor_cpu:
-            floor = page.evaluate("() => bench.floor(60)")
+            floor = page.evaluate(f"() => bench.floor({FLOOR})")
         heat = page.evaluate("() => bench.fill()")
         page.evaluate("() => bench.move(10)")  # programs of the graphics layer are compiled with the first picture
         before = page.evaluate("() => bench.holdings()")
         with _spent() as moved_cpu:
             moved = page.evaluate(f"() => bench.move({UPDATES})")
         after = page.evaluate("() => bench.holdings()")
+        alone = page.evaluate(f"() => bench.alone({ALONE})")
+        size = page.evaluate("() => [cityhelm.map.view.getCanvas().width, cityhelm.map.view.getCanvas().height]")
+        page.close()
+        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        with _spent() as bare_cpu:
+            bare = page.evaluate(_BARE, [FLOOR, *size])
         browser.close()
-    floor["cpu_ms"], moved["cpu_ms"] = 1000 * floor_cpu[0] / 60, 1000 * moved_cpu[0] / UPDATES
-    return {"floor": floor, "heat": heat, "moved": moved, "holdings": (before, after)}
+    bare["cpu_ms"] = 1000 * bare_cpu[0] / FLOOR
+    floor["cpu_ms"], moved["cpu_ms"] = 1000 * floor_cpu[0] / FLOOR, 1000 * moved_cpu[0] / UPDATES
+    return {"bare": bare, "floor": floor, "heat": heat, "moved": moved, "alone": alone, "holdings": (before, after)}
 
 
 @contextmanager
@@ -149,7 +195,7 @@ def _browser_s() -> float:
 
 
 def _figures(seen: dict[str, Any]) -> dict[str, Any]:
-    moved, floor, heat = seen["moved"], seen["floor"], seen["heat"]
+    moved, floor, heat, alone = seen["moved"], seen["floor"], seen["heat"], seen["alone"]
     script = moved["script_ms"]
     return {
         "name": "map",
@@ -161,8 +207,12 @@ def _figures(seen: dict[str, Any]) -> dict[str, Any]:
         "script_p50_ms": round(script[len(script) // 2], 1),
         "script_p95_ms": round(script[int(0.95 * len(script))], 1),
         "cpu_ms_per_update": round(moved["cpu_ms"], 1),
+        "ms_alone_p50": round(alone[len(alone) // 2], 1),
+        "ms_alone_p95": round(alone[int(0.95 * len(alone))], 1),
         "ceiling_ms": round(floor["picture_ms"], 1),
         "ceiling_cpu_ms": round(floor["cpu_ms"], 1),
+        "canvas_ms": round(seen["bare"]["picture_ms"], 1),
+        "canvas_cpu_ms": round(seen["bare"]["cpu_ms"], 1),
         "ratio_to_ceiling": round(moved["picture_ms"] / floor["picture_ms"], 2),
         "heat_field_ms": round(heat["field_ms"], 1),
         "is_bounded": seen["holdings"][0] == seen["holdings"][1],

@@ -161,8 +161,8 @@ class Channel:
         self._recent: deque[tuple[float, float]] = deque(maxlen=120)  # (published, age of the frame when it left), seconds
 
     @property
-    def n_viewers(self) -> int:
-        return len(self._viewers)
+    def viewers(self) -> frozenset[Viewer]:
+        return frozenset(self._viewers)
 
     @property
     def is_wanted(self) -> bool:
@@ -198,25 +198,13 @@ class Channel:
         if self._viewers and abs(now - self._spoke_at).total_seconds() >= STILL_EVERY_S:
             self._send({"hub": self.epoch, "seq": self.seq, "state": "still"})
 
-    async def events(self) -> AsyncIterator[bytes]:
-        """The stream of one viewer, as server-sent events."""
-        viewer = Viewer()
+    def join(self, viewer: Viewer) -> None:
         if not self._viewers:
             self._wanted_since = self._clock()
         self._viewers.add(viewer)
-        try:
-            yield b"retry: 2000\n\n"
-            while True:
-                try:
-                    frame = await viewer.next(COMMENT_EVERY_S)
-                except TimeoutError:
-                    yield b": still here\n\n"
-                    continue
-                if frame is None:
-                    return
-                yield b"data: " + frame + b"\n\n"
-        finally:
-            self._viewers.discard(viewer)
+
+    def leave(self, viewer: Viewer) -> None:
+        self._viewers.discard(viewer)
 
     def close(self) -> None:
         for viewer in self._viewers:
@@ -235,10 +223,31 @@ class Channel:
     def _send(self, frame: dict[str, Any]) -> None:
         """`now` is when a frame leaves, by which viewers set their clocks; its `t` is what it shows."""
         self._spoke_at = self._clock()
-        encoded = orjson.dumps(frame | {"now": wire.ms(self._spoke_at)})
+        encoded = orjson.dumps({"channel": self.name, **frame, "now": wire.ms(self._spoke_at)})
         self.frame_bytes = len(encoded)
         for viewer in self._viewers:
             viewer.offer(encoded)
+
+
+async def events(channels: Sequence[Channel]) -> AsyncIterator[bytes]:
+    """The stream of one viewer of these channels, as server-sent events; a frame names its channel."""
+    viewer = Viewer()
+    for channel in channels:
+        channel.join(viewer)
+    try:
+        yield b"retry: 2000\n\n"
+        while True:
+            try:
+                frame = await viewer.next(COMMENT_EVERY_S)
+            except TimeoutError:
+                yield b": still here\n\n"
+                continue
+            if frame is None:
+                return
+            yield b"data: " + frame + b"\n\n"
+    finally:
+        for channel in channels:
+            channel.leave(viewer)
 
 
 class Hub:
@@ -295,9 +304,9 @@ class Hub:
             await asyncio.to_thread(thread.join, 1.0)
 
     def figures(self) -> dict[str, float]:
-        """For the heartbeat: viewers of all channels and the figures of the map's frames."""
+        """For the heartbeat: viewers, of however many channels each, and the figures of the map's frames."""
         return {
-            "viewers": sum(channel.n_viewers for channel in self.channels.values()),
+            "viewers": len(frozenset[Viewer]().union(*(channel.viewers for channel in self.channels.values()))),
             **self.channels[MAP].figures(self._clock()),
         }
 

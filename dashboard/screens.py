@@ -47,7 +47,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("/command", "command", MAP, command.layout, command_callbacks.register),
     Screen("/halls", "halls", HALLS, halls.layout, halls_callbacks.register),
     Screen("/warnings", "warnings", MAP, warnings.layout, warnings_callbacks.register),
-    Screen("/operations", "operations", MAP, operations.layout, operations_callbacks.register),
+    Screen("/map", "map", MAP, operations.layout, operations_callbacks.register),
     Screen("/system", "system", SYSTEM, system.layout, system_callbacks.register),
     Screen("/data", "data", SYSTEM, data.layout, data_callbacks.register),
     Screen("/parts", "parts", SYSTEM, parts.layout, parts_callbacks.register, is_tab=False),

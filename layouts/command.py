@@ -68,7 +68,9 @@ def _foot(words: Words) -> Component:
             html.Section(
                 [
                     html.H2([words("command.log"), html.Small(words("command.log_sub")), html.Span(id="log-filter")]),
-                    html.Div(loading(words), id="log", className="rows log"),
+                    html.Div(
+                        loading(words), id="log", className="rows log", role="group", tabIndex=0, **labelled(words("command.log"))
+                    ),
                 ],
                 className="card log-card",
             ),

@@ -17,10 +17,12 @@ def layout(words: Words, facts: PageFacts) -> list[Component]:
     def place(id_: str, class_name: str = "body") -> Component:
         return html.Div(id=id_, className=class_name)
 
+    scrolled = labelled(words("system.kinds"))  # nothing in it takes the focus, so that it does itself: keys scroll it
+    kinds = html.Div(id="kinds", className="body scroll", role="group", tabIndex=0, **scrolled)
     left = html.Div(
         [
             card(words("system.processes"), place("processes"), sub=[words("system.processes_sub"), " · ", parts_link(words)]),
-            card(words("system.kinds"), place("kinds", "body scroll"), sub=words("system.kinds_sub"), class_name="grow"),
+            card(words("system.kinds"), kinds, sub=words("system.kinds_sub"), class_name="grow"),
         ],
         className="column",
     )

@@ -1,23 +1,24 @@
-/* The source: the server's events, over one connection per browser. The page starts this same file once more as a SharedWorker,
-   which holds the connection and hands every event to all pages that look; where a browser has none, a page holds its own.
-   Browsers allow six connections to a server, and a stream takes one for as long as it is open. */
+/* The source: the server's events, over one connection for all the channels that a page follows. The page starts this same file once
+   more as a SharedWorker, which holds the connection and hands every event to all pages that follow the same channels; where a browser
+   has none, a page holds its own. Browsers allow six connections to a server, and a stream takes one for as long as it is open. */
 (() => {
   const RETRY_MS = 3000;
   const ATTEND_MS = 5000; // a page says this often that it is still there: nobody tells a worker when one is gone
   const GONE_MS = 20000;
   const ANSWER_MS = 10000;
 
-  /** Listens to a channel: tell("open") whenever a connection is made, tell("frame", text) for each event. Returns {stop, renew}: how
+  /** Listens to channels: tell("open") whenever a connection is made, tell("frame", text) for each event. Returns {stop, renew}: how
       to stop, and how to try a new connection where nothing comes over this one. One that died while the machine slept, or that a
       firewall forgot, is silent for ever, and the browser does not notice. */
-  const listen = (channel, tell) => {
+  const listen = (channels, tell) => {
+    const address = `/api/stream?${channels.map((name) => `channel=${encodeURIComponent(name)}`).join("&")}`;
     let source = null;
     let retry = null;
     let openedAt = 0;
     const open = () => {
       stop();
       openedAt = performance.now();
-      const own = (source = new EventSource(`/api/stream?channel=${encodeURIComponent(channel)}`));
+      const own = (source = new EventSource(address));
       own.onopen = () => tell("open");
       own.onmessage = ({ data }) => tell("frame", data);
       own.onerror = () => {
@@ -34,36 +35,37 @@
     return { stop, renew: () => performance.now() - openedAt > RETRY_MS && open() };
   };
 
-  /* in the worker: channels with the pages that listen to them */
+  /* in the worker: connections with the pages that listen to them */
   const serve = () => {
-    const channels = new Map(); // name → {pages: port → when it last said that it is there, hasOpened, line}
+    const connections = new Map(); // names of channels → {pages: port → when it last said that it is there, hasOpened, line}
     const leave = (port) => {
-      for (const [name, channel] of channels) {
-        channel.pages.delete(port);
-        if (channel.pages.size) continue;
-        channel.line.stop();
-        channels.delete(name);
+      for (const [key, connection] of connections) {
+        connection.pages.delete(port);
+        if (connection.pages.size) continue;
+        connection.line.stop();
+        connections.delete(key);
       }
     };
-    const join = (name, port) => {
-      const channel = channels.get(name) ?? { pages: new Map(), hasOpened: false };
-      if (!channels.has(name)) {
-        channels.set(name, channel);
-        channel.line = listen(name, (what, text) => {
-          channel.hasOpened = true;
-          for (const page of channel.pages.keys()) page.postMessage([what, text]);
+    const join = (channels, port) => {
+      const key = channels.join();
+      const connection = connections.get(key) ?? { pages: new Map(), hasOpened: false };
+      if (!connections.has(key)) {
+        connections.set(key, connection);
+        connection.line = listen(channels, (what, text) => {
+          connection.hasOpened = true;
+          for (const page of connection.pages.keys()) page.postMessage([what, text]);
         });
       }
-      const isNew = !channel.pages.has(port);
-      channel.pages.set(port, performance.now());
+      const isNew = !connection.pages.has(port);
+      connection.pages.set(port, performance.now());
       if (isNew) port.postMessage(["joined"]);
-      if (isNew && channel.hasOpened) port.postMessage(["open"]);
-      return channel;
+      if (isNew && connection.hasOpened) port.postMessage(["open"]);
+      return connection;
     };
     self.onconnect = ({ ports: [port] }) => {
-      port.onmessage = ({ data: [what, name] }) => {
+      port.onmessage = ({ data: [what, channels] }) => {
         if (what === "leave") return leave(port);
-        const { line } = join(name, port);
+        const { line } = join(channels, port);
         if (what !== "renew") return;
         line.renew();
         port.postMessage(["joined"]);
@@ -71,7 +73,7 @@
     };
     setInterval(() => {
       const lastHeard = performance.now() - GONE_MS;
-      for (const { pages } of [...channels.values()]) for (const [port, heardAt] of [...pages]) if (heardAt < lastHeard) leave(port);
+      for (const { pages } of [...connections.values()]) for (const [port, heardAt] of [...pages]) if (heardAt < lastHeard) leave(port);
     }, ATTEND_MS);
   };
 
@@ -83,17 +85,17 @@
   const file = document.currentScript.src; // with its version: pages of another version have a worker of their own
   const source = { isShared: false };
 
-  /** As `listen`, over the browser's one connection where that is possible. */
-  source.follow = (channel, tell) => {
+  /** As `listen`, over a connection of the browser where that is possible. */
+  source.follow = (channels, tell) => {
     let line = null;
     const alone = () => {
       line?.stop();
       source.isShared = false;
-      line = listen(channel, tell);
+      line = listen(channels, tell);
     };
     const share = () => {
       const worker = new SharedWorker(file, { name: "cityhelm" });
-      const say = (what) => worker.port.postMessage([what, channel]);
+      const say = (what) => worker.port.postMessage([what, channels]);
       const attending = setInterval(say, ATTEND_MS, "attend");
       let unanswered = null; // while something was said to the worker that it has not answered: it may be gone
       const ask = (what) => {

@@ -1,4 +1,4 @@
-/* The stream: what the hub says, in order, over every channel that the page follows. The first of them is the page's own: by it the
+/* The stream: what the hub says, in order, of every channel that the page follows. The first of them is the page's own: by it the
    page is live or not. A gap in the numbering of the map, a new server or a new connection means: ask for the whole. Of the other
    channels the newest frame stands under the channel's name.
    Live is only what was heard just now and made just now. Silence, whatever its cause, is said and answered with a new connection;
@@ -8,9 +8,9 @@
   const SILENT_MS = 6000; // the hub says something every two seconds over every channel (dashboard.hub.STILL_EVERY_S)
   const OLD_MS = { map: 6000, system: 10000, overview: 21000, halls: 21000 }; // frames are made every 0.5, 2, 5 and 5 s
   const WHOLE_EVERY_MS = 300000; // what frames do not carry (a moved device) is caught up with
-  const lines = new Map(); // channel → how its source is stopped and renewed, while there is one
+  let line = null; // how the source is stopped and renewed, while there is one
   const heard = new Map(); // channel → when it last spoke: {at, date} by the browser's clocks, {t} by the server's
-  const opened = new Set(); // channels with a new connection that has not said anything yet
+  const opened = new Set(); // channels that have not said anything yet over a new connection
   const awaySince = new Map(); // channel → since when the hub has no frames for it
   let channels = [];
   let wholeAt = 0;
@@ -30,25 +30,26 @@
   };
 
   const connect = () => {
-    if (lines.size || document.hidden) return;
-    for (const channel of channels) {
-      note(channel, heard.get(channel)?.t ?? null);
-      lines.set(channel, cityhelm.source.follow(channel, (what, text) => {
-        if (what === "frame") hear(channel, JSON.parse(text));
-        else isOpen(channel);
-      }));
-    }
+    if (line || document.hidden) return;
+    for (const channel of channels) note(channel, heard.get(channel)?.t ?? null);
+    line = cityhelm.source.follow(channels, (what, text) => {
+      if (what === "open") isOpen();
+      else {
+        const frame = JSON.parse(text);
+        hear(frame.channel, frame);
+      }
+    });
   };
   /* a page in the background asks for nothing, and what it shows is not live when it comes back */
   const close = () => {
-    lines.forEach((line) => line.stop());
-    lines.clear();
+    line?.stop();
+    line = null;
     set("connecting", null);
   };
-  const isOpen = (channel) => {
-    opened.add(channel);
-    if (channel === stream.channel && stream.state === "live") set("connecting", null); // what was missed is not known yet
-    if (channel !== "map") return;
+  const isOpen = () => {
+    for (const channel of channels) opened.add(channel);
+    if (stream.state === "live") set("connecting", null); // what was missed is not known yet
+    if (!channels.includes("map")) return;
     hasWhole = false;
     askWhole();
   };
@@ -139,7 +140,7 @@
 
   /** The state of the stream, in the header; called every second. */
   stream.show = () => {
-    for (const [channel, line] of lines) if (isSilent(channel)) line.renew();
+    if (line && channels.some(isSilent)) line.renew();
     const last = heard.get(stream.channel)?.t ?? null;
     if (isSilent(stream.channel) && stream.state !== "server_away" && last !== null) set("server_away", stream.state === "database_away" ? stream.since : last);
     const element = document.getElementById("live");

@@ -71,10 +71,9 @@
     const shown = typeof value === "number" ? page.fixed(value, digits) : value;
     const isFace = parts.isFace(state);
     return el("div", { key: key ?? label, class: join("kpi", "headline", `is-${state}`, look), tabindex: "0", role: "group", "aria-label": label },
-      div("kpi-label", icon ? parts.icon(icon) : null, span("ellipsis", label)),
+      div("kpi-label", icon ? parts.icon(icon) : null, span("ellipsis", label), state === "late" || state === "stale" ? parts.freshness(state, from.measured ?? from.asOf ?? null, from) : null),
       isFace ? div("kpi-line kpi-face", parts.face(state, { source: from.source, isSmall: true })) : div("kpi-line", rolling(shown, { ...from, isStale: state === "stale" }), unit ? span("kpi-unit", unit) : null),
-      div("kpi-foot", isFace ? null : compare ? parts.compare({ value, digits, ...compare }, from) : span("ellipsis", note),
-        state === "late" || state === "stale" ? parts.freshness(state, from.measured ?? from.asOf ?? null, from) : null));
+      div("kpi-foot", isFace ? null : compare ? parts.compare({ value, digits, ...compare }, from) : span("ellipsis", note)));
   };
   parts.headlines = (...figures) => el("div", { class: "kpis", role: "group", "aria-label": page.words("kpi.label") }, ...figures);
 

@@ -64,6 +64,12 @@
     return device ? [city.deviceName(device), city.district(device.district)].join(" · ") : (warning.evidence?.device_name ?? page.label("hazard", warning.hazard));
   };
 
+  /** What a warning says in a sentence. It was written with the device's name in the language of whoever set it up. */
+  cards.warningSentence = (warning) => {
+    const [sentence, device, written] = [warning.sentence[page.facts.lang], city.devices.get(warning.device), warning.evidence?.device_name];
+    return device && written ? sentence.replace(written, city.deviceName(device)) : sentence;
+  };
+
   /** A warning's value with its unit, or null. */
   cards.warningValue = (warning) => {
     const value = warning.evidence?.value;
@@ -97,6 +103,11 @@
     });
   };
 
+  /** The name of the district in which an incident is, or nothing. */
+  cards.incidentPlace = ({ lon, lat }) => {
+    const code = typeof lon === "number" ? cityhelm.drill.districtOf([lon, lat]) : null;
+    return code ? city.district(code) : "";
+  };
   cards.incidents = (chosen) => {
     if (!city.incidents.length) return parts.empty(cards.hasCity() ? "incidents.none" : "no_data");
     return city.incidents.map((incident) => {
@@ -107,7 +118,7 @@
         parts.diamond(incident.grade),
         span("row-title ellipsis", page.label("hazard", incident.hazard)),
         span("row-side", parts.sentence(page.duration((page.now() - incident.reported) / 1000), from)),
-        span("row-more", span("ellipsis", `${page.label("incident_state", incident.state)} · ${incident.id}`),
+        span("row-more", span("ellipsis", [page.label("incident_state", incident.state), cards.incidentPlace(incident)].filter(Boolean).join(" · ")),
           span("", ...parts.sentence(page.words("incidents.units", { n: sent }), { source: sources.orders, asOf: page.now() }))));
     });
   };

@@ -159,8 +159,8 @@
       div(`order-step${time !== null ? " order-step-done" : ""}${isBad ? " order-step-bad" : ""}`, page.label("order_state", state), el("br", {}),
         time === null ? (isBad ? "" : "—") : number(page.clock(time), { source: sources.orders, measured: time }));
     return el("div", { class: "order", key: order.id }, sentUnit ? parts.unit(sentUnit) : "", el("div", { class: "ellipsis" },
-      sentUnit ? city.name(sentUnit) : order.unit, " → ", incident ? `${page.label("hazard", incident.hazard)} ${incident.id}` : order.incident,
-      el("small", { class: "quiet" }, " ", page.words("order.issued_by", { actor: order.actor }), order.state === "done" ? ` · ${page.label("order_state", "done")}` : "")),
+      sentUnit ? city.name(sentUnit) : order.unit, " → ", incident ? [page.label("hazard", incident.hazard), cityhelm.cards.incidentPlace(incident)].filter(Boolean).join(" · ") : order.incident,
+      el("small", { class: "quiet" }, " ", page.words("order.issued_by", { actor: page.actor(order.actor) }), order.state === "done" ? ` · ${page.label("order_state", "done")}` : "")),
       object.cancelButton(order, sentUnit),
       div("order-steps", step("issued", order.issued), step("sent", order.sent), step(last, order.answered, bad)));
   };
@@ -235,10 +235,9 @@
     const device = city.devices.get(found.device);
     const level = { above: "≥", below: "≤" }[found.evidence?.direction] ?? "";
     const threshold = found.evidence?.threshold;
-    const sentence = found.sentence[page.facts.lang];
     return [
       head(parts.level(found), cards.warningWords(found), [span("ellipsis", cards.warningPlace(found))], [span(cards.isUnacknowledged(found) ? "chip chip-on" : "chip", page.label("warning_state", found.state))]),
-      div("part sentence", parts.sentence(sentence, from)),
+      div("part sentence", parts.sentence(cards.warningSentence(found), from)),
       div("part", div("facts",
         fact(found.source === "forecast" ? "warning.expected" : "warning.value", cards.warningValue(found) ?? page.words("no_data")),
         fact("warning.threshold", typeof threshold === "number" ? [level, " ", number(page.measure(threshold), from)] : page.words("no_data")),

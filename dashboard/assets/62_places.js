@@ -40,21 +40,24 @@
     return sides;
   };
 
-  const STEPS = [[0, 0], [0, -1], [0, 1], [0, -2], [0, 2], [-0.5, 0], [0.5, 0], [-0.5, -1], [0.5, -1], [-0.5, 1], [0.5, 1]];
-  const [OUTSIDE, TAKEN, FAR] = [50, 100, 0.4]; // what it costs to leave the frame, to cover another name, to go a step away
+  const STEPS = [-0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75].flatMap((dx) => [-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2].map((dy) => [dx, dy])) // farther away it would name another area
+    .sort((a, b) => Math.hypot(2 * a[0], a[1]) - Math.hypot(2 * b[0], b[1]));
+  const [OUTSIDE, TAKEN, FAR, MOVED] = [50, 100, 0.4, 1.2]; // what it costs to leave the frame, to cover another name, to go a step away, to leave where it was written
   /** Where names of areas ({x, y, text}) are written so that they cover as little of what is `there` ({box, weight}) as they can,
-      inside the frame ([width, height]), near where they belong: [{x, y, box}], null for a name that would cover another. A step
-      is a line up or down, or half a name to a side. */
-  places.amongst = (names, there, size, [frameWidth, frameHeight]) => {
+      inside the frame ([width, height]), near where they belong and where they were before (`before`: the answer for the same
+      names): [{x, y, box, step}], null for a name that would cover another. A step is in lines up or down and in names
+      to a side. */
+  places.amongst = (names, there, size, [frameWidth, frameHeight], before = []) => {
     const taken = [];
-    return names.map(({ x, y, text }) => {
+    return names.map(({ x, y, text }, k) => {
       const [width, height] = [places.width(text, size) + 6, size * 1.25];
       const boxAt = ([dx, dy]) => [x + (dx - 0.5) * width, y + (dy - 0.5) * height, x + (dx + 0.5) * width, y + (dy + 0.5) * height];
+      const near = there.filter((other) => overlaps([x - 1.25 * width, y - 2.5 * height, x + 1.25 * width, y + 2.5 * height], other.box));
       const cost = (step) => {
         const box = boxAt(step);
-        const covered = there.reduce((sum, other) => sum + (overlaps(box, other.box) ? other.weight : 0), 0);
+        const covered = near.reduce((sum, other) => sum + (overlaps(box, other.box) ? other.weight : 0), 0);
         const isOutside = box[0] < 0 || box[1] < 0 || box[2] > frameWidth || box[3] > frameHeight;
-        return covered + (isOutside ? OUTSIDE : 0) + (taken.some((other) => overlaps(box, other)) ? TAKEN : 0) + FAR * Math.hypot(step[0] * 2, step[1]);
+        return covered + (isOutside ? OUTSIDE : 0) + (taken.some((other) => overlaps(box, other)) ? TAKEN : 0) + FAR * Math.hypot(step[0] * 2, step[1]) + (before[k] && before[k].step !== step ? MOVED : 0);
       };
       const costs = STEPS.map(cost);
       const least = Math.min(...costs);
@@ -62,7 +65,7 @@
       const step = STEPS[costs.indexOf(least)];
       const box = boxAt(step);
       taken.push(box);
-      return { x: x + step[0] * width, y: y + step[1] * height, box };
+      return { x: x + step[0] * width, y: y + step[1] * height, box, step };
     });
   };
 

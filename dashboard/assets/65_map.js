@@ -10,6 +10,7 @@
   const BELOW_NAMES = "waterway-name"; // of gis_data.style: its first layer of names
   const OPTIONS = { preset: null, panels: "open", legend: null, tools: true, facts: true, pad: {} };
   const NEAR = 13.5;
+  const WIDEST_PX = [8192, 8192]; // of a wall's map; by itself the library would draw it at fewer pixels from 4096 on
   let waiting = []; // what was asked for before the map was there
   let opened = false;
   let plain = []; // the style's layers as a desk shows them
@@ -40,7 +41,7 @@
       maplibre.setWorkerUrl(`${location.origin}${vendor}/maplibre-gl-worker.mjs`);
       const kept = JSON.parse(sessionStorage.getItem(VIEW_KEY) ?? "null");
       map.view = new maplibre.Map({
-        container: "map", style, locale: { "Map.Title": page.words("map.label") }, attributionControl: false, fadeDuration: page.isCalm ? 0 : 200, maxZoom: 18, minZoom: 6,
+        container: "map", style, locale: { "Map.Title": page.words("map.label") }, attributionControl: false, fadeDuration: page.isCalm ? 0 : 200, maxZoom: 18, minZoom: 6, maxCanvasSize: WIDEST_PX,
         pitchWithRotate: false, dragRotate: false, touchPitch: false, localIdeographFontFamily: '"Noto Sans SC", sans-serif',
         ...(kept ? { center: kept.centre, zoom: kept.zoom } : await whole()),
       });

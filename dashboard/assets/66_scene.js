@@ -5,9 +5,9 @@
   const { page, city, layers: shown, places, parts } = cityhelm;
   const scene = {};
   const GLIDE_MS = 1100; // a little more than the second between two positions, so that units do not stop and start
-  const FRAME_MS = 50;
+  const [FRAME_MS, SLOWEST_FRAME_MS] = [50, 500];
   const LIST_EVERY_MS = 1000;
-  const DISTRICTS_EVERY_MS = 15000;
+  const DISTRICTS_EVERY_MS = 4000;
   const GROUND_EVERY_MS = 3000;
   const NEAR_ZOOM = 12.8; // from here on everything that stands at a place is drawn by itself
   const NAMED_ZOOM = 13.4; // from here on places bear their names
@@ -193,6 +193,7 @@
       return { box: [left - frame.left, top - frame.top, right - frame.left, bottom - frame.top], weight: PANEL };
     });
   };
+  let placedBefore = []; // names stay where they are written until a mark lies there
   const listDistricts = (marks, zoom, scale) => {
     const { view } = map();
     const size = districtSize(zoom);
@@ -203,7 +204,8 @@
       return { box: [left, top, left + 2 * r * scale, top + 2 * r * scale], weight };
     });
     const { clientWidth, clientHeight } = view.getContainer();
-    const placed = places.amongst(names, [...there, ...panels()], size * scale, [clientWidth, clientHeight]);
+    const placed = places.amongst(names, [...there, ...panels()], size * scale, [clientWidth, clientHeight], placedBefore);
+    placedBefore = placed;
     return names.flatMap(({ code, text }, k) => (placed[k] ? [{ pick: "district", id: code, text, size, at: view.unproject([placed[k].x, placed[k].y]).toArray(), box: placed[k].box }] : []));
   };
 
@@ -265,8 +267,10 @@
     const idleSize = isFar ? 27 : 34;
     if (now - districtsAt >= DISTRICTS_EVERY_MS) {
       districtsAt = now;
+      const named = [...incidents, ...warnings].filter(({ icon }) => GRAVE.has(icon)).flatMap(({ at, name, icon }) =>
+        Array.from({ length: Math.ceil((places.width(name, 14) + 14) / 26) }, (_, k) => ({ at, aside: [(34 + 26 * k) * scale, icon.startsWith("warning") ? -20 * scale : 0], r: 13, weight: 4 })));
       const marks = [
-        ...sensors.rows.map((row) => ({ ...row, r: sensors.size / 2.6, weight: 0.6 })),
+        ...named, ...sensors.rows.map((row) => ({ ...row, r: sensors.size / 2.6, weight: 0.6 })),
         ...sensors.clusters.map((row) => ({ ...row, r: radiusOf(row), weight: 2 })),
         ...standing.map((row) => ({ ...row, r: idleSize / 2, weight: 3 })), ...movers.map((row) => ({ ...row, r: unitSize / 2, weight: 1 })),
         ...spots.map((row) => ({ ...row, r: 12, weight: 2 })), ...[...incidents, ...warnings, ...closures].map(({ at }) => ({ at, r: 18, weight: 5 })),
@@ -510,9 +514,16 @@
   const leaveKeys = () => {
     for (const canvas of document.querySelectorAll("#map canvas:not(.maplibregl-canvas)")) canvas.tabIndex = -1;
   };
+  /** Whether the processor plays the graphics card, by the name that the driver gives itself. */
+  const isSoftware = () => {
+    const gl = map().view.getCanvas().getContext("webgl2");
+    const named = gl?.getExtension("WEBGL_debug_renderer_info");
+    return named !== null && named !== undefined && /swiftshader|llvmpipe|softpipe|basic render/i.test(gl.getParameter(named.UNMASKED_RENDERER_WEBGL));
+  };
   scene.open = (module) => {
     deck = module;
-    overlay = new deck.MapboxOverlay({ interleaved: false, layers: [], pickingRadius: 6, onLoad: leaveKeys, getTooltip: tip, getCursor: ({ isDragging, isHovering }) => (isDragging ? "grabbing" : cityhelm.tools.isActive() ? "crosshair" : isHovering ? "pointer" : "grab") });
+    const webgl = { preserveDrawingBuffer: false, antialias: !isSoftware() }; // both are copies of the whole picture, each time it is drawn
+    overlay = new deck.MapboxOverlay({ interleaved: false, deviceProps: { webgl }, layers: [], pickingRadius: 6, onLoad: leaveKeys, getTooltip: tip, getCursor: ({ isDragging, isHovering }) => (isDragging ? "grabbing" : cityhelm.tools.isActive() ? "crosshair" : isHovering ? "pointer" : "grab") });
     map().view.addControl(overlay);
     map().view.on("click", (event) => {
       if (cityhelm.tools.click(event)) return;
@@ -533,6 +544,7 @@
   /** Draws what is live; while a unit glides, again and again until it has arrived. */
   let isDrawing = false;
   let paintedAt = -Infinity;
+  let frameMs = FRAME_MS; // twice what the browser took for the last picture, so that a slow one has time for all else
   scene.draw = () => {
     isStale = true;
     if (isDrawing) return;
@@ -540,12 +552,13 @@
     requestAnimationFrame(paint);
   };
   const paint = (now) => {
-    if (now - paintedAt < FRAME_MS) {
-      requestAnimationFrame(paint);
+    if (now - paintedAt < frameMs) {
+      setTimeout(() => requestAnimationFrame(paint), frameMs - (now - paintedAt));
       return;
     }
     paintedAt = now;
     scene.paint(now);
+    requestAnimationFrame((shown) => (frameMs = Math.min(SLOWEST_FRAME_MS, Math.max(FRAME_MS, 2 * (shown - now)))));
     const isMoving = !page.isCalm && [...paths.values()].some(({ from, to, begun }) => now - begun < GLIDE_MS && (from[0] !== to[0] || from[1] !== to[1]));
     if (isMoving) requestAnimationFrame(paint);
     else isDrawing = false;

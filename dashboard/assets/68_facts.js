@@ -187,7 +187,7 @@
     return {
       title: cityhelm.cards.warningWords(found), sub: [page.label("level", found.level), page.label("warning_state", found.state)].join(" · "), acts: typeof found.lon === "number" ? show([found.lon, found.lat]) : null,
       address: city.streams.has(Number(found.object)) ? `/api/chart/${Number(found.object)}` : null,
-      body: [div("quiet", found.sentence[page.facts.lang]), fact(page.words("warning.raised"), parts.time(found.raised, from)), answer?.series ? charted(answer) : null],
+      body: [div("quiet", cityhelm.cards.warningSentence(found)), fact(page.words("warning.raised"), parts.time(found.raised, from)), answer?.series ? charted(answer) : null],
     };
   };
 

@@ -115,7 +115,6 @@
     for (const name of ["pointerdown", "keydown", "wheel"]) addEventListener(name, touch, { passive: true, capture: true });
     addEventListener("popstate", cityhelm.drill.follow);
     cityhelm.map.onChoose?.(follow);
-    cityhelm.drill.askOutlines();
     cityhelm.drill.follow();
   };
 

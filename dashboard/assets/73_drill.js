@@ -68,20 +68,23 @@
   /* what is where one is */
 
   let outlines = null; // district → rings, once they have come
-  drill.askOutlines = async () => {
+  let areOutlinesAsked = false;
+  const askOutlines = async () => {
+    areOutlinesAsked = true;
     try {
       const response = await page.ask("/api/outlines");
       if (!response.ok) throw new Error(String(response.status));
       outlines = await response.json();
       page.beat();
     } catch {
-      setTimeout(drill.askOutlines, ASK_AGAIN_MS);
+      setTimeout(askOutlines, ASK_AGAIN_MS);
     }
   };
   const found = new Map(); // "lon,lat" → district; things that stand still are asked about again and again
   const MOST_FOUND = 5000;
   /** The district in which a point lies, null outside all of them and until their borders have come. */
   drill.districtOf = (at) => {
+    if (!areOutlinesAsked) askOutlines();
     if (!outlines || typeof at[0] !== "number") return null;
     const key = at.join();
     if (!found.has(key)) {

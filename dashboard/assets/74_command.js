@@ -45,11 +45,6 @@
     return items.sort((a, b) => order(a) - order(b) || a.rank - b.rank || a.since - b.since || a.id.localeCompare(b.id));
   };
 
-  command.place = (thing) => {
-    const code = thing.lon === null || thing.lon === undefined ? null : cityhelm.drill.districtOf([thing.lon, thing.lat]);
-    return code ? city.district(code) : "";
-  };
-
   const clockOf = (item) => {
     const source = { source: item.kind === "incident" ? sources.incidents : sources.warnings };
     const label = !item.asks ? (item.sent ? page.words("command.sent", { n: item.sent }) : "") : page.words(item.kind === "incident" ? "command.not_sent" : "command.unacknowledged");
@@ -60,7 +55,7 @@
     const isOn = chosen?.kind === item.kind && chosen.id === item.id;
     const { thing } = item;
     const [mark, title, place] = item.kind === "incident"
-      ? [span("queue-grade", parts.diamond(thing.grade), span("", page.label("grade", thing.grade).replace(/^\S+\s/, ""))), page.label("hazard", thing.hazard), command.place(thing)]
+      ? [span("queue-grade", parts.diamond(thing.grade), span("", page.label("grade", thing.grade).replace(/^\S+\s/, ""))), page.label("hazard", thing.hazard), cards.incidentPlace(thing)]
       : [parts.badge(thing.level, true), cards.warningWords(thing), cards.warningPlace(thing)];
     const state = item.kind === "incident" ? page.label("incident_state", thing.state) : page.label("warning_state", thing.state);
     return parts.choice(item.kind, item.id, isOn ? "row queue-row row-on" : "row queue-row", mark, span("row-title ellipsis", title),
@@ -85,7 +80,7 @@
     const source = { source: sources.incidents, measured: found.reported };
     const over = dossier?.over ?? null;
     return div("dossier-head", parts.diamond(found.grade),
-      div("dossier-title", el("h2", { class: "ellipsis" }, [page.label("hazard", found.hazard), command.place(found)].filter(Boolean).join(" · ")),
+      div("dossier-title", el("h2", { class: "ellipsis" }, [page.label("hazard", found.hazard), cards.incidentPlace(found)].filter(Boolean).join(" · ")),
         div("object-sub", span("", page.label("grade", found.grade)), span("", page.label("incident_state", found.state)), span("", `${page.words("incident.response")} ${page.label("response", found.response)}`))),
       div("dossier-clock", elapsed(found.reported, over, sources.incidents), span("", parts.sentence(over === null ? page.words("command.reported", { time: page.moment(found.reported) }) : page.words("command.ended", { time: page.moment(over) }), source))));
   };
@@ -100,7 +95,7 @@
   const known = (found, dossier, ground) => {
     const source = { source: sources.incidents, measured: found.reported };
     const said = dossier ? (dossier.texts.length ? dossier.texts.map(({ text }) => div("said", text)) : page.words(dossier.n_texts ? "command.said_masked" : "command.said_nothing", { n: dossier.n_texts })) : page.words("loading");
-    const where = [street(ground) ?? command.place(found), " ", el("button", { class: "link", "data-fly": JSON.stringify([found.lon, found.lat]) }, page.words("object.show"))];
+    const where = [street(ground) ?? cards.incidentPlace(found), " ", el("button", { class: "link", "data-fly": JSON.stringify([found.lon, found.lat]) }, page.words("object.show"))];
     return part(page.words("command.known"), "", div("facts",
       fact("command.where", where, true), fact("command.said", said, true),
       fact("incident.channel", found.channel), fact("incident.number", span("topic", found.id))),
@@ -165,9 +160,9 @@
   command.story = (dossier) => {
     const name = (id) => (city.units.has(id) ? city.name(city.units.get(id)) : id);
     const rows = [
-      ...dossier.steps.map((step, k) => ({ key: `i${k}`, at: step.at, recorded: step.recorded, what: step.state === "reported" ? page.words("command.step_reported") : page.label("incident_state", step.state), who: step.actor ?? dossier.incident.channel, note: page.label("grade", step.grade) })),
+      ...dossier.steps.map((step, k) => ({ key: `i${k}`, at: step.at, recorded: step.recorded, what: step.state === "reported" ? page.words("command.step_reported") : page.label("incident_state", step.state), who: page.actor(step.actor) ?? dossier.incident.channel, note: page.label("grade", step.grade) })),
       ...dossier.orders.flatMap((order) => [
-        ...order.steps.map((step, k) => ({ key: `${order.id}/${k}`, at: step.at, recorded: step.recorded, what: `${name(order.unit)} ${page.label("order_state", step.state)}`, who: step.state === "issued" || step.state === "cancelled" ? order.actor : name(order.unit), note: step.detail })),
+        ...order.steps.map((step, k) => ({ key: `${order.id}/${k}`, at: step.at, recorded: step.recorded, what: `${name(order.unit)} ${page.label("order_state", step.state)}`, who: step.state === "issued" || step.state === "cancelled" ? page.actor(order.actor) : name(order.unit), note: step.detail })),
         ...order.statuses.filter(({ source }) => source === "unit").map((step, k) => ({ key: `${order.id}/s${k}`, at: step.at, recorded: step.recorded, what: `${name(order.unit)} ${page.label("unit_status", step.status)}`, who: name(order.unit), note: null })),
       ]),
     ];
@@ -225,7 +220,9 @@
 
   const sentence = (entry) => {
     const [unit, incident] = entry.object.split(" → ");
-    const named = incident && city.units.has(unit) ? `${city.name(city.units.get(unit))} → ${incident}` : entry.object;
+    const known = incident && city.incident(incident);
+    const where = known ? [page.label("hazard", known.hazard), cards.incidentPlace(known)].filter(Boolean).join(" ") : incident;
+    const named = incident && city.units.has(unit) ? `${city.name(city.units.get(unit))} → ${where}` : entry.object;
     const warning = city.warning(entry.object);
     return [page.label("action", entry.action), warning ? cards.warningWords(warning) : named].join(" · ");
   };
@@ -237,8 +234,8 @@
     parts.draw("log", !data ? (fault ? parts.face("failed", { source: from.log, isSmall: true }) : parts.empty("loading"))
       : !data.entries.length ? parts.empty("command.log_empty")
       : data.entries.map((entry) => el("div", { key: String(entry.id), class: "log-row" },
-        number(page.moment(entry.at), { source: from.log, measured: entry.at }), span("ellipsis", entry.actor, el("small", {}, " ", page.label("role", entry.role))),
-        el("span", { class: "ellipsis", title: entry.detail ? `${sentence(entry)}\n${entry.detail}` : sentence(entry) }, entry.outcome === "done" ? null : span("log-refused", page.words("command.log_refused")), sentence(entry)),
+        number(page.moment(entry.at), { source: from.log, measured: entry.at }), span("ellipsis", page.actor(entry.actor), el("small", {}, " ", page.label("role", entry.role))),
+        el("span", { class: "ellipsis", title: [sentence(entry), entry.object, entry.detail].filter(Boolean).join("\n") }, entry.outcome === "done" ? null : span("log-refused", page.words("command.log_refused")), sentence(entry)),
         entry.hash === null ? el("small", {}, page.words("command.unsealed")) : el("span", { class: "hash", title: page.words("command.hash", { time: page.instant(entry.sealed), hash: entry.hash }), "data-source": from.log }, entry.hash.slice(0, 4)))));
   };
 
@@ -281,12 +278,9 @@
   };
 
   let lastAnswer = null;
-  let isStarted = false;
   /** Draws the page again. */
   command.draw = (beat, chosen, candidates, answer) => {
     if (!page.facts || !city.isLoaded || !document.getElementById("command")) return;
-    if (!isStarted) cityhelm.drill.askOutlines();
-    isStarted = true;
     if (answer !== lastAnswer) dossiers.refresh();
     lastAnswer = answer;
     const now = page.now();

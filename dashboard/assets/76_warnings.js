@@ -134,7 +134,7 @@
     const source = { source: from.dossier, measured: found.updated };
     const threshold = found.evidence?.threshold;
     const sign = { above: "≥", below: "≤" }[found.evidence?.direction] ?? "";
-    return div("part", div("sentence", parts.sentence(found.sentence[page.facts.lang], source)), div("facts",
+    return div("part", div("sentence", parts.sentence(cards.warningSentence(found), source)), div("facts",
       fact(found.source === "forecast" ? "warning.expected" : "warning.value", cards.warningValue(found) ?? page.words("no_data")),
       fact("warning.threshold", typeof threshold === "number" ? [sign, " ", number(page.measure(threshold), source)] : page.words("no_data")),
       fact("warning.raised", [number(page.moment(found.raised), source)]), fact("warning.source", page.label("warning_source", found.source)),
@@ -177,7 +177,7 @@
         const turn = board.turn(step, dossier.steps[k - 1]);
         return el("li", { key: String(k) }, number(page.moment(step.at), { source: from.dossier, measured: step.at, received: step.recorded }), el("i", { "aria-hidden": "true" }),
           span("story-what", parts.badge(step.level), " ", turn ? page.words(turn) : page.label("warning_state", step.state), step.value === null || step.actor ? null : el("small", {}, " ", number(page.measure(step.value), { source: from.dossier, measured: step.at }), " ", page.label("property_unit", dossier.warning.evidence?.property ?? "")), step.comment ? el("small", {}, " ", step.comment) : null),
-          el("small", { class: "ellipsis" }, step.actor ?? page.words("board.by_rule")));
+          el("small", { class: "ellipsis" }, page.actor(step.actor) ?? page.words("board.by_rule")));
       })));
   };
 

@@ -149,7 +149,7 @@
     const most = Math.max(1, ...(rows ?? []).map((row) => row.n));
     return card("hot", { icon: "hot", weight: 3, ...faceOf(frame, rows && frame.requests.today !== null), from: from("requests"), sub: page.words("card.last_24h") },
       rows?.length
-        ? div("heat-rows", parts.ranking(rows.slice(0, 8).map((row) => ({ key: `${row.district}/${row.class}`, name: [row.district ? city.district(row.district) : "", requestClass(row.class)].filter(Boolean).join(" · "), value: row.n, share: row.n / most, note: page.words("hot.usual", { n: page.figure(row.usual, 0) }), from: from("requests", { ...row, measured: frame.requests.measured }) })), { label: page.words("card.hot") }, from("requests")))
+        ? el("div", { class: "heat-rows", tabindex: "0" }, parts.ranking(rows.slice(0, 8).map((row) => ({ key: `${row.district}/${row.class}`, name: [row.district ? city.district(row.district) : "", requestClass(row.class)].filter(Boolean).join(" · "), value: row.n, share: row.n / most, note: page.words("hot.usual", { n: page.figure(row.usual, 0) }), from: from("requests", { ...row, measured: frame.requests.measured }) })), { label: page.words("card.hot") }, from("requests")))
         : calm("hot.none"));
   };
   const requestClass = (name) => page.facts.labels.request_class?.[name] ?? page.label("hazard", name);
@@ -248,7 +248,7 @@
   const warnings = () => {
     const isArea = cityhelm.cockpit.mode() === "area";
     const rows = within(city.warnings, isArea ? scope() : {}).sort((a, b) => LEVELS.indexOf(a.level) - LEVELS.indexOf(b.level) || b.raised - a.raised);
-    return card("warnings", { icon: "warning", weight: 3, state: !city.isLoaded ? "loading" : hasCity() ? "live" : "empty", from: { source: parts.sources.warnings }, sub: countOf("warnings.open", rows.length, parts.sources.warnings) },
+    return card("warnings", { icon: "warning", weight: rows.length > 2 ? 3 : 2, state: !city.isLoaded ? "loading" : hasCity() ? "live" : "empty", from: { source: parts.sources.warnings }, sub: countOf("warnings.open", rows.length, parts.sources.warnings) },
       rows.length ? list(rows.slice(0, LONGEST).map(noticeOf)) : calm(isArea ? "area.no_warnings" : "warnings.none"));
   };
   /** What a list says when nothing is amiss. */
@@ -419,7 +419,7 @@
         [isWarning ? "war.state" : "war.response", isWarning ? page.label("warning_state", thing.state) : page.label("response", thing.response)],
         [isWarning ? "warning.raised" : "incident.reported", [parts.time(happening.since, said)]],
         isWarning ? null : ["war.state", page.label("incident_state", thing.state)]),
-      isWarning ? el("p", { class: "event-words" }, parts.sentence(thing.sentence[page.facts.lang], said)) : null);
+      isWarning ? el("p", { class: "event-words" }, parts.sentence(cityhelm.cards.warningSentence(thing), said)) : null);
   };
 
   /** Who is on it: the orders of an incident; for a warning those of incidents close by. */

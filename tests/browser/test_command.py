@@ -137,7 +137,8 @@ def test_a_unit_is_sent_and_called_back_in_two_clicks_and_the_log_says_so(
         expect(page.locator(".sent")).to_contain_text("急救1车")
         assert page.locator(".sent .segment-name").all_inner_texts() == ["接令", "出动"]
         audit.seal(conn, server.now())
-        expect(page.locator(".log-row")).to_contain_text("派出单位 · 急救1车 → i-2")
+        expect(page.locator(".log-row")).to_contain_text("派出单位 · 急救1车 → 火灾")
+        expect(page.locator(".log-row [title*='i-2']")).to_have_count(1)  # its number, for who looks closer
         expect(page.locator(".log-row .hash")).to_have_text(re.compile("^[0-9a-f]{4}$"))
         page.locator(".sent .button").click()
         expect(page.locator("#toast")).to_contain_text("已撤销")

@@ -19,7 +19,7 @@ def test_heat_keeps_its_weight_and_has_the_shape_of_its_kernel(serve: Serve, vis
     """Three points of weight 1, 2 and 3 in a box of 20 × 22 km: what the field holds in all is 6, and around a lone point it is
     highest there. Three boxes of variance σ² in all are 2σ wide each and 0.75 / 2σ high in the middle, along each axis."""
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         total, peak, where = page.evaluate(
             """box => {
               const { field, SIDE } = cityhelm.heat;
@@ -44,7 +44,7 @@ def test_heat_keeps_its_weight_and_has_the_shape_of_its_kernel(serve: Serve, vis
 def test_lengths_areas_and_gatherings(serve: Serve, visit: Visit, database_url: str) -> None:
     """A degree of the equator is 111.195 km; a square of one degree there 12,363.7 km²."""
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         assert page.evaluate("cityhelm.places.distance([0, 0], [1, 0])") == pytest.approx(111.195, abs=0.001)
         assert page.evaluate("cityhelm.places.length([[0, 0], [1, 0], [1, 1]])") == pytest.approx(222.390, abs=0.002)
         square = [[0, 0], [1, 0], [1, 1], [0, 1]]
@@ -70,7 +70,7 @@ def test_a_scene_brings_its_layers_and_keeps_what_was_changed(
 ) -> None:
     stored(conn, a_device(), a_reading(41), an_incident())
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         sensor = page.locator('[data-layer="sensor/AirQualityObserved"]')
         expect(sensor).to_have_attribute("aria-pressed", "true")
         page.locator('[data-layer="preset/traffic"]').click()
@@ -95,7 +95,7 @@ def test_a_place_is_found_by_a_part_of_its_name_with_keys_alone(
 ) -> None:
     stored(conn, a_device(name="北山空气站"), a_reading(41), a_unit(), a_position(113.26), a_status(UnitStatus.AVAILABLE))
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations", with_map=True)
+        page = visit.open(f"{server.url}/map", with_map=True)
         soon(lambda: page.evaluate("cityhelm.map.ground !== null"), "the ground")
         assert [row["kind"] for row in page.evaluate("cityhelm.search.find('西')")] == ["district", "way"]
         assert page.evaluate("cityhelm.search.find('EAST')[0].title") == "东区"
@@ -117,7 +117,7 @@ def test_what_is_in_view_stands_in_a_table_too(serve: Serve, visit: Visit, datab
         conn, a_device(name="空气站"), a_reading(41), an_incident(), a_unit(), a_position(113.26), a_status(UnitStatus.AVAILABLE)
     )
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations", with_map=True)
+        page = visit.open(f"{server.url}/map", with_map=True)
         page.locator('[data-map="list"]').first.click()
         rows = page.locator("#map-list tbody tr")
         expect(rows).to_have_count(3)
@@ -130,7 +130,7 @@ def test_what_is_in_view_stands_in_a_table_too(serve: Serve, visit: Visit, datab
 def test_an_area_drawn_with_keys_says_what_is_inside(serve: Serve, visit: Visit, database_url: str, conn: Connection) -> None:
     stored(conn, a_device(), a_reading(41), an_incident())
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations", with_map=True)
+        page = visit.open(f"{server.url}/map", with_map=True)
         page.locator('[data-map="inside"]').click()
         page.locator("#map").focus()
         for corner in ([113.2, 23.1], [113.3, 23.1], [113.3, 23.15], [113.2, 23.15]):
@@ -146,12 +146,32 @@ def test_an_area_drawn_with_keys_says_what_is_inside(serve: Serve, visit: Visit,
         expect(result).to_be_hidden()
 
 
+def test_a_distance_is_measured_with_the_mouse_and_facts_make_room_for_it(
+    serve: Serve, visit: Visit, database_url: str, conn: Connection
+) -> None:
+    stored(conn, a_device(), a_reading(41))
+    with serve(database_url) as server:
+        page = visit.open(f"{server.url}/map", with_map=True)
+        page.evaluate("cityhelm.map.choose({kind: 'district', id: '440106'})")
+        facts = page.locator("#map-facts")
+        expect(facts).to_be_visible()
+        box = facts.bounding_box()
+        assert box is not None
+        page.locator('[data-map="distance"]').click()
+        expect(facts).to_be_hidden()
+        page.mouse.click(box["x"] - 200, box["y"] + 200)
+        page.mouse.click(box["x"] - 100, box["y"] + 250)
+        page.keyboard.press("Enter")
+        expect(page.locator("#map-result .sheet-figure")).to_contain_text("公里")
+        expect(facts).to_be_visible()
+
+
 @pytest.mark.long
 def test_hours_of_updates_leave_nothing_behind(serve: Serve, visit: Visit, database_url: str, conn: Connection) -> None:
     """3,600 positions of a unit, one picture each: what the page holds for it is as large as before."""
     stored(conn, a_device(), a_reading(41), a_unit(), a_position(113.26), a_status(UnitStatus.ENROUTE))
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations", with_map=True)
+        page = visit.open(f"{server.url}/map", with_map=True)
         soon(lambda: drawn_movers(page), "the unit")
         before, after = page.evaluate(
             """() => {

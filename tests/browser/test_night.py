@@ -31,7 +31,7 @@ def is_new(page: Page) -> bool:
 
 def test_each_page_has_its_moment_in_the_hour_after_three(serve: Serve, visit: Visit, database_url: str) -> None:
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         times = [0, 10799, 10800, 12449, 12450, 14099, 14100, 14399, 14400, 86399]
         due = page.evaluate("times => [0, 0.5, 1].map(share => times.filter(s => cityhelm.night.isTime(s, share)))", times)
         assert due == [[10800, 12449, 12450, 14099, 14100, 14399], [12450, 14099, 14100, 14399], [14100, 14399]]
@@ -45,7 +45,7 @@ def test_each_page_has_its_moment_in_the_hour_after_three(serve: Serve, visit: V
 @pytest.mark.long
 def test_an_old_page_is_loaded_anew_at_night_and_a_young_one_is_not(serve: Serve, visit: Visit, database_url: str) -> None:
     with serve(database_url, starts_at=NIGHT) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         page.evaluate("window.isOld = true")
         page.wait_for_timeout(2500)
         assert not is_new(page)
@@ -61,7 +61,7 @@ def test_an_old_page_is_loaded_anew_at_night_and_a_young_one_is_not(serve: Serve
 def test_nobody_loses_what_is_open_typed_or_just_touched(serve: Serve, visit: Visit, database_url: str, conn: Connection) -> None:
     stored(conn, a_device(), a_reading(41), an_incident())
     with serve(database_url, starts_at=NIGHT) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         page.evaluate("id => cityhelm.clicks.choose({kind: 'sensor', id})", STATION)
         open_for_long(page)
         page.wait_for_timeout(2500)

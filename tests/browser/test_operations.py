@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -73,7 +74,7 @@ def test_numbers_change_by_themselves_when_rows_come(
     serve: Serve, visit: Visit, database_url: str, conn: Connection, scene: int
 ) -> None:
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations", with_map=True)
+        page = visit.open(f"{server.url}/map", with_map=True)
         page.evaluate("id => cityhelm.clicks.choose({kind: 'sensor', id})", STATION)
         expect(page.locator(".value .num").first).to_have_text("41")
         stored(conn, a_reading(58.5, minutes_ago=-server.minutes_after()))
@@ -85,7 +86,7 @@ def test_units_move_on_the_map_and_the_view_stays_where_the_viewer_put_it(
     serve: Serve, visit: Visit, database_url: str, conn: Connection, scene: int
 ) -> None:
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations", with_map=True)
+        page = visit.open(f"{server.url}/map", with_map=True)
         page.evaluate("cityhelm.map.view.jumpTo({center: [113.27, 23.12], zoom: 12.5})")
         stored(conn, a_position(113.28, minutes_ago=-server.minutes_after()))
         soon(lambda: page.evaluate("cityhelm.city.units.get('a-1').lon") == 113.28, "the unit's new place")
@@ -99,7 +100,7 @@ def test_units_move_on_the_map_and_the_view_stays_where_the_viewer_put_it(
 def test_every_number_names_its_table_and_query(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
     chosen = [("sensor", STATION), ("unit", "a-1"), ("incident", "i-1"), ("type", "AirQualityObserved"), None]
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         for pick in chosen:
             page.evaluate("pick => cityhelm.clicks.choose(pick && {kind: pick[0], id: pick[1]})", pick)
             soon(lambda: page.evaluate("document.querySelector('#object').childElementCount > 1"), f"{pick} to be shown")
@@ -110,7 +111,7 @@ def test_every_number_names_its_table_and_query(serve: Serve, visit: Visit, data
 
 def test_an_empty_database_shows_no_data_and_never_a_number(serve: Serve, visit: Visit, database_url: str) -> None:
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         soon(lambda: "实时" in text_of(page, "#live"), "the first frame")
         expect(page.locator("#kpis .kpi")).to_have_count(5)
         assert page.locator("#kpis .empty").all_inner_texts() == ["暂无数据"] * 5
@@ -122,7 +123,7 @@ def test_an_empty_database_shows_no_data_and_never_a_number(serve: Serve, visit:
 def test_a_value_that_is_late_turns_grey(serve: Serve, visit: Visit, database_url: str, conn: Connection) -> None:
     stored(conn, a_device(interval_s=5), a_reading(41, minutes_ago=2))
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         page.evaluate("id => cityhelm.clicks.choose({kind: 'sensor', id})", STATION)
         expect(page.locator(".value .num").first).to_have_class(re.compile(r"\bstale\b"))
         assert "失联" in text_of(page, ".object-head")
@@ -139,7 +140,7 @@ def test_freshness_is_the_domain_s(serve: Serve, visit: Visit, database_url: str
         for state in (*DeviceState, "odd")
     ]
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         judged = page.evaluate(
             "cases => cases.map(([age, s, mode, state]) => cityhelm.city.freshness(age, s, mode, state))", cases
         )
@@ -163,7 +164,7 @@ def test_a_device_that_speaks_on_change_is_live_while_it_is_heard(
         conn, a_device(mode="on_change", interval_s=heartbeat_s), a_reading(41, minutes_ago=50), a_state("online", minutes_ago=55)
     )
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         page.evaluate("id => cityhelm.clicks.choose({kind: 'sensor', id})", STATION)
         expect(page.locator(".object-head .chip")).to_have_text(chip)
         expect(page.locator(".value .num").first).to_have_class(number)
@@ -173,7 +174,7 @@ def test_an_order_goes_from_a_click_to_the_unit_s_answer(
     serve: Serve, visit: Visit, database_url: str, conn: Connection, scene: int
 ) -> None:
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         page.locator("#incidents .row").click()
         expect(page.locator(".candidate").first).to_contain_text("急救1车")  # nearer than the other
         expect(page.locator("#object")).to_contain_text("直线估算")
@@ -195,7 +196,7 @@ def test_a_refusal_is_shown_word_for_word_beside_the_button(
     serve: Serve, visit: Visit, database_url: str, conn: Connection, scene: int
 ) -> None:
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         page.locator("#incidents .row").click()
         expect(page.locator(".candidate")).to_have_count(2)
         page.locator(".candidate .button").first.hover()  # nothing moves away under a hand
@@ -208,7 +209,7 @@ def test_a_refusal_is_shown_word_for_word_beside_the_button(
 
 def test_a_warning_is_acknowledged_by_a_click(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         expect(page.locator("#warnings .level")).to_have_text("Ⅲ级 黄色")
         expect(page.locator("#warnings .shape")).to_have_class("shape shape-square")
         page.locator("#warnings .button").click()
@@ -220,7 +221,7 @@ def test_an_incident_is_closed_with_a_reason_that_nobody_takes_from_under_one_s_
     serve: Serve, visit: Visit, database_url: str, conn: Connection, scene: int
 ) -> None:
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         page.locator("#incidents .row").click()
         page.locator(".closing summary").click()
         page.get_by_role("button", name="误报").click()  # without a reason: nothing happens but that one is asked for it
@@ -238,7 +239,7 @@ def test_an_incident_is_closed_with_a_reason_that_nobody_takes_from_under_one_s_
 
 def test_who_may_not_act_sees_no_button(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
     with serve(database_url, acts_as=None) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         page.locator("#incidents .row").click()
         expect(page.locator(".candidate")).to_have_count(2)
         expect(page.locator(".candidate .button")).to_have_count(0)
@@ -251,7 +252,7 @@ def test_the_chart_shows_what_was_measured_and_the_forecast_s_band(
     serve: Serve, visit: Visit, database_url: str, scene: int
 ) -> None:
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         page.evaluate("id => cityhelm.clicks.choose({kind: 'sensor', id})", STATION)
         page.wait_for_selector("#chart .scatterlayer")
         drawn = page.evaluate("document.querySelector('#chart .js-plotly-plot').data.map(t => t.name ?? '')")
@@ -262,9 +263,20 @@ def test_the_chart_shows_what_was_measured_and_the_forecast_s_band(
         assert times[0] == "2026-03-02 09:00:00"  # the deployment's clock, though the viewer's machine is in New York
 
 
+def test_an_incident_is_named_by_its_district_and_not_by_its_number(
+    serve: Serve, visit: Visit, database_url: str, conn: Connection
+) -> None:
+    stored(conn, replace(an_incident("i-7"), lon=113.30, lat=23.10))
+    with serve(database_url) as server:
+        page = visit.open(f"{server.url}/map")
+        row = page.locator("#incidents .row")
+        expect(row).to_contain_text("东区")
+        expect(row).not_to_contain_text("i-7")
+
+
 def test_the_english_page_speaks_english(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations?lang=en")
+        page = visit.open(f"{server.url}/map?lang=en")
         assert page.locator("html").get_attribute("lang") == "en"
         page.locator("#incidents .row").click()
         expect(page.locator(".candidate")).to_have_count(2)
@@ -282,8 +294,8 @@ def test_the_english_page_speaks_english(serve: Serve, visit: Visit, database_ur
 
 def test_nothing_scrolls_and_nothing_is_too_small_to_read(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations")
-        for path in ("/operations", "/system"):
+        page = visit.open(f"{server.url}/map")
+        for path in ("/map", "/system"):
             page = visit.open(f"{server.url}{path}")
             for width, height in ((1920, 1080), (1366, 768), (2560, 1080)):
                 page.set_viewport_size({"width": width, "height": height})
@@ -301,7 +313,7 @@ def test_nothing_scrolls_and_nothing_is_too_small_to_read(serve: Serve, visit: V
 
 def test_the_map_is_drawn_with_the_city_and_what_is_live(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations", with_map=True)
+        page = visit.open(f"{server.url}/map", with_map=True)
         kinds = page.evaluate("cityhelm.map.view.getStyle().layers.map(layer => layer.id)")
         assert "district" in kinds
         assert page.evaluate("cityhelm.map.view.queryRenderedFeatures({layers: ['district']}).length") > 0
@@ -321,10 +333,14 @@ def test_a_database_that_goes_away_is_said_and_comes_back(
 ) -> None:
     name = database_url.rsplit("/", 1)[1].split("?")[0]
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         soon(lambda: text_of(page, "#live") == "实时", "live")
         allow(databases, name, False)
         expect(page.locator("#live")).to_contain_text("数据库中断")
+        said, below = page.locator("#live").bounding_box(), page.locator("main > * > *").first.bounding_box()
+        assert said is not None
+        assert below is not None
+        assert said["y"] + said["height"] <= below["y"], "the sentence covers the page"
         assert page.locator("#kpis .num").count() > 3  # what was known stays, and grows older
         expect(page.locator("#kpis .kpi-line > .num").first).to_have_class(re.compile(r"\bstale\b"))
         allow(databases, name, True)
@@ -334,7 +350,7 @@ def test_a_database_that_goes_away_is_said_and_comes_back(
 @pytest.mark.long
 def test_a_server_that_goes_away_is_said_and_found_again(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
     with serve(database_url, is_missed=True) as server:
-        page = visit.open(f"{server.url}/operations", with_map=True)
+        page = visit.open(f"{server.url}/map", with_map=True)
         expect(page.locator("#live")).to_have_text("实时")
     expect(page.locator("#live")).to_contain_text("与服务器的连接中断")
     with serve(database_url, port=int(server.url.rsplit(":", 1)[1])):
@@ -361,7 +377,7 @@ def test_a_page_that_stays_open_does_not_grow(serve: Serve, visit: Visit, databa
       return [document.querySelectorAll('*').length, cityhelm.city.streams.size, cityhelm.city.units.size];
     }"""
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         page.evaluate("cityhelm.stream.state = 'live'; cityhelm.city.replace = () => {}")
         cdp = page.context.new_cdp_session(page)
 

@@ -78,7 +78,7 @@ def shown(page: Page, path: str) -> None:
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
-@pytest.mark.parametrize("path", ["/operations", "/system"])
+@pytest.mark.parametrize("path", ["/map", "/system"])
 def test_no_word_is_cut_on_any_screen(
     serve: Serve, visit: Visit, database_url: str, full: Connection, path: str, lang: str
 ) -> None:
@@ -97,7 +97,7 @@ def test_no_word_is_cut_on_any_screen(
 
 def test_a_word_that_is_cut_would_be_seen(serve: Serve, visit: Visit, database_url: str, full: Connection) -> None:
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         page.evaluate("document.querySelector('.kpi').style.width = '40px'")
         assert page.evaluate(CUT) != []
         page.evaluate("document.querySelectorAll('.kpi')[2].style.marginLeft = '-80px'")
@@ -107,7 +107,7 @@ def test_a_word_that_is_cut_would_be_seen(serve: Serve, visit: Visit, database_u
 def test_large_text_is_a_quarter_larger_and_remembered(serve: Serve, visit: Visit, database_url: str, full: Connection) -> None:
     size = "parseFloat(getComputedStyle(document.documentElement).fontSize)"
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         page.set_viewport_size({"width": 1920, "height": 1080})
         switch = page.locator("#large-text")
         assert (page.evaluate(size), switch.get_attribute("aria-pressed")) == (10, "false")
@@ -125,7 +125,7 @@ def test_large_text_is_a_quarter_larger_and_remembered(serve: Serve, visit: Visi
 def test_who_wants_no_motion_sees_none(serve: Serve, visit: Visit, database_url: str, conn: Connection, full: Connection) -> None:
     moving = "[getComputedStyle(document.getElementById('live'), '::before').animationName, getComputedStyle(document.querySelector('.row')).transitionDuration, cityhelm.page.isCalm]"
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         expect(page.locator("#live")).to_have_class("live live-on")
         assert page.evaluate(moving) == ["none", "0s", True]
         page.emulate_media(reduced_motion="no-preference")

@@ -27,8 +27,8 @@ def test_two_tabs_share_one_stream_and_the_last_one_takes_it_along(
     serve: Serve, visit: Visit, database_url: str, conn: Connection, stream: int
 ) -> None:
     with serve(database_url) as server:
-        one = visit.open(f"{server.url}/operations")
-        other = visit.open(f"{server.url}/operations", page=visit.another())
+        one = visit.open(f"{server.url}/map")
+        other = visit.open(f"{server.url}/map", page=visit.another())
         for page in (one, other):
             soon(lambda page=page: page.evaluate("cityhelm.source.isShared"), "the browser's shared connection")
             expect(page.locator("#live")).to_have_text("实时")
@@ -49,8 +49,8 @@ def test_a_browser_without_shared_workers_has_a_stream_for_every_tab(
 ) -> None:
     visit.page.context.add_init_script("delete window.SharedWorker")
     with serve(database_url) as server:
-        one = visit.open(f"{server.url}/operations")
-        other = visit.open(f"{server.url}/operations", page=visit.another())
+        one = visit.open(f"{server.url}/map")
+        other = visit.open(f"{server.url}/map", page=visit.another())
         soon(lambda: server.viewers() == 2, "two streams")
         stored(conn, a_reading(58.5, minutes_ago=-server.minutes_after()))
         for page in (one, other):
@@ -63,7 +63,7 @@ def test_a_tab_in_the_background_asks_for_nothing_and_catches_up(
 ) -> None:
     hide = "isHidden => { Object.defineProperty(document, 'hidden', {value: isHidden, configurable: true}); document.dispatchEvent(new Event('visibilitychange')); }"
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         soon(lambda: server.viewers() == 1, "the stream")
         page.evaluate(hide, True)
         soon(lambda: server.viewers() == 0, "the end of the stream")

@@ -139,7 +139,7 @@ def test_every_screen_at_once_in_tabs_of_one_browser_is_live(
             )
             assert took_ms < 3_000
         stored(conn, a_reading(58.5, minutes_ago=-server.minutes_after()))
-        for path in ("/", "/wall", "/command", "/warnings", "/operations"):
+        for path in ("/", "/wall", "/command", "/warnings", "/map"):
             soon(
                 lambda path=path: pages[path].evaluate("number => cityhelm.city.streams.get(number)?.value", scene) == 58.5, path
             )
@@ -235,7 +235,7 @@ def test_a_viewer_whose_clock_is_wrong_sees_the_time_and_the_ages_of_the_server(
       if (shown) (window.clocks ??= new Set()).add(shown);
     }).observe(document.body, { subtree: true, childList: true, characterData: true }))""")
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         expect(page.locator("#live")).to_have_text(LIVE)
         assert server_time_of(page, server) < 1.5
         shown = set(page.evaluate("[...window.clocks]")) - {"--:--:--"}
@@ -252,7 +252,7 @@ def test_a_frame_that_waited_somewhere_for_an_hour_is_no_news(serve: Serve, visi
     """As those do that lay in a buffer while the machine slept: the clock stays, nothing is taken, a new connection is made."""
     visit.page.add_init_script(OVERHEARD)
     with serve(database_url) as server:
-        page = visit.open(f"{server.url}/operations")
+        page = visit.open(f"{server.url}/map")
         expect(page.locator("#live")).to_have_text(LIVE)
         what, value = page.evaluate(
             """([number, ms]) => {
@@ -273,7 +273,7 @@ def test_outages_leave_nothing_behind(serve: Serve, visit: Visit, database_url: 
     """Twice ten lost connections: as many listeners, streams and things in the page as before. Memory that each of them kept would
     grow both times; what the browser has not collected yet comes and goes."""
     with serve(database_url) as server, a_line_to(server.url) as (line, url):
-        page = visit.open(f"{url}/operations")
+        page = visit.open(f"{url}/map")
         cdp = page.context.new_cdp_session(page)
         cdp.send("Performance.enable")
 

@@ -24,7 +24,8 @@ _AXE_RUN = """async (kinds) => {
   return violations.filter((v) => kinds.includes(v.impact)).map((v) => [v.impact, v.id, v.help, v.nodes.slice(0, 4).map((n) => n.target.join(" ") + " | " + (n.any[0]?.message ?? n.all[0]?.message ?? "").slice(0, 160))]);
 }"""
 
-_SAID = """() => [...document.querySelectorAll("body *:not(script):not(style)")].filter((e) => e.checkVisibility({ visibilityProperty: true }) && !e.closest("#lineage")).flatMap((e) => [
+# what a caller said stands as it was said
+_SAID = """() => [...document.querySelectorAll("body *:not(script):not(style)")].filter((e) => e.checkVisibility({ visibilityProperty: true }) && !e.closest("#lineage, .said")).flatMap((e) => [
   e.getAttribute("aria-label"), e.title, e.placeholder, ...[...e.childNodes].filter((n) => n.nodeType === Node.TEXT_NODE).map((n) => n.data)])
   .filter((text) => text?.trim()).map((text) => text.trim())"""
 

@@ -50,9 +50,9 @@ VIEWS = (
     View("halls", "halls", shows="#hall-windows .hall-window"),
     View("halls-closed", "halls", shows="#hall-windows .hall-window", city="evening", states=()),
     View("warnings", "warnings", shows=".board-level"),
-    View("map", "operations", shows=".kpi"),
+    View("map", "map", shows=".kpi"),
     View("system", "system", shows=".kpi"),
-    View("data", "data", shows=".kpi"),
+    View("data", "data", shows=".data-verdict"),
     View("parts", "parts", shows=".block", states=("large",)),
 )  # fmt: skip
 
