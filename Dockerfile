@@ -25,7 +25,7 @@ FROM python:3.11-slim-bookworm
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 RUN groupadd --gid 10001 cityhelm \
     && useradd --uid 10001 --gid cityhelm --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin cityhelm \
-    && install -d -o cityhelm -g cityhelm /city
+    && install -d -o cityhelm -g cityhelm /city /kept
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /srv/cityhelm /srv/cityhelm
 WORKDIR /srv/cityhelm

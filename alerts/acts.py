@@ -11,6 +11,7 @@ from domain.rights import Action, Actor
 from domain.warnings import WarningState
 from storage import acts, warnings
 from storage.connection import Connection
+from storage.places import place_of_warning
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -30,8 +31,11 @@ def acknowledge(
     A warning of an exercise is known in that exercise only, and a real one in none.
     """
     detail = {"comment": comment} if comment else None
-    with acts.transaction(conn, actor, Action.ACKNOWLEDGE_WARNING, warning_id, now, exercise_id=exercise_id):
-        acts.begin(conn, actor, Action.ACKNOWLEDGE_WARNING, warning_id, now, detail=detail, exercise_id=exercise_id)
+    with acts.transaction(conn, actor, Action.ACKNOWLEDGE_WARNING, warning_id, now, exercise_id=exercise_id) as deed:
+        acts.begin(
+            conn, actor, Action.ACKNOWLEDGE_WARNING, warning_id, now, detail=detail, exercise_id=exercise_id,
+            place=place_of_warning(conn, warning_id), deed=deed,
+        )  # fmt: skip
         warning = warnings.find_warning_for_update(conn, warning_id)
         if warning is None or warning.exercise_id != exercise_id:
             raise Refused("warning_unknown", f"没有编号为 {warning_id} 的预警", f"there is no warning {warning_id}")
@@ -41,3 +45,4 @@ def acknowledge(
             probability=warning.probability, lead_time_s=warning.lead_time_s, evidence=warning.evidence,
             actor=actor.name, comment=comment,
         )  # fmt: skip
+        deed.changed({"state": warning.state}, {"state": WarningState.ACKNOWLEDGED})

@@ -33,6 +33,7 @@ from urllib.parse import quote
 
 from benchmarks import _full_city
 from benchmarks._full_city import Beat, FullCity
+from benchmarks._visitor import VISITOR, open_page, sign_in
 from benchmarks.map import FLAGS
 from dashboard.hub import CATCH_UP, HALLS, MAP, OVERVIEW
 from dashboard.screens import SCREENS
@@ -92,6 +93,7 @@ def measure() -> Json:
 
 def measure_on(settings: Settings, database_url: str, city: City, full: FullCity, place: Path) -> Json:
     """The figures of a dashboard on a database that holds `full`."""
+    sign_in(database_url)
     with ExitStack() as stack:
         pid, began = stack.enter_context(_dashboard(settings)), time.monotonic()
         url = f"http://127.0.0.1:{settings.port}"
@@ -281,6 +283,7 @@ class _Viewers:
         try:
             query = "&".join(f"channel={channel}" for channel in CHANNELS)
             head = f"GET {self._path}?{query} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n"
+            head += "".join(f"{name}: {said}\r\n" for name, said in VISITOR.items())
             writer.write(f"{head}Accept: text/event-stream\r\nAccept-Encoding: gzip, deflate, br\r\n\r\n".encode())
             await writer.drain()
             while line := await reader.readline():
@@ -293,7 +296,7 @@ class _Viewers:
 
 
 def _get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=60) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, headers=VISITOR), timeout=60) as answer:
         return bytes(answer.read())
 
 
@@ -386,7 +389,8 @@ def _timed(port: int, asked: Asked) -> Json:
     for n in range(TRIES):
         path, body = asked.say(n) if asked.say else (asked.path, asked.body)
         encoded = None if body is None else json.dumps(body).encode()
-        headers = {"accept-encoding": "gzip"} | ({} if encoded is None else {"content-type": "application/json"})
+        headers = {"accept-encoding": "gzip", "origin": f"http://127.0.0.1:{port}", **VISITOR}
+        headers |= {} if encoded is None else {"content-type": "application/json"}
         line = http.client.HTTPConnection("127.0.0.1", port, timeout=GIVEN_UP_S)
         began = time.perf_counter()
         try:
@@ -424,7 +428,7 @@ def _first_load(url: str) -> Json | None:
     files: dict[str, int] = {}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        page = browser.new_page(viewport={"width": 1920, "height": 1080})
+        page = open_page(browser, url)
         page.set_default_timeout(240_000)
         finished: list[Any] = []
         page.context.on("requestfinished", lambda request: finished.append(request))

@@ -24,6 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks._visitor import VISITOR, open_page, sign_in
 from iot.mqtt import BrokerAddress, Publisher, connect, new_client, parse_address
 from runtime.backing import backing, settings_on
 from runtime.quarters import free_port
@@ -48,6 +49,7 @@ def measure() -> dict[str, Any]:
         settings = settings_on(settings, standing)
         with connect_database(standing.database_url) as conn:
             migrate(conn)
+        sign_in(standing.database_url)
         for name in ("ingest", "dashboard"):
             stack.enter_context(_process(name, settings))
         url = f"http://127.0.0.1:{settings.port}"
@@ -121,13 +123,13 @@ def _counter(payload: bytes) -> int:
 
 
 def _watched_stream(url: str) -> int | None:
-    with urllib.request.urlopen(f"{url}/api/map", timeout=10) as answer:
+    with urllib.request.urlopen(urllib.request.Request(f"{url}/api/map", headers=VISITOR), timeout=10) as answer:
         devices = json.loads(answer.read())["devices"]
     return next((d["streams"][0]["id"] for d in devices if d["id"].endswith("/watched") and d["streams"]), None)
 
 
 def _follow_frames(url: str, stream_id: int | None, arrived: dict[int, float], stop: threading.Event) -> None:
-    with urllib.request.urlopen(f"{url}/api/stream?channel=map", timeout=30) as events:
+    with urllib.request.urlopen(urllib.request.Request(f"{url}/api/stream?channel=map", headers=VISITOR), timeout=30) as events:
         for line in events:
             if stop.is_set():
                 return
@@ -170,7 +172,7 @@ def _page(url: str) -> Iterator[Any]:
     ]  # fmt: skip
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
-        page = browser.new_page(viewport={"width": 1920, "height": 1080})
+        page = open_page(browser, url)
         page.goto(f"{url}/map")
         page.evaluate("() => window.cityhelm.ready")
         page.wait_for_function("() => window.cityhelm.city.isLoaded")

@@ -25,6 +25,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks._visitor import open_page, sign_in
 from benchmarks.footprint import cpu_s
 from gis_data.city import ensure_demo_city
 from runtime.backing import backing, settings_on
@@ -63,6 +64,7 @@ def measure() -> dict[str, Any]:
         settings = settings_on(settings, standing)
         with connect(standing.database_url) as conn:
             migrate(conn)
+        sign_in(standing.database_url)
         stack.enter_context(_dashboard(settings))
         return _figures(_in_a_page(chromium, f"http://127.0.0.1:{settings.port}"))
 
@@ -158,7 +160,8 @@ def _in_a_page(chromium: str, url: str) -> dict[str, Any]:
         browser = playwright.chromium.launch(
             executable_path=chromium, args=[*FLAGS, *BY_PROCESSOR], ignore_default_args=["--enable-gpu-rasterization"]
         )
-        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        page = open_page(browser, url)
+        page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
         page.set_default_timeout(READY_S * 1000)
         page.goto(f"{url}/map")
         page.evaluate(_PREPARE, {"nUnits": UNITS, "nPoints": POINTS})

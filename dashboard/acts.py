@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import access.approvals
+import access.keys
+import access.people
 import alerts.acts
 import dispatch.closing
 import dispatch.orders
@@ -20,6 +23,7 @@ import ingest.acts
 import ingest.letters
 from dashboard.bodies import Field, Malformed, check, echo, id_of, payload, text
 from dashboard.database import Database, OutcomeUnknown
+from domain.approvals import Approval, ApprovalState
 from domain.refusals import Refused
 from domain.rights import Action, Actor
 from layouts.words import CATALOGUE
@@ -44,9 +48,10 @@ class Circumstances:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a request; `zh` and `en` are the sentence to show.
+    """What became of a request; `zh` and `en` are the sentence to show, `secret` what is told this once.
 
-    `outcome` is done, refused, unreadable (no JSON object), malformed (a field is wrong), failed (nothing was done), unknown
+    `outcome` is done, waiting (for a second person), refused,
+    unreadable (no JSON object), malformed (a field is wrong), failed (nothing was done), unknown
     or broken.
     """
 
@@ -55,16 +60,29 @@ class Answer:
     zh: str
     en: str
     object_id: str | None = None
+    secret: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        said = asdict(self)
+        if self.secret is None:
+            del said["secret"]
+        return said
 
     @property
     def http_status(self) -> int:
         return _HTTP_STATUS[self.outcome]
 
 
-_HTTP_STATUS = {"done": 200, "refused": 409, "unreadable": 400, "malformed": 422, "failed": 503, "unknown": 503, "broken": 500}
+_HTTP_STATUS = {
+    "done": 200,
+    "waiting": 202,
+    "refused": 409,
+    "unreadable": 400,
+    "malformed": 422,
+    "failed": 503,
+    "unknown": 503,
+    "broken": 500,
+}
 
 
 def _issue_order(conn: Connection, request: Request, at: Circumstances) -> Answer:
@@ -140,8 +158,97 @@ def _payload_of(request: Request) -> bytes | None:
         raise Refused("payload_not_hex", *CATALOGUE["answer.payload_not_hex"]) from None
 
 
+def _create_account(conn: Connection, request: Request, at: Circumstances) -> Answer:
+    handed = access.people.create(
+        conn, request["name"], at.actor, at.now, department=request.get("department"), subject=request.get("subject")
+    )
+    return replace(_said("done", "answer.account_created", handed.name, name=handed.name), secret=handed.password)
+
+
+def _reset_account(conn: Connection, request: Request, at: Circumstances) -> Answer:
+    handed = access.people.reset(conn, request["name"], at.actor, at.now)
+    return replace(_said("done", "answer.account_reset", handed.name, name=handed.name), secret=handed.password)
+
+
+def _disable_account(conn: Connection, request: Request, at: Circumstances) -> Answer:
+    access.people.disable(conn, request["name"], at.actor, at.now)
+    return _said("done", "answer.account_disabled", request["name"], name=request["name"])
+
+
+def _enable_account(conn: Connection, request: Request, at: Circumstances) -> Answer:
+    access.people.enable(conn, request["name"], at.actor, at.now)
+    return _said("done", "answer.account_enabled", request["name"], name=request["name"])
+
+
+def _grant_role(conn: Connection, request: Request, at: Circumstances) -> Answer:
+    scope = access.people.scope_from(request)
+    given = access.people.grant(conn, request["name"], request["role"], scope, at.actor, at.now)
+    return _said("done", "answer.granted", str(given.grant_id), name=given.name, role=given.role)
+
+
+def _revoke_role(conn: Connection, request: Request, at: Circumstances) -> Answer:
+    taken = access.people.revoke(conn, _number(request["grant"]), at.actor, at.now)
+    return _said("done", "answer.revoked", request["grant"], name=taken.name, role=taken.role)
+
+
+def _create_key(conn: Connection, request: Request, at: Circumstances) -> Answer:
+    made = access.keys.create(
+        conn, request["key"], at.actor, at.now, role=request["role"], actions=request["actions"].replace(",", " ").split(),
+        scope=access.people.scope_from(request), expires_at=at.now + timedelta(days=_number(request["days"])),
+    )  # fmt: skip
+    return replace(_said("done", "answer.key_created", made.key.key_id, name=made.key.key_id), secret=made.secret)
+
+
+def _revoke_key(conn: Connection, request: Request, at: Circumstances) -> Answer:
+    access.keys.revoke(conn, request["key"], at.actor, at.now)
+    return _said("done", "answer.key_revoked", request["key"], name=request["key"])
+
+
+def _change_policy(conn: Connection, request: Request, at: Circumstances) -> Answer:
+    access.approvals.change_rule(
+        conn, at.actor, at.now, action=request["action"], is_required=request["required"] == "yes",
+        expiry_s=60.0 * _number(request["minutes"]),
+    )  # fmt: skip
+    return _said("done", "answer.policy_changed", request["action"], act=echo(request["action"]))
+
+
+def _decide_request(conn: Connection, request: Request, at: Circumstances) -> Answer:
+    """A second person's word; what is agreed to is carried out through the same table, in the name of who asked."""
+    decided = access.approvals.decide(
+        conn, request["request"], at.actor, at.now, verdict=request["verdict"], reason=request.get("reason")
+    )
+    if decided.state is not ApprovalState.APPROVED:
+        return _said("done", "answer.rejected", decided.approval_id, request=decided.approval_id)
+
+    def carry_out(agreed: Approval) -> Answer:
+        act = ACTS[agreed.action][1]
+        return act(conn, agreed.payload, replace(at, actor=agreed.requester))
+
+    try:
+        return access.approvals.carry_out(conn, decided.approval_id, at.now, carry_out)
+    except Refused as refusal:
+        zh, en = (words.format(request=decided.approval_id) for words in CATALOGUE["answer.not_carried_out"])
+        raise Refused(refusal.code, f"{zh}{refusal.zh}", f"{en}{refusal.en}") from refusal
+
+
+def _review_break_glass(conn: Connection, request: Request, at: Circumstances) -> Answer:
+    access.approvals.review(conn, request["request"], at.actor, at.now, words=request["review"])
+    return _said("done", "answer.reviewed", request["request"], request=request["request"])
+
+
+def _number(said: str) -> int:
+    """Raises Refused for what is no whole number of ours."""
+    if said.isascii() and said.isdigit() and len(said) <= LONGEST_NUMBER:
+        return int(said)
+    zh, en = (words.format(value=echo(said)) for words in CATALOGUE["answer.no_number"])
+    raise Refused("no_number", zh, en)
+
+
 LONGEST_NUMBER = 18
 """Digits that fit the database's numbers."""
+
+_WHERE = (text("districts"), text("halls"), text("department"))
+"""Where a grant or a key holds; left out: everywhere."""
 
 ACTS: dict[Action, tuple[tuple[Field, ...], Callable[[Connection, Request, Circumstances], Answer]]] = {
     Action.ISSUE_ORDER: ((id_of("incident"), id_of("unit")), _issue_order),
@@ -152,8 +259,26 @@ ACTS: dict[Action, tuple[tuple[Field, ...], Callable[[Connection, Request, Circu
     Action.REPLAY_LETTERS: ((id_of("code"), text("device"), text("after")), _replay_letters),
     Action.RETIRE_DEVICE: ((id_of("device"), text("reason")), _retire_device),
     Action.RESTORE_DEVICE: ((id_of("device"), text("reason")), _restore_device),
+    Action.CREATE_ACCOUNT: ((id_of("name"), text("department"), text("subject")), _create_account),
+    Action.RESET_ACCOUNT: ((id_of("name"),), _reset_account),
+    Action.DISABLE_ACCOUNT: ((id_of("name"),), _disable_account),
+    Action.ENABLE_ACCOUNT: ((id_of("name"),), _enable_account),
+    Action.GRANT_ROLE: ((id_of("name"), id_of("role"), *_WHERE), _grant_role),
+    Action.REVOKE_ROLE: ((id_of("grant"),), _revoke_role),
+    Action.CREATE_KEY: (
+        (id_of("key"), id_of("role"), text("actions", is_required=True), id_of("days"), *_WHERE),
+        _create_key,
+    ),
+    Action.REVOKE_KEY: ((id_of("key"),), _revoke_key),
+    Action.CHANGE_POLICY: ((id_of("action"), id_of("required"), id_of("minutes")), _change_policy),
+    Action.DECIDE_REQUEST: ((id_of("request"), id_of("verdict"), text("reason")), _decide_request),
+    Action.REVIEW_BREAK_GLASS: ((id_of("request"), text("review", is_required=True)), _review_break_glass),
 }
-"""Action → what its request may say, and who does it."""
+"""Action → what its request may say, and who does it. What a second person has agreed to is executed by this same table."""
+
+BECAUSE = text("because")
+BREAK_GLASS = text("break_glass")
+"""What any request may say beside its own fields, where two persons are asked for: why, and that it cannot wait."""
 
 TRIALS: dict[Action, Callable[[Connection, Request, Circumstances], Answer]] = {
     Action.REPLAY_LETTER: partial(_replay_letter, is_trial=True),
@@ -172,14 +297,16 @@ async def perform(
         return _said("malformed", "answer.unknown_act")
     fields, act = ACTS[action]
     act = TRIALS[action] if is_trial else act
-    checked = check(request, fields)
+    checked = check(request, (*fields, BECAUSE, BREAK_GLASS))
     if isinstance(checked, Malformed):
         return _malformed(checked)
     if actor is None:
         return _said("refused", "answer.no_actor")
     circumstances = Circumstances(actor, now, zone, order_expiry_s)
+    payload = {name: said for name, said in checked.items() if name not in (BECAUSE.name, BREAK_GLASS.name)}
+    urgency = Urgency(checked.get(BECAUSE.name), checked.get(BREAK_GLASS.name) == "yes", is_trial)
     try:
-        return await database.act(lambda conn: act(conn, checked, circumstances))
+        return await database.act(lambda conn: _do(conn, action, act, payload, circumstances, urgency))
     except Refused as refusal:
         return Answer("refused", refusal.code, refusal.zh, refusal.en)
     except DatabaseUnreachable as fault:
@@ -191,6 +318,32 @@ async def perform(
     except Exception:  # a fault of ours: the operator is told, the log says which
         log.exception("%s of %s failed", action, checked)
         return _said("broken", "answer.failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Urgency:
+    """Why, and whether it can wait for a second person; a trial changes nothing and waits for nobody."""
+
+    because: str | None
+    breaks_glass: bool
+    is_trial: bool
+
+
+def _do(
+    conn: Connection, action: Action, act: Callable[[Connection, Request, Circumstances], Answer], payload: Request,
+    at: Circumstances, urgency: Urgency,
+) -> Answer:  # fmt: skip
+    """Does it, or puts it before a second person where the policy asks for one, or breaks the glass."""
+    rule = None if urgency.is_trial else access.approvals.needs_second_person(conn, action, payload)
+    if rule is None:
+        return act(conn, payload, at)
+    if not urgency.breaks_glass:
+        asked = access.approvals.ask(conn, rule, payload, at.actor, at.now, reason=urgency.because)
+        return _said("waiting", "answer.waiting", asked.approval_id, request=asked.approval_id)
+    return access.approvals.at_once(
+        conn, action, payload, at.actor, at.now, reason=urgency.because,
+        act=lambda bold: act(conn, payload, replace(at, actor=bold)),
+    )  # fmt: skip
 
 
 def _malformed(fault: Malformed) -> Answer:

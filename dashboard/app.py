@@ -17,11 +17,29 @@ from fastapi import FastAPI, Request
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import HTMLResponse, Response
 
-from dashboard import api
-from dashboard.api import acts, atlas, chart, city, data, dossiers, halls, health, overview, stream, streets, system, tiles
+from dashboard import api, visitor
+from dashboard.api import (
+    acts,
+    approvals,
+    atlas,
+    chart,
+    city,
+    data,
+    dossiers,
+    halls,
+    health,
+    overview,
+    people,
+    session,
+    stream,
+    streets,
+    system,
+    tiles,
+)
 from dashboard.callbacks import shell as shell_callbacks
 from dashboard.callbacks.shell import LANGUAGE_COOKIE, asked_language
 from dashboard.deployment import Deployment
+from dashboard.gate import Gate
 from dashboard.screens import SCREENS, Screen
 from dashboard.security import Guard, content_security_policy
 from layouts.page import shell
@@ -60,7 +78,10 @@ class Pages(Dash):
 def create_app(house: Deployment) -> FastAPI:
     """The server for `house`. Its hub is started and stopped by the service."""
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    for part in (health, stream, city, chart, system, acts, data, tiles, streets, dossiers, halls, overview, atlas):
+    for part in (
+        health, session, stream, city, chart, system, acts, approvals, people, data, tiles, streets, dossiers, halls, overview,
+        atlas,
+    ):  # fmt: skip
         part.mount(server, house)
     pages: dict[str, Any] = {}
     for screen in SCREENS:
@@ -68,7 +89,13 @@ def create_app(house: Deployment) -> FastAPI:
     app = pages["app"] = create_pages(server, house)
     api.mount_not_found(server)
     server.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
-    server.add_middleware(Guard, policy=content_security_policy(app.csp_hashes()), loopback_only=house.acts_as is not None)
+    screens = {screen.path: screen.right for screen in SCREENS}
+    server.add_middleware(Gate, routes=lambda: server.router.routes, screens=screens, door=house.door)
+    policy = house.door.policy
+    server.add_middleware(
+        Guard, pages=content_security_policy(app.csp_hashes()), loopback_only=bool(policy.demonstration), url=policy.url,
+        cookie=policy.cookie, screens=frozenset(screens),
+    )  # fmt: skip
     return server
 
 
@@ -80,6 +107,7 @@ def create_pages(server: Any, house: Deployment) -> Any:
         server=server,
         backend="fastapi",
         assets_folder=str(ASSETS),
+        assets_ignore="door",  # of the page before the pages
         external_stylesheets=[f"{house.vendor_url}/fonts.css", f"{house.vendor_url}/maplibre-gl.css"],
         suppress_callback_exceptions=True,  # a screen's places exist only while it is shown
         update_title=no_flicker,
@@ -107,7 +135,7 @@ def _page(screen: Screen, pages: dict[str, Any]) -> Any:
             requests.reset_current_request(token)
         for mark, text in (("@lang@", "zh-CN" if lang == "zh" else "en"), ("@title@", title), ("@loading@", words("loading"))):
             index = index.replace(mark, text)
-        response = HTMLResponse(index)
+        response = HTMLResponse(index, 200 if visitor.current().may(screen.right) else 403)
         response.set_cookie(LANGUAGE_COOKIE, lang, max_age=365 * 86_400, samesite="lax", httponly=True)
         return response
 

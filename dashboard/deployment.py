@@ -11,9 +11,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from dashboard.database import Database
+from dashboard.door import Door
 from dashboard.hub import Hub
+from dashboard.provider import Provider
 from domain.indices import DELIVERED, IndexPolicy
-from domain.rights import Actor
 from gis_data.city import City, load_city
 from gis_data.tiles import TileStore
 
@@ -31,13 +32,13 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """`acts_as` is the demonstration identity; None means that nobody acts. `city` is None until one has been built."""
+    """`door` says who asks. `city` is None until one has been built."""
 
     database: Database
     hub: Hub
     clock: Callable[[], datetime]
     zone: ZoneInfo
-    acts_as: Actor | None
+    door: Door
     order_expiry_s: float
     unit_speed_kmh: float
     road_detour: float
@@ -48,6 +49,8 @@ class Deployment:
     vendor_version: str | None
     index: IndexPolicy = DELIVERED
     marks: Marks = field(default_factory=Marks)
+    provider: Provider | None = None
+    """The city's identity provider; None: people sign in by password alone."""
 
     @property
     def vendor_url(self) -> str:

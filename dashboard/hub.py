@@ -122,11 +122,19 @@ class OverviewTaker:
         return self._figures.read(conn, Moment.live(now))
 
 
+def narrowed(frame: dict[str, Any], own_halls: frozenset[str] | None) -> dict[str, Any]:
+    """A frame of halls with those alone that a viewer may see; None: all. Pure."""
+    if own_halls is None or "halls" not in frame:
+        return frame
+    return frame | {"halls": [hall for hall in frame["halls"] if hall["id"] in own_halls]}
+
+
 class Viewer:
     """One open page: the frames it has not yet been sent, newest wins."""
 
-    def __init__(self) -> None:
+    def __init__(self, own_halls: frozenset[str] | None = None) -> None:
         self._frames: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_LENGTH)
+        self.own_halls = own_halls
         self.dropped = 0
 
     def offer(self, frame: bytes | None) -> None:
@@ -223,15 +231,20 @@ class Channel:
     def _send(self, frame: dict[str, Any]) -> None:
         """`now` is when a frame leaves, by which viewers set their clocks; its `t` is what it shows."""
         self._spoke_at = self._clock()
-        encoded = orjson.dumps({"channel": self.name, **frame, "now": wire.ms(self._spoke_at)})
-        self.frame_bytes = len(encoded)
+        whole = {"channel": self.name, **frame, "now": wire.ms(self._spoke_at)}
+        encoded: dict[frozenset[str] | None, bytes] = {None: orjson.dumps(whole)}
+        self.frame_bytes = len(encoded[None])
         for viewer in self._viewers:
-            viewer.offer(encoded)
+            own = viewer.own_halls
+            if own not in encoded:
+                encoded[own] = orjson.dumps(narrowed(whole, own))
+            viewer.offer(encoded[own])
 
 
-async def events(channels: Sequence[Channel]) -> AsyncIterator[bytes]:
-    """The stream of one viewer of these channels, as server-sent events; a frame names its channel."""
-    viewer = Viewer()
+async def events(channels: Sequence[Channel], own_halls: frozenset[str] | None = None) -> AsyncIterator[bytes]:
+    """The stream of one viewer of these channels, as server-sent events; a frame names its channel. `own_halls` are
+    those that the viewer may see, None: all."""
+    viewer = Viewer(own_halls)
     for channel in channels:
         channel.join(viewer)
     try:

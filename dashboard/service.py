@@ -14,14 +14,18 @@ from zoneinfo import ZoneInfo
 
 import uvicorn
 
+from access import doors
 from dashboard import clock
 from dashboard.app import create_app
 from dashboard.database import Database
 from dashboard.deployment import VENDOR, Deployment, open_city, vendor_version
+from dashboard.door import Door, DoorPolicy
 from dashboard.hub import Hub
+from dashboard.provider import Provider, ProviderPolicy
 from dashboard.security import LOOPBACK_NAMES
 from domain.indices import DELIVERED, IndexPolicy
-from domain.rights import Actor
+from storage.connection import connect
+from storage.migrate import require_current_schema
 from storage.ticking import run_ticks
 
 log = logging.getLogger(__name__)
@@ -45,18 +49,20 @@ def run(
     unit_speed_kmh: float,
     road_detour: float,
     hall_target_s: float,
-    acts_as: Actor | None,
+    door: DoorPolicy,
     stop: Event,
     now: Callable[[], datetime] = clock.now,
+    provider: ProviderPolicy | None = None,
     index: IndexPolicy = DELIVERED,
 ) -> None:
-    """Serves until `stop` is set. `acts_as` is the demonstration identity, allowed on loopback alone; `now` is the clock.
+    """Serves until `stop` is set. `door` says how people get in: those of the demonstration on
+    loopback alone. `now` is the clock.
 
     Raises CannotListen, or SchemaMismatch for a database that this version cannot use.
     """
-    if acts_as is not None and host not in LOOPBACK_NAMES:
+    if door.demonstration and host not in LOOPBACK_NAMES:
         raise CannotListen(
-            f"the dashboard was asked to listen on {host} and to act as {acts_as.name} for whoever asks: "
+            f"the dashboard was asked to listen on {host} and to let everybody be {door.demonstration[0].name} who says so: "
             "expected a loopback address; set CITYHELM_HOST to 127.0.0.1"
         )
     with _listening(host, port) as listener:
@@ -65,11 +71,21 @@ def run(
             database_url, clock=now, zone=zone, hall_target_s=hall_target_s, index=index,
             districts=[d.code for d in city.districts] if city else (),
         )  # fmt: skip
+        database = Database(database_url)
         house = Deployment(
-            database=Database(database_url), hub=hub, clock=now, zone=zone, acts_as=acts_as, order_expiry_s=order_expiry_s,
+            database=database, hub=hub, clock=now, zone=zone, door=Door(database, door, now), order_expiry_s=order_expiry_s,
             unit_speed_kmh=unit_speed_kmh, road_detour=road_detour, hall_target_s=hall_target_s, city=city, tiles=tiles,
-            vendor=VENDOR, vendor_version=vendor_version(), index=index,
+            vendor=VENDOR, vendor_version=vendor_version(), index=index, provider=Provider(provider) if provider else None,
         )  # fmt: skip
+        if door.demonstration:
+            with connect(database_url) as conn:
+                require_current_schema(conn)
+                doors.furnish(conn, door.demonstration, now())
+        elif host not in LOOPBACK_NAMES and not door.is_secure:
+            log.warning(
+                "passwords travel in the clear: expected TLS in front of %s; set CITYHELM_URL to the proxy's https:// address",
+                host,
+            )
         asyncio.run(_serve(house, database_url, listener, stop))
 
 
@@ -102,7 +118,8 @@ class _Server(uvicorn.Server):
 async def _serve(house: Deployment, database_url: str, listener: socket.socket, stop: Event) -> None:
     config = uvicorn.Config(
         create_app(house), lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S,
-        server_header=False, date_header=False,
+        server_header=False, date_header=False, proxy_headers=bool(house.door.policy.proxies),
+        forwarded_allow_ips=house.door.policy.proxies,
     )  # fmt: skip
     server = _Server(config)
     heart = Thread(target=_beat, args=(house, database_url, stop), name="heartbeat", daemon=True)

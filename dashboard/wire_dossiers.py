@@ -48,18 +48,22 @@ def incident(dossier: IncidentDossier, *, with_texts: bool) -> Json:
         "standard": STANDARD,
         "segments": [_segment(first)],
         "orders": [
-            _order(o, dossier.kinds.get(o.unit_id, ""), steps_of[o.order_id], statuses_of[o.order_id]) for o in dossier.orders
+            _order(o, dossier.kinds.get(o.unit_id, ""), steps_of[o.order_id], statuses_of[o.order_id], with_texts=with_texts)
+            for o in dossier.orders
         ],
     }  # fmt: skip
 
 
-def _order(order: Order, kind: str, steps: list[OrderStep], statuses: list[StatusStep]) -> Json:
+def _order(order: Order, kind: str, steps: list[OrderStep], statuses: list[StatusStep], *, with_texts: bool) -> Json:
     over_at = next((s.valid_from for s in steps if s.state not in OPEN_ORDER_STATES), None)
     said = [(s.valid_from, s.status) for s in statuses if s.source == "unit"]
     return {
         **wire.order(order),
         "kind": kind,
-        "steps": [{"state": s.state, "at": ms(s.valid_from), "recorded": ms(s.recorded_at), "detail": s.detail} for s in steps],
+        "steps": [
+            {"state": s.state, "at": ms(s.valid_from), "recorded": ms(s.recorded_at), "detail": s.detail if with_texts else None}
+            for s in steps
+        ],
         "statuses": [
             {"status": s.status, "at": ms(s.valid_from), "recorded": ms(s.recorded_at), "source": s.source} for s in statuses
         ],
@@ -71,23 +75,23 @@ def _segment(s: Segment) -> Json:
     return {"kind": s.kind, "began": ms(s.began_at), "ended": ms(s.ended_at), "target_s": s.target_s}
 
 
-def warning(dossier: WarningDossier) -> Json:
+def warning(dossier: WarningDossier, *, with_texts: bool) -> Json:
     """A warning with its steps, its rule as it was then, earlier ones like it, and the forecast it rests on."""
     return {
         "t": ms(dossier.moment.at),
         "warning": wire.warning(dossier.warning),
-        "steps": [_warning_step(s) for s in dossier.steps],
+        "steps": [_warning_step(s, with_texts=with_texts) for s in dossier.steps],
         "rule": _rule(dossier.rule) if dossier.rule is not None else None,
         "similar": [_past(w) for w in dossier.similar],
         "forecast": wire.forecast(dossier.forecast) if dossier.forecast is not None else None,
     }
 
 
-def _warning_step(s: WarningStep) -> Json:
+def _warning_step(s: WarningStep, *, with_texts: bool) -> Json:
     value, threshold = s.evidence.get("value"), s.evidence.get("threshold")
     return {
         "state": s.state, "level": s.level, "shape": s.level.shape, "at": ms(s.valid_from), "recorded": ms(s.recorded_at),
-        "actor": s.actor, "comment": s.comment, "probability": s.probability, "lead_s": s.lead_time_s,
+        "actor": s.actor, "comment": s.comment if with_texts else None, "probability": s.probability, "lead_s": s.lead_time_s,
         "value": value if isinstance(value, int | float) else None,
         "threshold": threshold if isinstance(threshold, int | float) else None,
     }  # fmt: skip

@@ -15,6 +15,7 @@ from domain.refusals import Refused
 from domain.rights import Action, Actor, Role
 from storage import acts, incidents, orders
 from storage.connection import Connection
+from storage.places import place_of_incident
 
 ENDINGS = (IncidentState.CLOSED, IncidentState.FALSE_ALARM)
 """How an incident can be said to have ended: handled, or never one."""
@@ -48,9 +49,12 @@ def close(
 
     Raises Refused, audited, with the sentence to show; `zone` is for the times in it.
     """
-    with acts.transaction(conn, actor, Action.CLOSE_INCIDENT, incident_id, now, exercise_id=exercise_id):
+    with acts.transaction(conn, actor, Action.CLOSE_INCIDENT, incident_id, now, exercise_id=exercise_id) as deed:
         detail = {"ending": ending, "reason": reason.strip()}
-        acts.begin(conn, actor, Action.CLOSE_INCIDENT, incident_id, now, detail=detail, exercise_id=exercise_id)
+        acts.begin(
+            conn, actor, Action.CLOSE_INCIDENT, incident_id, now, detail=detail, exercise_id=exercise_id,
+            place=place_of_incident(conn, incident_id), deed=deed,
+        )  # fmt: skip
         state = _ending(ending)
         if not reason.strip():
             raise Refused(
@@ -60,6 +64,7 @@ def close(
         since = incidents.find_last_change(conn, incident_id) or incident.reported_at
         _check_close(incident, since, is_attended=orders.has_open(conn, incident_id), zone=zone)
         _end(conn, incident, state, actor, max(now, since + _INSTANT))
+        deed.changed({"state": incident.state}, {"state": state})
         return state
 
 

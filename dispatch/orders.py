@@ -26,6 +26,7 @@ from iot.payloads import CancelCommand, DispatchCommand
 from iot.topics import COMMAND, topic_of
 from storage import acts, incidents, orders, outbox, units
 from storage.connection import Connection
+from storage.places import place_of_order, place_of_sending
 
 BEFORE_ARRIVAL = (UnitStatus.DISPATCHED, UnitStatus.ENROUTE)
 """Statuses in which a unit on an order can still be called back from it."""
@@ -51,9 +52,12 @@ def issue(
     Raises Refused, audited, with the sentence to show; `zone` is for the times in it.
     """
     sent = f"{unit_id} → {incident_id}"
-    with acts.transaction(conn, actor, Action.ISSUE_ORDER, sent, now, exercise_id=exercise_id):
+    with acts.transaction(conn, actor, Action.ISSUE_ORDER, sent, now, exercise_id=exercise_id) as deed:
         order_id = new_order_id(now, secrets.randbits(20))
-        acts.begin(conn, actor, Action.ISSUE_ORDER, sent, now, detail={"order": order_id}, exercise_id=exercise_id)
+        acts.begin(
+            conn, actor, Action.ISSUE_ORDER, sent, now, detail={"order": order_id}, exercise_id=exercise_id,
+            place=place_of_sending(conn, unit_id, incident_id), deed=deed,
+        )  # fmt: skip
         unit = _locked_unit(conn, unit_id, now, exercise_id)
         incident = locked_incident(conn, incident_id, now, exercise_id)
         check_order(unit, incident, zone=zone)
@@ -71,6 +75,8 @@ def issue(
             id=order_id, ts=now, incident=incident_id, position=(incident.lon, incident.lat), expires=expires_at
         )
         _put(conn, unit, command, now, exercise_id)
+        before = {"status": unit.status, "order": unit.order_id, "state": incident.state}
+        deed.changed(before, {"status": UnitStatus.DISPATCHED, "order": order_id, "state": IncidentState.RESPONDING})
         return order
 
 
@@ -85,7 +91,7 @@ def cancel(
     exercise_id: str | None = None,
 ) -> Order:
     """Calls a unit back that has not arrived yet. Raises Refused, audited, with the sentence to show."""
-    with acts.transaction(conn, actor, Action.CANCEL_ORDER, order_id, now, exercise_id=exercise_id):
+    with acts.transaction(conn, actor, Action.CANCEL_ORDER, order_id, now, exercise_id=exercise_id) as deed:
         acts.begin(
             conn,
             actor,
@@ -94,6 +100,8 @@ def cancel(
             now,
             detail={"reason": reason} if reason else None,
             exercise_id=exercise_id,
+            place=place_of_order(conn, order_id),
+            deed=deed,
         )
         found = orders.find_order(conn, order_id)
         if found is None or found[0].exercise_id != exercise_id:
@@ -106,6 +114,7 @@ def cancel(
         release(conn, unit, order_id, at, exercise_id)
         call_back(conn, unit, order_id, now, exercise_id)
         leave_incident(conn, order.incident_id, at)
+        deed.changed({"state": order.state, "status": unit.status}, {"state": OrderState.CANCELLED})
         return replace(order, state=OrderState.CANCELLED)
 
 

@@ -30,7 +30,7 @@ from storage.ticking import instance_name, run_ticks
 log = logging.getLogger(__name__)
 
 TICK_S = 0.25
-SEAL_EVERY = timedelta(seconds=1)
+SEAL_EVERY = timedelta(milliseconds=250)
 CLOSE_EVERY = timedelta(minutes=1)
 RETRY_AFTER = timedelta(seconds=2)
 CONNECT_S = 2.0

@@ -62,6 +62,10 @@ class PageFacts:
     channels: Sequence[str] = ()
     """Every channel the page follows; `channel` is the first of them, by which the page is judged to be live."""
     actor: str | None = None
+    account: str | None = None
+    is_demonstration: bool = False
+    has_requests: bool = False
+    """Whether there is a place where requests for a second person are shown to them."""
     tabs: Sequence[Tab] = ()
     other_language_href: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
@@ -123,8 +127,9 @@ def framed(words: Words, facts: PageFacts, body: Component) -> list[Component]:
 def header(words: Words, facts: PageFacts) -> Component:
     """Clock and state of the stream, the product's name, tabs, language, who acts."""
     clock = words("header.clock", zone=facts.zone)
-    actor = words("header.actor", role=facts.actor) if facts.actor else words("header.nobody")
-    role = words("header.actor_short", role=facts.actor) if facts.actor else actor
+    kind = "header.actor" if facts.is_demonstration else "header.person"
+    actor = words(kind, role=facts.actor, name=facts.account) if facts.actor else words("header.nobody")
+    role = words(f"{kind}_short", role=facts.actor, name=facts.account) if facts.actor else actor
     active = next((tab for tab in facts.tabs if tab.is_active), None)
     return html.Header(
         [
@@ -146,7 +151,8 @@ def header(words: Words, facts: PageFacts) -> Component:
             ),
             html.Nav(
                 [
-                    html.Span(role, className="actor", title=actor),
+                    html.A(role, href=f"/sign-in?lang={words.lang}", className="actor", title=actor),
+                    *([_waiting(words)] if facts.has_requests else []),
                     *[_tab(words(tab.key), tab) for tab in facts.tabs],
                     html.Button(
                         icon("full-screen"),
@@ -176,6 +182,23 @@ def header(words: Words, facts: PageFacts) -> Component:
             ),
         ]
     )
+
+
+def _waiting(words: Words) -> Component:
+    """Where requests wait for a second person; the browser puts their number there."""
+    shown: dict[str, Any] = {"data-requests": "0", "hidden": True}
+    title = words("approvals.badge")
+    count = html.B(id="requests-count", className="num", **source("approval", "storage.approvals.list_waiting"))
+    return html.A(
+        [words("approvals.short"), count],
+        href=f"/approvals?lang={words.lang}", id="requests-badge", className="screen-tab requests-badge", title=title, **shown,
+    )  # fmt: skip
+
+
+def turned_away(words: Words, sentence: str) -> Component:
+    """What stands in the place of a screen that is not there for who asks."""
+    home = html.A(words("gate.home"), href=f"/sign-in?lang={words.lang}", className="link")
+    return html.Main([html.H1(words("gate.title")), html.P(sentence), home], className="turned-away")
 
 
 def _tab(name: str, tab: Tab) -> Component:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from domain.approvals import ApprovalState
 from domain.halls import ServiceItem, WindowState
 from domain.incidents import HAZARD_CLASSES, Grade, IncidentState, ResponseLevel
 from domain.labels import Labelled
@@ -21,6 +22,7 @@ from domain.segments import SegmentKind
 from domain.sensors import PROPERTIES, DeviceMode, DeviceState, SensorKind
 from domain.units import UnitKind, UnitStatus
 from domain.warnings import WarningLevel, WarningMode, WarningSource, WarningState
+from layouts.access_words import ACCESS
 
 Lang = Literal["zh", "en"]
 LANGUAGES: tuple[Lang, ...] = ("zh", "en")
@@ -36,6 +38,9 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "header.actor": ("演示身份 · {role}", "Demo identity · {role}"),
     "header.actor_short": ("演示 · {role}", "Demo · {role}"),
     "header.nobody": ("只读", "Read only"),
+    "header.person": ("{name} · {role}", "{name} · {role}"),
+    "header.person_short": ("{role} · {name}", "{role} · {name}"),
+    **ACCESS,
     "header.large_text": ("大字", "A+"),
     "header.large_text_long": ("大字显示，本浏览器记住选择", "A+ · large text, remembered by this browser"),
     "header.full_screen": ("全屏（F 键）", "Full screen (F)"),
@@ -1453,7 +1458,7 @@ class Words:
             "unit_kind": UnitKind, "unit_status": UnitStatus, "grade": Grade, "response": ResponseLevel,
             "incident_state": IncidentState, "level": WarningLevel, "warning_state": WarningState,
             "warning_source": WarningSource, "warning_mode": WarningMode, "order_state": OrderState, "role": Role,
-            "action": Action, "segment": SegmentKind,
+            "action": Action, "segment": SegmentKind, "approval_state": ApprovalState,
         }  # fmt: skip
         gathered = {name: {member.value: member.label(self.lang) for member in members} for name, members in enumerations.items()}
         gathered["sensor_kind"] = {kind.type_name: kind.label(self.lang) for kind in SensorKind}

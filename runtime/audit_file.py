@@ -6,24 +6,30 @@ stand the entries with the fields of `storage.audit.AuditEntry`, each with its `
 the chain in its order, then the tail that the sealer had not come to, whose `seal` is null. A hash is the SHA-256 of `prev_hash`
 and the entry's canonical JSON, as `storage/audit.py` has it.
 
+A line ends with its `sum`, the first 16 digits of the SHA-256 of the sum before it and of the line without its own: a byte that
+changed anywhere, also outside of what is hashed, is found in its line.
+
 A chain proves that nothing before its head was changed, left out or put in. Whoever may rewrite all of it can make another one:
-compare `head` with one that was noted elsewhere.
+compare with the anchors of each day (`runtime/anchors.py`), which were noted elsewhere.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from storage.audit import GENESIS, AuditEntry, Seal, entry_hash, iter_chain
 from storage.connection import Connection, one_view
 
-FORM = 1
+FORM = 2
 Link = tuple[AuditEntry, Seal | None]
 _KIND = "cityhelm_audit"
 _EXPECTED = "expected a file that `cityhelm audit export` has written"
@@ -45,9 +51,10 @@ class Verdict:
     fault: str | None = None
 
 
-def verify(links: Iterable[Link]) -> Verdict:
-    """Follows a chain to its end or to the first entry that does not fit it."""
+def verify(links: Iterable[Link], anchors: Mapping[int, tuple[str, str]] | None = None) -> Verdict:
+    """Follows a chain to its end or to the first entry that does not fit it, or an anchor: number of a seal → (hash, name)."""
     sealed, head, unsealed, first_unsealed = 0, GENESIS, 0, None
+    awaited = dict(anchors or {})
     for entry, seal in links:
         if seal is None:
             first_unsealed = first_unsealed or _named(entry)
@@ -55,7 +62,15 @@ def verify(links: Iterable[Link]) -> Verdict:
             continue
         if fault := _fault(entry, seal, sealed, head, is_after_tail=unsealed > 0):
             return Verdict(sealed, head, unsealed, first_unsealed, fault)
+        noted, name = awaited.pop(seal.seq, (seal.hash, ""))
+        if noted != seal.hash:
+            fault = f"{_named(entry)} has the hash {seal.hash}, but the anchor {name} noted {noted}: the chain was made anew"
+            return Verdict(sealed, head, unsealed, first_unsealed, fault)
         sealed, head = sealed + 1, seal.hash
+    if awaited:
+        seq, (_, name) = min(awaited.items())
+        fault = f"the chain ends with seal {sealed}, but the anchor {name} noted seal {seq}: entries were taken away"
+        return Verdict(sealed, head, unsealed, first_unsealed, fault)
     return Verdict(sealed, head, unsealed, first_unsealed)
 
 
@@ -80,9 +95,11 @@ def export(conn: Connection, file: Path, now: datetime) -> Verdict:
     unfinished = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         with one_view(conn), unfinished.open("w", encoding="utf-8") as out:
+            sums = _Sums()
 
             def write(said: object) -> None:
-                print(json.dumps(said, ensure_ascii=False, default=datetime.isoformat), file=out)
+                body = json.dumps(said, ensure_ascii=False, default=datetime.isoformat)
+                print(f'{body[:-1]}, "sum": "{sums.next(body)}"}}', file=out)
 
             write({_KIND: FORM, "exported_at": now})
             written = _Counted(iter_chain(conn), lambda entry, seal: write({**asdict(entry), "seal": seal and asdict(seal)}))
@@ -112,21 +129,46 @@ class _Counted:
             yield entry, seal
 
 
-def verify_file(file: Path) -> Verdict:
-    """What the chain in an exported file is found to be. Raises UnusableFile for what is none."""
+class _Sums:
+    """The running sums of the lines of a file, and the first line that does not have its own."""
+
+    _MARK = ', "sum": "'
+
+    def __init__(self) -> None:
+        self._last = ""
+        self.wrong: int | None = None
+
+    def next(self, body: str) -> str:
+        self._last = hashlib.sha256(f"{self._last}{body}".encode()).hexdigest()[:16]
+        return self._last
+
+    def check(self, n: int, line: str) -> None:
+        body, _, rest = line.rpartition(self._MARK)
+        if self.wrong is None and rest != f'{self.next(body + "}")}"}}\n':
+            self.wrong = n
+
+
+def verify_file(file: Path, anchors: Mapping[int, tuple[str, str]] | None = None) -> Verdict:
+    """What the chain in an exported file is found to be, and whether it goes through the anchors. Raises UnusableFile for what is
+    none."""
     try:
-        with file.open(encoding="utf-8") as lines:
-            objects = (_object(file, n, line) for n, line in enumerate(lines, 1))
+        with file.open(encoding="utf-8", newline="\n") as lines:
+            sums = _Sums()
+            objects = (_object(file, n, line, sums) for n, line in enumerate(lines, 1))
             if next(objects, {}).get(_KIND) != FORM:
                 raise UnusableFile(f"{file} does not begin as an audit of form {FORM}: {_EXPECTED}")
             trailer: dict[str, Any] = {}
             written = _Counted(_links(file, objects, trailer), lambda *_: None)
-            verdict = verify(written)
+            verdict = verify(written, anchors)
             if verdict.fault is None and trailer != {"entries": written.n, "unsealed": written.n_unsealed, "head": written.head}:
                 raise UnusableFile(
                     f"{file} ends after {written.n} entries without the line that says so: expected a whole file; it was cut "
                     "short, or its end was changed"
                 )
+            if verdict.fault is None and sums.wrong is not None:
+                what = f"entry {sums.wrong - 1} of the file" if 1 < sums.wrong <= written.n + 1 else "its first or its last line"
+                fault = f"line {sums.wrong}, {what}, does not have the sum it says: a byte was changed outside of the chain"
+                return replace(verdict, fault=fault)
             return verdict
     except (OSError, UnicodeDecodeError) as fault:
         why = fault.strerror if isinstance(fault, OSError) else "it is no UTF-8"
@@ -141,17 +183,21 @@ def _links(file: Path, objects: Iterator[dict[str, Any]], trailer: dict[str, Any
         trailer.clear()
         try:
             seal = said.pop("seal")
-            entry = AuditEntry(**{**said, "acted_at": datetime.fromisoformat(said["acted_at"])})
-            yield entry, Seal(**{**seal, "sealed_at": datetime.fromisoformat(seal["sealed_at"])}) if seal else None
+            said["acted_at"] = datetime.fromisoformat(said["acted_at"])
+            if seal:
+                seal["sealed_at"] = datetime.fromisoformat(seal["sealed_at"])
+            yield AuditEntry(**said), Seal(**seal) if seal else None
         except (KeyError, TypeError, ValueError) as fault:
             raise UnusableFile(f"{file}, line {n}: this is no entry of the audit ({fault}): {_EXPECTED}") from fault
 
 
-def _object(file: Path, n: int, line: str) -> dict[str, Any]:
+def _object(file: Path, n: int, line: str, sums: _Sums) -> dict[str, Any]:
+    sums.check(n, line)
     try:
-        said = json.loads(line)
-    except json.JSONDecodeError as fault:
+        said = orjson.loads(line)
+    except orjson.JSONDecodeError as fault:
         raise UnusableFile(f"{file}, line {n}: this is no JSON ({fault.msg}): {_EXPECTED}") from fault
     if not isinstance(said, dict):
         raise UnusableFile(f"{file}, line {n}: this is no JSON object: {_EXPECTED}")
+    said.pop("sum", None)
     return said

@@ -22,6 +22,7 @@ from runtime.quarters import CannotStart
 from runtime.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
+    from domain.rights import Role, Scope
     from iot.mqtt import BrokerAddress
     from runtime.audit_file import Verdict
     from storage.connection import Connection
@@ -51,24 +52,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _exit_code(fault)
         if code is None:
             raise
-        _complain(str(fault))
+        _complain(_both(f"{zh}。", str(fault)) if (zh := getattr(fault, "zh", None)) else str(fault))
         return code
 
 
 def _exit_code(fault: Exception) -> int | None:
     """The exit code of a foreseen fault, whose message is fit to show; None for one that must be seen whole."""
     from dashboard.service import CannotListen
+    from domain.refusals import Refused
     from iot.mapping import UnusableInput
     from iot.mqtt import BrokerUnreachable
+    from runtime.anchors import BadAnchor
     from runtime.audit_file import UnusableFile
     from runtime.policy import PolicyError
     from runtime.scenarios import NotDone
     from storage.connection import DatabaseUnreachable
     from storage.migrate import SchemaMismatch
 
-    if isinstance(fault, SettingsError | PolicyError | BadInput | UnusableInput | UnusableFile):
+    if isinstance(fault, SettingsError | PolicyError | BadInput | BadAnchor | UnusableInput | UnusableFile):
         return ASKED_WRONGLY
-    if isinstance(fault, CannotStart | CannotListen | DatabaseUnreachable | BrokerUnreachable | SchemaMismatch | NotDone):
+    stands_against = CannotStart | CannotListen | DatabaseUnreachable | BrokerUnreachable | SchemaMismatch | NotDone | Refused
+    if isinstance(fault, stands_against):
         return FAILED
     return None
 
@@ -211,6 +215,8 @@ def _parser() -> argparse.ArgumentParser:
         each.add_argument("file", type=Path, help="JSON lines, as runtime/audit_file.py describes them")
         each.add_argument("--json", action="store_true", help="one JSON object on the last line of standard output")
 
+    verified.add_argument("--anchors", type=Path, metavar="DIRECTORY", help="where the anchors of each day are kept")
+
     said = command(
         "publish", _publish, "publishes one message to the broker of the city that runs here, as a device or as a desk would",
         "cityhelm publish city/v1/990101/service/hall-01/queue/cmd {}",
@@ -245,6 +251,37 @@ def _parser() -> argparse.ArgumentParser:
     credentials.add_argument(
         "--services", action="store_true", help="accounts for our own processes too, for a broker of your own"
     )
+
+    folk = commands.add_parser(
+        "people", help="accounts and roles", description="Accounts and roles of those who sign in.",
+        epilog="Example: cityhelm people add admin1 --role administrator",
+    )  # fmt: skip
+    folk_commands = folk.add_subparsers(required=True, metavar="COMMAND")
+    added = command(
+        "add", _people_add, "makes an account with a role; its first password is asked for, or made and shown once",
+        "cityhelm people add duty1 --role duty_officer", folk_commands,
+    )  # fmt: skip
+    granted = command(
+        "grant", _people_grant, "gives an account one more role",
+        "cityhelm people grant hall1 --role hall_manager --halls hall-01", folk_commands,
+    )  # fmt: skip
+    for each in (added, granted):
+        each.add_argument("name", help="a pseudonym, such as commander1: no person's name")
+        each.add_argument("--role", required=True, help="one of the roles in docs/operations.md")
+        each.add_argument("--districts", default="", metavar="CODES", help="only there, apart by commas; otherwise everywhere")
+        each.add_argument("--halls", default="", metavar="IDS", help="only these, apart by commas; otherwise all")
+        each.add_argument("--department", help="only its own units")
+    added.add_argument("--ask", action="store_true", help="asks for the first password on the terminal instead of making one")
+    added.add_argument("--subject", metavar="SUBJECT", help="who it is at the identity provider, as its claim sub has it")
+    for name, run, words in (
+        ("reset", _people_reset, "makes a new first password, forgets the second factor, ends all sessions"),
+        ("disable", _people_disable, "lets an account in no more, and whoever is in, out"),
+        ("enable", _people_enable, "lets a disabled account in again"),
+    ):
+        each = command(name, run, words, f"cityhelm people {name} duty1", folk_commands)
+        each.add_argument("name", help="the account")
+    listed = command("list", _people_list, "accounts with their roles", "cityhelm people list", folk_commands)
+    listed.add_argument("--json", action="store_true", help="one JSON object on the last line of standard output")
 
     bench = command("bench", _bench, "measures one promise beside its ceiling", "cityhelm bench latency")
     bench.add_argument("name", help="one of benchmarks/")
@@ -692,6 +729,101 @@ def _letter_filter(arguments: argparse.Namespace, settings: Settings) -> LetterF
     return LetterFilter(arguments.code, arguments.device, since, open_only=getattr(arguments, "open", False))
 
 
+def _people_add(arguments: argparse.Namespace, settings: Settings) -> int:
+    from runtime import people
+
+    role, scope = _grant(arguments)
+    password = _asked_password() if arguments.ask else None
+    with _memory(settings) as conn:
+        handed = people.add(
+            conn, arguments.name, role, scope, datetime.now(UTC), department=arguments.department, password=password,
+            subject=arguments.subject,
+        )  # fmt: skip
+    print(*([f"{handed.name}: made"] if arguments.ask else people.say_handed(handed)), sep="\n")
+    return DONE
+
+
+def _people_grant(arguments: argparse.Namespace, settings: Settings) -> int:
+    from runtime import people
+
+    role, scope = _grant(arguments)
+    with _memory(settings) as conn:
+        people.grant(conn, arguments.name, role, scope, datetime.now(UTC))
+    print(_both(f"已授予 {arguments.name} 角色 {role.zh}。", f"{arguments.name} is {role.en} now."))
+    return DONE
+
+
+def _people_reset(arguments: argparse.Namespace, settings: Settings) -> int:
+    from access.people import reset
+    from runtime import people
+
+    with _memory(settings) as conn:
+        print(*people.say_handed(reset(conn, arguments.name, people.whoever_types(), datetime.now(UTC))), sep="\n")
+    return DONE
+
+
+def _people_disable(arguments: argparse.Namespace, settings: Settings) -> int:
+    from access.people import disable
+    from runtime import people
+
+    with _memory(settings) as conn:
+        disable(conn, arguments.name, people.whoever_types(), datetime.now(UTC))
+    print(_both(f"已停用账号 {arguments.name}。", f"{arguments.name} is disabled."))
+    return DONE
+
+
+def _people_enable(arguments: argparse.Namespace, settings: Settings) -> int:
+    from access.people import enable
+    from runtime import people
+
+    with _memory(settings) as conn:
+        enable(conn, arguments.name, people.whoever_types(), datetime.now(UTC))
+    print(_both(f"已启用账号 {arguments.name}。", f"{arguments.name} is enabled."))
+    return DONE
+
+
+def _people_list(arguments: argparse.Namespace, settings: Settings) -> int:
+    from runtime import people
+    from storage.accounts import list_accounts, list_grants
+
+    with _memory(settings) as conn:
+        found, grants = list_accounts(conn), list_grants(conn)
+    for account in found:
+        held = [grant for grant in grants if grant.name == account.name]
+        print(*people.say_account(account, held, settings.zone), sep="\n")
+    if not found:
+        print(_both("没有账号。", "There is no account."), "cityhelm people add admin1 --role administrator")
+    if arguments.json:
+        rows = [
+            {"name": a.name, "disabled": a.is_disabled, "roles": [g.role for g in grants if g.name == a.name]} for a in found
+        ]  # fmt: skip
+        print(json.dumps({"accounts": rows}))
+    return DONE
+
+
+def _grant(arguments: argparse.Namespace) -> tuple[Role, Scope]:
+    from access.people import scope_from
+    from domain.rights import PEOPLE, Role
+
+    role = Role.known(arguments.role)
+    if role is None or role not in PEOPLE:
+        raise BadInput(f"--role is '{arguments.role}': expected one of {', '.join(PEOPLE)}")
+    said = {"districts": arguments.districts, "halls": arguments.halls, "department": arguments.department or ""}
+    return role, scope_from(said)
+
+
+def _asked_password() -> str:
+    """Typed twice on the terminal, not shown. Raises BadInput."""
+    import getpass
+
+    if not sys.stdin.isatty():
+        raise BadInput("--ask needs a terminal to type the password on: leave it out, and one is made and shown")
+    first = getpass.getpass("密码 / password: ")
+    if getpass.getpass("再次输入 / again: ") != first:
+        raise BadInput("the two passwords differ: expected the same one twice")
+    return first
+
+
 def _both(zh: str, en: str) -> str:
     """A sentence for whoever reads the one language or the other: the command has no setting for it."""
     return f"{zh}{en}"
@@ -707,9 +839,13 @@ def _audit_export(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _audit_verify(arguments: argparse.Namespace, settings: Settings) -> int:
+    from runtime.anchors import read_anchors
     from runtime.audit_file import verify_file
 
-    return _say_verdict(verify_file(arguments.file), arguments)
+    anchors = read_anchors(arguments.anchors) if arguments.anchors is not None else {}
+    if arguments.anchors is not None:
+        print(f"{len(anchors)} anchors are in {arguments.anchors}")
+    return _say_verdict(verify_file(arguments.file, anchors), arguments)
 
 
 def _say_verdict(verdict: Verdict, arguments: argparse.Namespace) -> int:

@@ -42,6 +42,12 @@ class Settings:
     mosquitto: str  # a path, "" = look for it, "none" = do as if there were none
     host: str
     port: int
+    url: str  # by which browsers reach the dashboard, "" = as they ask
+    proxies: str  # whose word on addresses is believed, "" = nobody's
+    oidc_issuer: str  # the city's identity provider, "" = people sign in by password alone
+    oidc_client: str
+    oidc_secret: str
+    oidc_ca: str  # a path, "" = the authorities that this machine trusts
     zone: ZoneInfo
     config: Path
     city: Path
@@ -60,6 +66,12 @@ class Settings:
             "CITYHELM_MOSQUITTO": self.mosquitto,
             "CITYHELM_HOST": self.host,
             "CITYHELM_PORT": str(self.port),
+            "CITYHELM_URL": self.url,
+            "CITYHELM_PROXIES": self.proxies,
+            "CITYHELM_OIDC_ISSUER": self.oidc_issuer,
+            "CITYHELM_OIDC_CLIENT": self.oidc_client,
+            "CITYHELM_OIDC_SECRET": self.oidc_secret,
+            "CITYHELM_OIDC_CA": self.oidc_ca,
             "CITYHELM_ZONE": self.zone.key,
             "CITYHELM_CONFIG": str(self.config),
             "CITYHELM_CITY": str(self.city),
@@ -111,6 +123,25 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _origin(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query or parts.username:
+        raise ValueError(text)
+    _ = parts.port
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _issuer(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(text)
+    return text
+
+
+def _networks(text: str) -> str:
+    return ",".join(str(ipaddress.ip_network(part.strip())) for part in text.split(","))
+
+
 def _level(text: str) -> str:
     return _LOG_LEVELS[_LOG_LEVELS.index(text.lower())]
 
@@ -155,6 +186,16 @@ VARIABLES = (
     Variable("CITYHELM_HOST", "host", "127.0.0.1", _host,
              "the address on which the dashboard listens", "127.0.0.1"),
     Variable("CITYHELM_PORT", "port", "8050", _port, "a port number from 1 to 65535", "8050"),
+    Variable("CITYHELM_URL", "url", "", _origin,
+             "the address by which browsers reach the dashboard, without a path", "https://city.example"),
+    Variable("CITYHELM_PROXIES", "proxies", "", _networks,
+             "addresses or networks of proxies, apart by commas", "172.28.0.0/16"),
+    Variable("CITYHELM_OIDC_ISSUER", "oidc_issuer", "", _issuer,
+             "the issuer of an OpenID Connect provider", "https://id.city.example"),
+    Variable("CITYHELM_OIDC_CLIENT", "oidc_client", "", str, "the name we have at the provider", "cityhelm"),
+    Variable("CITYHELM_OIDC_SECRET", "oidc_secret", "", str, "our secret at the provider", "(from the provider)"),
+    Variable("CITYHELM_OIDC_CA", "oidc_ca", "", _certificates,
+             "a file with the certificate of the authority that signed the provider's", "/etc/cityhelm/id.crt"),
     Variable("CITYHELM_ZONE", "zone", "Asia/Shanghai", ZoneInfo,
              "a time zone of the tz database (the package tzdata brings it where the system has none)", "Asia/Shanghai"),
     Variable("CITYHELM_CONFIG", "config", "config/city.toml", Path, "the path of the policy file", "config/city.toml"),
@@ -190,12 +231,18 @@ def load_settings(environ: Mapping[str, str], cwd: Path | None = None) -> Settin
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
         if name.startswith("CITYHELM_") and near:
             faults.append(f'{name} is "{environ[name]}" but there is no such setting: expected {near[0]}')
+    if values.get("oidc_issuer") and not (values.get("url") and values.get("oidc_client")):
+        issuer = values["oidc_issuer"]
+        faults.append(f'CITYHELM_OIDC_ISSUER is "{issuer}": expected CITYHELM_URL and CITYHELM_OIDC_CLIENT beside it')
     if faults:
         raise SettingsError(faults)
     home = cwd / values["home"].expanduser()
     values |= {
         "home": home,
         "mosquitto": values["mosquitto"] or "",
+        "url": values["url"] or "",
+        "proxies": values["proxies"] or "",
+        **{name: values[name] or "" for name in ("oidc_issuer", "oidc_client", "oidc_secret", "oidc_ca")},
         "mqtt_ca": values["mqtt_ca"] or "",
         "ingest_share": values["ingest_share"] or "",
         "config": cwd / values["config"].expanduser(),

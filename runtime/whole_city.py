@@ -24,7 +24,7 @@ from storage.migrate import migrate
 from storage.rules import seed_rules
 
 DEMO_VARIABLE = "CITYHELM_DEMONSTRATION"
-"""Set by `cityhelm demo` for its own children: the dashboard then acts without sign-in, and only on loopback."""
+"""Set by `cityhelm demo` for its own children: people then say who they are, and only on loopback."""
 
 
 def run_city(settings: Settings, *, demo: bool, history_days: int = 0, out: TextIO = sys.stdout) -> int:
@@ -32,7 +32,7 @@ def run_city(settings: Settings, *, demo: bool, history_days: int = 0, out: Text
     policy = load_policy(settings.config)
     if demo and settings.host not in ("127.0.0.1", "localhost", "::1"):
         raise CannotStart(
-            f"CITYHELM_HOST is {settings.host}: the demonstration has no sign-in, expected 127.0.0.1; "
+            f"CITYHELM_HOST is {settings.host}: in the demonstration everybody says who they are, expected 127.0.0.1; "
             "run `cityhelm up` for other addresses"
         )
     if busy := supervisor.busy_port(settings.host, settings.port):

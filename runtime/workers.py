@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from domain.rights import Actor, Role
+from domain.rights import Actor, Role, Scope
 from iot.mqtt import BrokerAddress, parse_address
 from runtime.policy import Policy, load_policy
 from runtime.settings import Settings
@@ -18,8 +18,20 @@ log = logging.getLogger(__name__)
 INGEST_CLIENT_ID = "cityhelm-ingest"
 """Fixed, so that the broker keeps messages for it while it is away."""
 
-DEMONSTRATION_ACTOR = Actor("demo-commander", Role.COMMANDER)
-"""Who acts on the screens of the demonstration, which has no sign-in and answers on loopback only."""
+DEMONSTRATION_PEOPLE = (
+    Actor("demo-commander", Role.COMMANDER),
+    Actor("demo-leader", Role.LEADER),
+    Actor("demo-duty", Role.DUTY_OFFICER),
+    Actor("demo-duty2", Role.DUTY_OFFICER),
+    Actor("demo-dispatcher", Role.DISPATCHER),
+    Actor("demo-hall", Role.HALL_MANAGER, Scope(halls=frozenset({"hall-01"}))),
+    Actor("demo-operator", Role.OPERATOR),
+    Actor("demo-auditor", Role.AUDITOR),
+    Actor("demo-admin", Role.ADMINISTRATOR),
+    Actor("demo-admin2", Role.ADMINISTRATOR),
+    Actor("demo-wall", Role.WALL),
+)
+"""Whom one may say to be in the demonstration, which answers on loopback only; two where an act takes two."""
 
 DEMONSTRATION_SEED = 20260301
 
@@ -82,13 +94,25 @@ def _alerts(settings: Settings, policy: Policy, stop: threading.Event, is_demo: 
 def _dispatcher(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:
     from dispatch import service
     from dispatch.closing import Unattended
+    from runtime.anchors import keep_anchoring
 
+    def anchor() -> None:
+        keep_anchoring(_database(settings), settings.home / "anchors", settings.zone, stop, lambda: datetime.now(UTC))
+
+    threading.Thread(target=anchor, name="anchors", daemon=True).start()
     unattended = Unattended(policy.unattended_after_s, policy.unattended_grades)
     service.run(_database(settings), broker_of(settings), order_expiry_s=policy.order_expiry_s, unattended=unattended, stop=stop)
 
 
 def _dashboard(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:
     from dashboard import service
+    from dashboard.door import DoorPolicy
+    from dashboard.provider import ProviderPolicy
+
+    provider = ProviderPolicy(
+        settings.oidc_issuer, settings.oidc_client, settings.oidc_secret, f"{settings.url}/sign-in/provider/return",
+        settings.oidc_ca,
+    )  # fmt: skip
 
     service.run(
         _database(settings),
@@ -101,7 +125,10 @@ def _dashboard(settings: Settings, policy: Policy, stop: threading.Event, is_dem
         road_detour=policy.road_detour,
         hall_target_s=policy.hall_target_s,
         index=policy.index,
-        acts_as=DEMONSTRATION_ACTOR if is_demo else None,
+        provider=provider if settings.oidc_issuer and not is_demo else None,
+        door=DoorPolicy(
+            url=settings.url or None, demonstration=DEMONSTRATION_PEOPLE if is_demo else (), proxies=settings.proxies
+        ),
         stop=stop,
     )
 

@@ -22,6 +22,8 @@ _BY_RETENTION = {
     "detection": "received_time",
     "outbox": "sent_at",
     "incident_text": "recorded_at",
+    "sign_in_attempt": "attempted_at",
+    "session": "created_at",
 }
 """Table → the time that says its row is old. Warnings, incidents, orders and the audit are never deleted here; what was said
 about an incident in free words is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
-from dashboard import acts
+from dashboard import acts, visitor
 from dashboard.api import answer
 from dashboard.bodies import about, read_body
 from dashboard.deployment import Deployment
@@ -17,11 +17,13 @@ MENDING = (Action.REPLAY_LETTER, Action.REPLAY_LETTERS, Action.RETIRE_DEVICE, Ac
 async def perform(house: Deployment, action: Action | None, request: object, *, is_trial: bool = False) -> acts.Answer:
     """Does what someone asked for, as who they are, or tries it out."""
     done = await acts.perform(
-        house.database, action, request, actor=house.acts_as, now=house.clock(), zone=house.zone,
+        house.database, action, request, actor=visitor.current().actor, now=house.clock(), zone=house.zone,
         order_expiry_s=house.order_expiry_s, is_trial=is_trial,
     )  # fmt: skip
     if action in MENDING and not is_trial:
         house.marks.mended_at = house.clock()
+    if action in acts.ACTS and done.outcome == "done":
+        house.door.forget()
     return done
 
 

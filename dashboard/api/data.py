@@ -14,14 +14,14 @@ import orjson
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
-from dashboard import wire_data
+from dashboard import visitor, wire_data
 from dashboard.api import answer, failed, missing
 from dashboard.api.acts import perform, told
 from dashboard.bodies import LONGEST_ID, about, read_body
 from dashboard.deployment import Deployment
 from dashboard.wire import Json
 from domain.moments import Moment
-from domain.rights import Action, may
+from domain.rights import Action
 from storage import deadletters, health, lifelines
 from storage.connection import Connection, DatabaseUnreachable
 
@@ -58,9 +58,9 @@ class Reader:
             return self._encoded
 
 
-def may_read_payloads(house: Deployment) -> bool:
+def may_read_payloads() -> bool:
     """What was refused may hold anything: it is for those who may mend it."""
-    return house.acts_as is not None and may(house.acts_as.role, Action.REPLAY_LETTER)
+    return visitor.current().may(Action.READ_PAYLOAD)
 
 
 def mount(server: FastAPI, house: Deployment) -> None:
@@ -116,9 +116,11 @@ def mount(server: FastAPI, house: Deployment) -> None:
         return await _told("/api/letters", house.database.ask(read))
 
     async def letter(letter_id: int) -> Response:
+        with_payload = may_read_payloads()
+
         def read(conn: Connection) -> Json | None:
             found = deadletters.find_dead_letter(conn, letter_id) if 0 <= letter_id < 2**63 else None
-            return None if found is None else wire_data.whole_letter(found, with_payload=may_read_payloads(house))
+            return None if found is None else wire_data.whole_letter(found, with_payload=with_payload)
 
         return await _told(f"/api/letters/{letter_id}", house.database.ask(read))
 

@@ -14,14 +14,14 @@ import orjson
 from fastapi import FastAPI
 from starlette.responses import Response
 
-from dashboard import wire_dossiers
+from dashboard import visitor, wire_dossiers
 from dashboard.api import LONGEST_PATH, answer, failed, missing
 from dashboard.bodies import LONGEST_ID
 from dashboard.deployment import Deployment
 from dashboard.wire import Json
 from domain.moments import Moment
-from domain.rights import Action, may
-from storage import dossiers
+from domain.rights import Action, Place
+from storage import dossiers, places
 from storage.connection import Connection, DatabaseUnreachable
 
 KEPT = timedelta(seconds=1)
@@ -60,9 +60,9 @@ def _log(conn: Connection, now: datetime, incident_id: str | None = None) -> Jso
     return wire_dossiers.log(dossiers.log(conn, Moment.live(now), incident_id=incident_id), now)
 
 
-def may_read_texts(house: Deployment) -> bool:
-    """Free words of callers may name people: they are for those who answer for the incident."""
-    return house.acts_as is not None and may(house.acts_as.role, Action.CLOSE_INCIDENT)
+def may_read_texts(place: Place) -> bool:
+    """Free words may name people: they are for those who answer for what happens there."""
+    return visitor.current().may(Action.READ_TEXT, place)
 
 
 def mount(server: FastAPI, house: Deployment) -> None:
@@ -87,7 +87,9 @@ def mount(server: FastAPI, house: Deployment) -> None:
     async def incident(incident_id: str) -> Response:
         def read(conn: Connection) -> Json | None:
             found = dossiers.incident_dossier(conn, Moment.live(now), incident_id)
-            return wire_dossiers.incident(found, with_texts=may_read_texts(house)) if found is not None else None
+            if found is None:
+                return None
+            return wire_dossiers.incident(found, with_texts=may_read_texts(places.place_of_incident(conn, incident_id)))
 
         if not _is_id(incident_id):
             return missing("/api/incidents")
@@ -97,7 +99,9 @@ def mount(server: FastAPI, house: Deployment) -> None:
     async def warning(warning_id: str) -> Response:
         def read(conn: Connection) -> Json | None:
             found = dossiers.warning_dossier(conn, Moment.live(now), warning_id)
-            return wire_dossiers.warning(found) if found is not None else None
+            if found is None:
+                return None
+            return wire_dossiers.warning(found, with_texts=may_read_texts(places.place_of_warning(conn, warning_id)))
 
         now = house.clock()
         return await _told(f"/api/warnings/{warning_id}", house.database.ask(read))

@@ -7,11 +7,11 @@ from datetime import date, timedelta
 from fastapi import FastAPI
 from starlette.responses import Response
 
-from dashboard import wire_halls
+from dashboard import visitor, wire_halls
 from dashboard.api import LONGEST_PATH, answer, failed, missing
 from dashboard.deployment import Deployment
 from dashboard.halls import Books, HallsNow
-from dashboard.hub import HALLS, PERIOD_S
+from dashboard.hub import HALLS, PERIOD_S, narrowed
 from domain.moments import Moment
 from staffing.figures import SLOT, same_weekdays, usual_arrivals
 from storage import halls
@@ -33,13 +33,13 @@ class Halls:
         self._usual: dict[tuple[str, date], Usual] = {}
 
     async def all(self) -> wire_halls.Json:
-        """Raises DatabaseUnreachable."""
-        return wire_halls.halls(await self._now(), self._house.hall_target_s)
+        """Those that are there for who asks. Raises DatabaseUnreachable."""
+        return narrowed(wire_halls.halls(await self._now(), self._house.hall_target_s), visitor.halls())
 
     async def one(self, hall_id: str) -> wire_halls.Json | None:
-        """None for a hall that is not known. Raises DatabaseUnreachable."""
-        now = await self._now()
-        hall = now.find(hall_id)
+        """None for a hall that is not known, or not to who asks. Raises DatabaseUnreachable."""
+        own, now = visitor.halls(), await self._now()
+        hall = now.find(hall_id) if own is None or hall_id in own else None
         if hall is None:
             return None
         usual, n_days = await self._house.database.ask(lambda conn: self._usual_of(conn, hall_id, now))

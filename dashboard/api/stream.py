@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import FastAPI, Query
 from starlette.responses import Response, StreamingResponse
 
-from dashboard.api import missing
+from dashboard import visitor
+from dashboard.api import answer, missing
 from dashboard.deployment import Deployment
+from dashboard.gate import CHANNELS
 from dashboard.hub import MAP, events
+from dashboard.visitor import Visitor
 
+LOOKED_EVERY = timedelta(seconds=5)
+"""A stream ends within this long of its session's end."""
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
@@ -21,6 +28,20 @@ def mount(server: FastAPI, house: Deployment) -> None:
         for name in names:
             if name not in known:
                 return missing(f"/api/stream?channel={name}")
-        return StreamingResponse(events([known[name] for name in names]), media_type="text/event-stream", headers=HEADERS)
+            if (refusal := visitor.refusal(CHANNELS[name])) is not None:
+                return answer({"error": refusal.code, "zh": refusal.zh, "en": refusal.en}, 403)
+        found = _while_let_in(house, visitor.current(), events([known[name] for name in names], visitor.halls()))
+        return StreamingResponse(found, media_type="text/event-stream", headers=HEADERS)
 
     server.add_api_route("/api/stream", stream, methods=["GET"])
+
+
+async def _while_let_in(house: Deployment, who: Visitor, events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The events, until who asked for them would not be let in any more."""
+    looked_at = house.clock()
+    async for event in events:
+        if abs(house.clock() - looked_at) >= LOOKED_EVERY:
+            looked_at = house.clock()
+            if not await house.door.is_still(who):
+                return
+        yield event

@@ -7,7 +7,7 @@ from typing import Any
 from dash import Dash, Input, Output, no_update
 
 from dashboard.api import acts as acts_api
-from dashboard.callbacks import in_browser
+from dashboard.callbacks import answering, in_browser
 from dashboard.deployment import Deployment
 from domain.rights import Action
 
@@ -15,7 +15,7 @@ from domain.rights import Action
 def register(app: Dash, house: Deployment) -> None:
     in_browser(app, "data", "draw", Input("beat", "data"), Input("chosen", "data"), Input("verdict", "data"))
 
-    @app.callback(Output("verdict", "data"), Input("deed", "data"), prevent_initial_call=True)
+    @answering(app, None, Output("verdict", "data"), Input("deed", "data"), prevent_initial_call=True)
     async def perform(deed: dict[str, Any] | None) -> Any:
         if not isinstance(deed, dict):
             return no_update

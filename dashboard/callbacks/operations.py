@@ -10,7 +10,7 @@ from dash import Dash, Input, Output, State, html, no_update
 from dashboard import wire
 from dashboard.api import acts as acts_api
 from dashboard.api import chart as chart_api
-from dashboard.callbacks import in_browser
+from dashboard.callbacks import answering, in_browser
 from dashboard.deployment import Deployment
 from dashboard.figures.series import is_empty, series_figure
 from dispatch.policies.nearest import rank_units
@@ -30,9 +30,9 @@ def register(app: Dash, house: Deployment) -> None:
     in_browser(app, "operations", "follow", *asks, beat, chosen, State("charted", "data"), State("asked", "data"))
     in_browser(app, "operations", "tell", answer, beat)
 
-    @app.callback(
-        Output("chart-place", "children"), Output("chart-title", "children"), Output("chart-as-of", "children"),
-        Output("chart-note", "children"), Input("charted", "data"), State("page", "data"),
+    @answering(
+        app, Action.READ_CITY, Output("chart-place", "children"), Output("chart-title", "children"),
+        Output("chart-as-of", "children"), Output("chart-note", "children"), Input("charted", "data"), State("page", "data"),
         prevent_initial_call=True,
     )  # fmt: skip
     async def draw_chart(charted: dict[str, Any] | None, page: dict[str, Any]) -> Any:
@@ -48,11 +48,11 @@ def register(app: Dash, house: Deployment) -> None:
         figure = series_figure(chart, words, zone=house.zone, scale=float(charted["scale"]))
         return graph(figure), chart_title(chart, words), as_of(chart, words, house.zone), chart_note(chart, words, house.zone)
 
-    @app.callback(Output("candidates", "data"), Input("asked", "data"), prevent_initial_call=True)
+    @answering(app, Action.READ_CITY, Output("candidates", "data"), Input("asked", "data"), prevent_initial_call=True)
     async def rank_candidates(asked: dict[str, Any] | None) -> Any:
         return candidates(house, asked["incident"]) if asked else None
 
-    @app.callback(Output("answer", "data"), Input("act", "data"), prevent_initial_call=True)
+    @answering(app, None, Output("answer", "data"), Input("act", "data"), prevent_initial_call=True)
     async def perform(act: dict[str, Any] | None) -> Any:
         if not isinstance(act, dict):
             return no_update

@@ -8,11 +8,12 @@ from urllib.parse import parse_qs
 
 from dash import Dash, Input, Output, ctx
 
-from dashboard.callbacks import in_browser
+from dashboard import visitor
+from dashboard.callbacks import answering, in_browser
 from dashboard.deployment import Deployment
 from dashboard.screens import SCREENS, Screen, find_screen, tabs
-from domain.rights import Action, may
-from layouts.page import PageFacts, loading
+from domain.rights import Action
+from layouts.page import PageFacts, loading, turned_away
 from layouts.words import Lang, Words, language
 
 LANGUAGE_COOKIE = "cityhelm_lang"
@@ -28,7 +29,8 @@ def asked_language(search: str | None, cookie: str | None) -> Lang:
 
 def page_facts(house: Deployment, screen: Screen, words: Words) -> PageFacts:
     """What a page of this deployment knows from the start."""
-    actor, city = house.acts_as, house.city
+    who, city = visitor.current(), house.city
+    actor = who.actor
     other = "en" if words.lang == "zh" else "zh"
     return PageFacts(
         channel=screen.channel,
@@ -41,15 +43,18 @@ def page_facts(house: Deployment, screen: Screen, words: Words) -> PageFacts:
         districts={d.code: d.name(words.lang) for d in city.districts} if city else {},
         places={d.code: d.centroid for d in city.districts} if city else {},
         pictures=PICTURES,
-        may_send=actor is not None and may(actor.role, Action.ISSUE_ORDER),
-        may_cancel=actor is not None and may(actor.role, Action.CANCEL_ORDER),
-        may_acknowledge=actor is not None and may(actor.role, Action.ACKNOWLEDGE_WARNING),
-        may_close=actor is not None and may(actor.role, Action.CLOSE_INCIDENT),
-        may_replay=actor is not None and may(actor.role, Action.REPLAY_LETTER),
+        may_send=who.may(Action.ISSUE_ORDER),
+        may_cancel=who.may(Action.CANCEL_ORDER),
+        may_acknowledge=who.may(Action.ACKNOWLEDGE_WARNING),
+        may_close=who.may(Action.CLOSE_INCIDENT),
+        may_replay=who.may(Action.REPLAY_LETTER),
         detour=house.road_detour,
         speed_kmh=house.unit_speed_kmh,
         actor=words.of(actor.role) if actor else None,
-        tabs=tabs(screen, words.lang),
+        account=actor.name if actor else None,
+        is_demonstration=bool(house.door.policy.demonstration),
+        has_requests=who.may(Action.READ_REQUESTS),
+        tabs=tabs(screen, words.lang, who),
         other_language_href=f"{screen.path}?lang={other}",
         words=words.all(),
         labels=words.labels(),
@@ -57,11 +62,16 @@ def page_facts(house: Deployment, screen: Screen, words: Words) -> PageFacts:
 
 
 def register(app: Dash, house: Deployment) -> None:
-    @app.callback(Output("screen", "children"), Input("where", "pathname"), Input("where", "search"))
+    @answering(app, None, Output("screen", "children"), Input("where", "pathname"), Input("where", "search"))
     async def show_screen(pathname: str | None, search: str | None) -> Any:
         words = Words(asked_language(search, ctx.cookies.get(LANGUAGE_COOKIE)))
         screen = find_screen(pathname)
-        return screen.layout(words, page_facts(house, screen, words)) if screen else loading(words)
+        if screen is None:
+            return loading(words)
+        refusal = visitor.refusal(screen.right)
+        if refusal is not None:
+            return turned_away(words, refusal.sentence(words.lang))
+        return screen.layout(words, page_facts(house, screen, words))
 
     # the first beat: a callback without an output is not called for a place that appears later
     in_browser(app, "page", "start", Output("beat", "data"), Input("page", "data"), at_start=True)

@@ -18,7 +18,7 @@ from runtime.processes import PROCESSES, Process
 from runtime.settings import VARIABLES
 from tests.support.source import ROOT, document
 
-BACKING = {"database", "broker"}
+BACKING = {"database", "broker", "proxy"}
 SECRETS = {"POSTGRES_PASSWORD", "MQTT_INGEST_PASSWORD", "MQTT_DISPATCHER_PASSWORD", "MQTT_SIMULATOR_PASSWORD"}
 ONCE = {"migrate", "city"}
 """Services that do one thing at the start and end."""
@@ -144,9 +144,34 @@ def test_the_passwords_are_told_of_in_the_example() -> None:
 
 def test_nothing_is_open_to_the_world_unless_asked() -> None:
     published = {name: service["ports"] for name, service in _composition()["services"].items() if "ports" in service}
-    assert set(published) == {"dashboard"}
-    assert all(port.startswith("${CITYHELM_HOST:-127.0.0.1}:") for port in published["dashboard"])
+    assert set(published) == {"proxy"}, "passwords travel by TLS alone"
+    assert all(port.startswith("${CITYHELM_HOST:-127.0.0.1}:") for port in published["proxy"])
     assert _composition()["networks"]["inside"] == {"internal": True}
+
+
+def test_the_proxy_speaks_tls_and_http_2_and_keeps_streams_open() -> None:
+    said = document("deploy/proxy/nginx.conf")
+    for line in (
+        "listen 8443 ssl;",
+        "http2 on;",
+        "ssl_protocols TLSv1.2 TLSv1.3;",
+        "proxy_pass http://dashboard:8050;",
+        "proxy_buffering off;",
+        "proxy_set_header Host $http_host;",
+        "proxy_set_header X-Forwarded-For $remote_addr;",
+        "proxy_set_header X-Forwarded-Proto $scheme;",
+    ):
+        assert line in said, line
+    proxy = _service("proxy")
+    assert [port.rsplit(":", 1)[1] for port in proxy["ports"]] == ["8443"]
+    assert proxy["networks"] == ["front"], "it reaches the dashboard and nothing else of ours"
+
+
+def test_the_dashboard_believes_the_proxy_s_network_and_nobody_else() -> None:
+    given = _service("dashboard")["environment"]
+    (front,) = _composition()["networks"]["front"]["ipam"]["config"]
+    assert given["CITYHELM_PROXIES"] == front["subnet"]
+    assert given["CITYHELM_URL"].startswith("${CITYHELM_URL:?"), "where cookies go is said by the city"
 
 
 def test_processes_run_without_privileges() -> None:

@@ -15,9 +15,9 @@ import pytest
 
 from tests.support.source import PACKAGES, ROOT, Module, all_modules, product_modules
 
-DECIDING = ("ingest", "forecasting", "alerts", "dispatch", "staffing")
-ACTING = {"service", "acts", "orders", "closing", "letters"}
-"""Names of modules that act: loops (service) and what changes the world on someone's behalf (acts, orders, closing, letters)."""
+DECIDING = ("access", "ingest", "forecasting", "alerts", "dispatch", "staffing")
+ACTING = {"service", "acts", "orders", "closing", "letters", "doors", "people", "keys", "approvals"}
+"""Names of modules that act: loops (service) and what changes the world on someone's behalf (acts, orders …, doors, people)."""
 
 OUTSIDE = ("storage", "psycopg", "paho", "iot.mqtt", "socket", "subprocess", "requests", "urllib.request")
 PUBLISHERS = {"iot", "ingest", "runtime"}

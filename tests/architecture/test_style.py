@@ -239,10 +239,10 @@ def test_chinese_documents_are_written_with_chinese_punctuation() -> None:
 
 
 def test_words_on_screens_come_from_a_catalogue() -> None:
-    """layouts/words.py, or an enumeration's labels: a Chinese word elsewhere would have no English beside it."""
+    """layouts/words.py and access_words.py, or an enumeration's labels: a Chinese word elsewhere would have no English beside it."""
     bare = [
         f"{module.path}:{line}: {text[:40]}"
-        for module in product_modules() if module.package in ("layouts", "dashboard") and module.name != "layouts.words"
+        for module in product_modules() if module.package in ("layouts", "dashboard") and module.name not in ("layouts.words", "layouts.access_words")
         for line, text in _said(module) if re.search(f"[{CJK}]", text.replace("中", ""))
     ]  # fmt: skip
     assert not bare, told(bare)

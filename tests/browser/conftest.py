@@ -25,11 +25,13 @@ import shapely
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from dashboard import service, vendor
+from dashboard.door import DoorPolicy
 from domain.rights import Actor
 from gis_data.city import write_city
 from gis_data.layers import Layer
 from runtime.quarters import free_port
 from tests.support.scenes import COMMANDER, NOW
+from tests.support.visitors import session_cookie
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 expect.set_options(timeout=30_000)  # the map is drawn by the processor here, and others need it too
@@ -186,12 +188,15 @@ def serve(small_city_dir: Path, visit: Visit) -> Serve:
     ) -> Iterator[Server]:
         port, stop, fault = port or free_port(), Event(), []
         server = Server(f"http://127.0.0.1:{port}", time.monotonic(), starts_at)
+        if acts_as is not None:
+            token = session_cookie(database_url, acts_as, at=starts_at)
+            visit.page.context.add_cookies([{"name": DoorPolicy().cookie, "value": token, "url": server.url, "httpOnly": True}])
 
         def run() -> None:
             try:
                 service.run(
                     database_url, city_dir=small_city_dir, host="127.0.0.1", port=port, zone=SHANGHAI, order_expiry_s=120,
-                    unit_speed_kmh=40, road_detour=1.3, hall_target_s=900, acts_as=acts_as, stop=stop, now=server.now,
+                    unit_speed_kmh=40, road_detour=1.3, hall_target_s=900, door=DoorPolicy(), stop=stop, now=server.now,
                 )  # fmt: skip
             except BaseException as raised:
                 fault.append(raised)

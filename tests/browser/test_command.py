@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from domain.incidents import Grade
 from domain.orders import OrderState
-from domain.rights import Actor, Role
+from domain.rights import Actor, Role, Scope
 from domain.units import UnitStatus
 from domain.warnings import WarningLevel, WarningState
 from storage import audit
@@ -234,7 +234,7 @@ def test_an_incident_that_nobody_knows_is_said(serve: Serve, visit: Visit, datab
 
 
 def test_who_may_not_act_sees_no_act_and_no_words_of_callers(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
-    with serve(database_url, acts_as=Actor("zhao", Role.LEADER)) as server:
+    with serve(database_url, acts_as=Actor("zhao", Role.LEADER, Scope(districts=frozenset({"440107"})))) as server:
         page = opened(visit, f"{server.url}/command#incident/i-2")
         expect(page.locator(".candidate")).to_have_count(2)
         expect(page.locator("#dossier")).to_contain_text("有 1 段文字")

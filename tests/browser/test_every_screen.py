@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page
 
 from domain.incidents import Grade
+from domain.rights import Actor
 from domain.units import UnitStatus
 from domain.warnings import WarningLevel
 from storage import warnings as warnings_table
@@ -70,7 +71,7 @@ def test_every_screen_of_the_table_has_a_view() -> None:
 @pytest.mark.parametrize("view", LOOKED_AT, ids=lambda view: view.name)
 def test_a_screen_is_open_to_everybody(serve: Serve, visit: Visit, database_url: str, scene: None, view: View) -> None:
     """Nothing serious by axe-core, every control on the way of the Tab key, focus that is seen, nothing cut, one language."""
-    with serve(database_url) as server:
+    with serve(database_url, acts_as=Actor("li", view.role)) as server:
         page = opened(visit, server.url, view, "zh")
         assert axe_findings(page) == []
         assert overflow_findings(page) == []
@@ -83,7 +84,7 @@ def test_a_screen_in_english_says_nothing_in_chinese(
     serve: Serve, visit: Visit, database_url: str, scene: None, view: View
 ) -> None:
     """Names that others gave are told in both languages by those who gave them; the scene's have one and are left out."""
-    with serve(database_url) as server:
+    with serve(database_url, acts_as=Actor("li", view.role)) as server:
         page = opened(visit, server.url, view, "en")
         assert [found for found in language_findings(page, "en") if "空气站" not in found] == []
         assert overflow_findings(page) == []

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from domain.observations import freshness
 from domain.orders import OrderState
+from domain.rights import Actor, Role
 from domain.sensors import DeviceMode, DeviceState
 from domain.units import UnitStatus
 from domain.warnings import WarningLevel
@@ -238,14 +239,14 @@ def test_an_incident_is_closed_with_a_reason_that_nobody_takes_from_under_one_s_
 
 
 def test_who_may_not_act_sees_no_button(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
-    with serve(database_url, acts_as=None) as server:
+    with serve(database_url, acts_as=Actor("wall1", Role.WALL)) as server:
         page = visit.open(f"{server.url}/map")
         page.locator("#incidents .row").click()
         expect(page.locator(".candidate")).to_have_count(2)
         expect(page.locator(".candidate .button")).to_have_count(0)
         expect(page.locator("#warnings .button")).to_have_count(0)
         expect(page.locator(".closing")).to_have_count(0)
-        expect(page.locator(".actor")).to_have_text("只读")
+        expect(page.locator(".actor")).to_have_text("大屏 · wall1")
 
 
 def test_the_chart_shows_what_was_measured_and_the_forecast_s_band(

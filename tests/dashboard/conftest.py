@@ -19,6 +19,7 @@ from dashboard.hub import Hub
 from domain.rights import Actor
 from tests.support import loops
 from tests.support.scenes import COMMANDER, NOW
+from tests.support.visitors import OpenDoor
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -94,9 +95,9 @@ def house(vendor: Path) -> Iterator[House]:
         database_url: str = "postgresql://127.0.0.1:1/nowhere", *, acts_as: Actor | None = COMMANDER,
         clock: Callable[[], datetime] = lambda: NOW, vendor_version: str | None = "abc", **more: Any,
     ) -> Deployment:  # fmt: skip
-        settings: dict[str, Any] = {"city": None, "tiles": None, **more}
+        settings: dict[str, Any] = {"city": None, "tiles": None, "door": OpenDoor(acts_as), **more}
         built = Deployment(
-            database=Database(database_url), hub=Hub(database_url, clock=clock, zone=SHANGHAI, hall_target_s=900), clock=clock, zone=SHANGHAI, acts_as=acts_as,
+            database=Database(database_url), hub=Hub(database_url, clock=clock, zone=SHANGHAI, hall_target_s=900), clock=clock, zone=SHANGHAI,
             order_expiry_s=120, unit_speed_kmh=40, road_detour=1.3, hall_target_s=900, vendor=vendor, vendor_version=vendor_version, **settings,
         )  # fmt: skip
         made.append(built)

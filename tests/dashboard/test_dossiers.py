@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from dashboard.app import create_app
-from domain.rights import Actor, Role
+from domain.rights import Actor, Role, Scope
 from domain.units import UnitStatus
 from domain.warnings import WarningLevel, WarningState
 from storage import audit, rules, warnings
@@ -74,7 +74,8 @@ def test_an_incident_comes_with_its_clocks(house: House, database_url: str, conn
 
 def test_free_words_are_for_those_who_answer_for_the_incident(house: House, database_url: str, conn: Connection) -> None:
     a_fire(conn)
-    for reader in (None, Actor("zhao", Role.HALL_MANAGER), Actor("qian", Role.WALL)):
+    elsewhere = Actor("wu", Role.DISPATCHER, Scope(districts=frozenset({"440107"})))
+    for reader in (elsewhere, Actor("zhao", Role.OPERATOR), Actor("qian", Role.WALL)):
         told = ask(create_app(house(database_url, acts_as=reader)), "/api/incidents/i-1").json
         assert (told["texts"], told["n_texts"]) == ([], 1)
 

@@ -60,17 +60,13 @@ def test_the_policy_lets_nothing_in_from_elsewhere() -> None:
 
 def test_every_answer_carries_the_headers(house: House) -> None:
     app = create_app(house())
-    for path in (
-        "/",
-        "/system",
-        "/api/health",
-        "/api/nothing",
-        "/_dash-dependencies",
-        "/assets/00_tokens.css",
-        "/vendor/abc/deck.mjs",
-    ):
+    page, none = "default-src 'self'", "default-src 'none'"
+    for path, expected in (
+        ("/", page), ("/system", page), ("/_dash-dependencies", page), ("/sign-in", none), ("/api/health", none),
+        ("/api/nothing", none), ("/assets/00_tokens.css", none), ("/vendor/abc/deck.mjs", none),
+    ):  # fmt: skip
         headers = ask(app, path).headers
-        assert "default-src 'self'" in headers["content-security-policy"], path
+        assert expected in headers["content-security-policy"], path
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
         assert headers["cache-control"]
@@ -80,3 +76,57 @@ def test_a_refused_request_is_answered_in_json(house: House) -> None:
     reply = post(create_app(house()), "/api/orders", {"incident": "i-1", "unit": "a-1"}, origin="http://evil.example")
     assert reply.status == 403
     assert "http://evil.example" in reply.json["message"]
+
+
+def test_the_page_on_which_passwords_are_typed_allows_no_inline_anything(house: House) -> None:
+    app = create_app(house())
+    policy = ask(app, "/sign-in").headers["content-security-policy"]
+    assert "unsafe" not in policy
+    assert "'unsafe-inline'" in ask(app, "/").headers["content-security-policy"], "the map and the chart set styles"
+    page = ask(app, "/sign-in").body.decode()
+    assert "<style" not in page
+    assert "style=" not in page
+    assert "<script>" not in page
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, None),
+        ({"sec-fetch-site": "same-origin"}, None),
+        ({"origin": "http://127.0.0.1:8050"}, None),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "same-site"}, 403),
+        ({"origin": "http://evil.example"}, 403),
+    ],
+)
+def test_a_stream_is_for_our_own_pages(headers: dict[str, str], status: int | None) -> None:
+    refusal = refusal_of("GET", Headers({"host": "127.0.0.1:8050", **headers}), loopback_only=False, path="/api/stream")
+    assert (refusal[0] if refusal else None) == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"cookie": "s=1"}, 403),
+        ({"cookie": "s=1", "origin": "http://127.0.0.1:8050"}, None),
+        ({"authorization": "Bearer chk_x"}, None),
+    ],
+)
+def test_what_carries_a_session_says_where_it_comes_from(headers: dict[str, str], status: int | None) -> None:
+    refusal = refusal_of("POST", Headers({**JSON, **headers}), loopback_only=False, cookie="s")
+    assert (refusal[0] if refusal else None) == status
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("https://city.example", None),
+        ("http://city.example", 403),
+        ("https://city.example:444", 403),
+        ("http://127.0.0.1:8050", 403),
+    ],
+)
+def test_behind_a_proxy_the_origin_is_the_address_that_browsers_know(origin: str, status: int | None) -> None:
+    refusal = refusal_of("POST", Headers({**JSON, "origin": origin}), loopback_only=False, url="https://city.example")
+    assert (refusal[0] if refusal else None) == status

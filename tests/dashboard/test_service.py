@@ -17,22 +17,23 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dashboard import service
+from dashboard.door import DoorPolicy
 from dashboard.service import CannotListen
-from domain.rights import Actor
 from runtime.quarters import free_port
 from storage import heartbeats
 from storage.connection import Connection
 from storage.migrate import SchemaMismatch
 from tests.support.scenes import COMMANDER
 from tests.support.source import ROOT
+from tests.support.visitors import session_cookie
 
 
-def run(database_url: str, port: int, stop: Event, *, host: str = "127.0.0.1", acts_as: Actor | None = None) -> None:
+def run(database_url: str, port: int, stop: Event, *, host: str = "127.0.0.1", door: DoorPolicy = DoorPolicy()) -> None:  # noqa: B008 - a constant
     """In a thread of its own: a browser test of the same worker keeps an event loop in the main one."""
     with ThreadPoolExecutor(1) as beside:
         beside.submit(
             service.run, database_url, city_dir=Path("nowhere"), host=host, port=port, zone=ZoneInfo("Asia/Shanghai"),
-            order_expiry_s=120, unit_speed_kmh=40, road_detour=1.3, hall_target_s=900, acts_as=acts_as, stop=stop,
+            order_expiry_s=120, unit_speed_kmh=40, road_detour=1.3, hall_target_s=900, door=door, stop=stop,
         ).result()  # fmt: skip
 
 
@@ -49,7 +50,7 @@ def test_a_busy_port_is_one_sentence_with_the_cure(database_url: str) -> None:
 
 def test_a_demonstration_identity_is_refused_on_anything_but_loopback(database_url: str) -> None:
     with pytest.raises(CannotListen, match="CITYHELM_HOST"):
-        run(database_url, free_port(), Event(), host="0.0.0.0", acts_as=COMMANDER)
+        run(database_url, free_port(), Event(), host="0.0.0.0", door=DoorPolicy(demonstration=(COMMANDER,)))
 
 
 def test_a_schema_that_does_not_fit_ends_the_process_with_its_sentence(empty_database_url: str) -> None:
@@ -62,7 +63,8 @@ def test_it_serves_beats_and_stops_at_once_though_someone_is_watching(database_u
     thread = Thread(target=run, args=(database_url, port, stop))
     thread.start()
     try:
-        stream = _opened(f"http://127.0.0.1:{port}/api/stream")
+        cookie = f"{DoorPolicy().cookie}={session_cookie(database_url, COMMANDER)}"
+        stream = _opened(f"http://127.0.0.1:{port}/api/stream", cookie)
         assert stream.readline() == b"retry: 2000\n"
         beats = _until(lambda: [beat for beat in heartbeats.list_heartbeats(conn) if beat.metrics.get("viewers")])
         assert beats[0].process == "dashboard"
@@ -75,10 +77,10 @@ def test_it_serves_beats_and_stops_at_once_though_someone_is_watching(database_u
     stream.close()
 
 
-def _opened(url: str) -> Any:
+def _opened(url: str, cookie: str) -> Any:
     def attempt() -> Any:
         try:
-            return urllib.request.urlopen(url, timeout=10)
+            return urllib.request.urlopen(urllib.request.Request(url, headers={"Cookie": cookie}), timeout=10)
         except urllib.error.URLError:
             return None
 

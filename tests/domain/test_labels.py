@@ -85,7 +85,9 @@ STORED = {
     "RejectionCode": "unknown_topic unknown_kind too_large nul_character broken_json malformed not_a_number future clock_not_set "
     "impossible_position unknown_crs unknown_event unstorable rate_limited",
     "ResponseLevel": "I II III IV none",
-    "Role": "leader duty_officer commander dispatcher hall_manager operator auditor administrator wall system",
+    "Role": "leader duty_officer commander dispatcher hall_manager operator auditor administrator wall system visitor",
+    "ApprovalState": "pending approved rejected expired executed break_glass",
+    "Verdict": "approve reject",
     "ServiceItem": "social_security medical_insurance provident_fund tax business_licence real_estate construction_permit "
     "household_registration id_card entry_exit vehicle civil_affairs utilities enquiry",
     "TicketChannel": "walk_in appointment",

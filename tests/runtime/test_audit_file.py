@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from runtime.anchors import BadAnchor, note_anchor, read_anchors
 from runtime.audit_file import UnusableFile, export, verify_file
 from storage import audit
 from storage.connection import Connection
@@ -75,7 +79,7 @@ def test_the_first_entry_that_does_not_fit_is_named(exported: Path, change: Call
         (lambda file: rewritten(file, lambda lines: lines.pop()), "ends after 4 entries without the line that says so"),
         (lambda file: rewritten(file, lambda lines: lines.pop(-2)), "ends after 3 entries without the line that says so"),
         (lambda file: file.write_text("series,timestamp\n"), "line 1: this is no JSON"),
-        (lambda file: file.write_text('{"a": 1}\n'), "does not begin as an audit of form 1"),
+        (lambda file: file.write_text('{"a": 1}\n'), "does not begin as an audit of form 2"),
         (lambda file: file.write_bytes(b"\xff\xfe"), "it is no UTF-8"),
         (lambda file: file.unlink(), "cannot be read (No such file or directory)"),
         (lambda file: rewritten(file, lambda lines: lines[1].pop("actor")), "line 2: this is no entry of the audit"),
@@ -109,3 +113,68 @@ def test_the_command_exports_and_verifies_without_a_database(conn: Connection, e
     assert code == 1
     assert "entry 1 " in said + fault
     assert ask("audit", "verify", str(exported.parent / "none.jsonl"), **nowhere)[0] == 2
+
+
+def test_a_byte_that_is_changed_anywhere_is_found(exported: Path) -> None:
+    """Every byte of the file, also of what no seal covers: when it was sealed, when it was exported, a blank."""
+    whole = exported.read_bytes()
+    missed = []
+    for at in range(len(whole)):
+        exported.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        try:
+            verdict = verify_file(exported)
+        except UnusableFile:
+            continue
+        if verdict.fault is None:
+            missed.append((at, whole[max(0, at - 20) : at + 5]))
+    assert missed == []
+
+
+@pytest.mark.long
+def test_of_a_hundred_thousand_entries_the_changed_one_is_named_in_seconds(conn: Connection, tmp_path: Path) -> None:
+    conn.execute(
+        "WITH entry AS (INSERT INTO audit_entry (acted_at, actor, role, action, object, outcome) SELECT %s, 'li', 'commander', "
+        "'order.issue', 'o-' || n, 'done' FROM generate_series(1, 100000) n RETURNING audit_id) "
+        "INSERT INTO audit_unsealed SELECT audit_id FROM entry",
+        (NOW,),
+    )
+    assert audit.seal(conn, NOW) == 100_000
+    file = tmp_path / "audit.jsonl"
+    export(conn, file, NOW)
+    began = time.process_time()
+    assert verify_file(file).fault is None
+    assert time.process_time() - began <= 5
+    whole = file.read_bytes()
+    at = whole.index(b'"o-77777"') + 3
+    file.write_bytes(whole[:at] + b"8" + whole[at + 1 :])
+    verdict = verify_file(file)
+    assert verdict.sealed == 77_776
+    assert verdict.fault is not None
+    assert "entry 77777 " in verdict.fault
+
+
+def test_the_hashed_text_is_the_entry_s_json_with_sorted_keys(exported: Path, conn: Connection) -> None:
+    for entry in audit.list_entries(conn):
+        fields = {**asdict(entry), "acted_at": entry.acted_at.isoformat(timespec="microseconds")}
+        assert audit.canonical(entry) == json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def test_the_anchor_of_a_day_is_written_once_and_a_chain_that_was_made_anew_misses_it(
+    exported: Path, conn: Connection, tmp_path: Path
+) -> None:
+    anchors = tmp_path / "anchors"
+    shanghai = ZoneInfo("Asia/Shanghai")
+    first = note_anchor(conn, anchors, NOW, shanghai)
+    assert first is not None
+    assert first.name == "audit-2026-03-02.json"
+    assert note_anchor(conn, anchors, NOW, shanghai) is None
+    assert verify_file(exported, read_anchors(anchors)).fault is None
+    ((seq, (digest, name)),) = read_anchors(anchors).items()
+    assert (seq, digest) == (3, verify_file(exported).head)
+    forged = verify_file(exported, {3: ("f" * 64, name)})
+    assert "made anew" in (forged.fault or "")
+    shorter = verify_file(exported, {9: (digest, name)})
+    assert "taken away" in (shorter.fault or "")
+    (anchors / "audit-x.json").write_text("{}")
+    with pytest.raises(BadAnchor, match="is no anchor"):
+        read_anchors(anchors)

@@ -25,13 +25,14 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 from psycopg import sql
 
 from dashboard import service, vendor
+from dashboard.door import DoorPolicy
 from domain.incidents import Grade, IncidentReport, IncidentState
 from domain.moments import Moment
 from gis_data.city import ensure_demo_city
 from iot.simulated.call_classes import Desk
 from runtime.policy import load_policy
 from runtime.quarters import free_port
-from runtime.workers import DEMONSTRATION_ACTOR
+from runtime.workers import DEMONSTRATION_PEOPLE
 from storage.connection import connect
 from storage.incidents import list_open_incidents
 from tests.browser.conftest import FLAGS, NAMES, _wait_until_ready
@@ -86,6 +87,8 @@ class Photographer:
 
     def open(self, context: BrowserContext, view: View, lang: str, *, is_told: bool = True) -> Page:
         """The page of a view once what it is about is there, and its map is drawn."""
+        name = next(person.name for person in DEMONSTRATION_PEOPLE if person.role is view.role)
+        context.request.post(f"{self.url}/api/session/demonstration", data={"name": name})
         page = context.new_page()
         page.set_default_timeout(1000 * PATIENCE_S)
         page.goto(f"{self.url}{view.path}?lang={lang}", wait_until="domcontentloaded")
@@ -151,7 +154,7 @@ def serving(database_url: str, city_dir: Path, clock: Callable[[], datetime]) ->
             service.run(
                 database_url, city_dir=city_dir, host="127.0.0.1", port=port, zone=ZONE, order_expiry_s=POLICY.order_expiry_s,
                 unit_speed_kmh=POLICY.unit_speed_kmh, road_detour=POLICY.road_detour, hall_target_s=POLICY.hall_target_s,
-                index=POLICY.index, acts_as=DEMONSTRATION_ACTOR, stop=stop, now=clock,
+                index=POLICY.index, door=DoorPolicy(demonstration=DEMONSTRATION_PEOPLE), stop=stop, now=clock,
             )  # fmt: skip
         except BaseException as raised:
             fault.append(raised)

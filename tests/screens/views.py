@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dashboard.hub import MAP
 from dashboard.screens import SCREENS
+from domain.rights import Role
 
 COCKPIT_SCENES = ("overall", "emergency", "government", "traffic", "environment")
 
@@ -23,6 +24,8 @@ class View:
     """Which city it is of: "day", "war" (an incident of grade I in it) or "evening"."""
     states: tuple[str, ...] = ("empty", "away", "large")
     """In which states besides the usual one it is looked at."""
+    role: Role = Role.COMMANDER
+    """Who looks."""
     is_walked: bool = True
     """Whether the keyboard goes through it; where another view has the same controls it need not."""
 
@@ -53,6 +56,9 @@ VIEWS = (
     View("map", "map", shows=".kpi"),
     View("system", "system", shows=".kpi"),
     View("data", "data", shows=".data-verdict"),
+    View("approvals", "approvals", shows="#approvals-waiting .quiet", states=("away", "large")),
+    View("audit", "audit", shows="#audit-entries .table, #audit-entries .face", states=("away", "large"), role=Role.AUDITOR),
+    View("people", "people", shows="#people-policy .access-pair", states=("away", "large"), role=Role.ADMINISTRATOR),
     View("parts", "parts", shows=".block", states=("large",)),
 )  # fmt: skip
 

@@ -18,12 +18,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dashboard.door import DoorPolicy
+from domain.rights import Actor, Role
 from runtime.backing import Backing, find_running
 from runtime.quarters import free_port
 from runtime.settings import load_settings
+from tests.support.visitors import session_cookie
 
 CHECKOUT = Path(__file__).parents[2]
 
+VISITOR = Actor("test-commander", Role.COMMANDER)
 SEED, DETAIL, MAX_ZOOM = 8, 0.35, 12
 """Of the small demonstration city: fewer streets, fewer zooms."""
 
@@ -47,19 +51,27 @@ class RunningCity:
     environ: dict[str, str]
     url: str
     lines: list[str] = field(default_factory=list)
+    cookie: str | None = None
 
     def said(self) -> str:
         return "\n".join(self.lines)
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(f"{self.url}{path}", timeout=10) as answer:
+        request = urllib.request.Request(f"{self.url}{path}", headers=self.signed_in())
+        with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read())
+
+    def signed_in(self) -> dict[str, str]:
+        """The cookie of a commander, in a city that was started without a way to say who one is as well."""
+        if self.cookie is None:
+            self.cookie = f"{DoorPolicy().cookie}={session_cookie(self.backing().database_url, VISITOR)}"
+        return {"Cookie": self.cookie}
 
     def post(self, path: str, payload: dict[str, Any]) -> tuple[int, Any]:
         request = urllib.request.Request(
             f"{self.url}{path}",
             json.dumps(payload).encode(),
-            {"Content-Type": "application/json", "Origin": self.url},
+            {"Content-Type": "application/json", "Origin": self.url, **self.signed_in()},
             method="POST",
         )
         try:

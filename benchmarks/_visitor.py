@@ -1,0 +1,39 @@
+"""The visitor of a benchmark: a commander who has signed in, as the header of a request and as a browser's cookie."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from access import doors
+from access.sessions import DEMONSTRATION
+from dashboard.door import DoorPolicy
+from domain.accounts import Limits
+from domain.rights import Actor, Role
+from storage.accounts import find_account
+from storage.connection import connect
+
+BENCH = Actor("bench-commander", Role.COMMANDER)
+
+
+VISITOR: dict[str, str] = {}
+"""The header of whoever asks, once somebody has signed in."""
+
+
+def sign_in(database_url: str) -> None:
+    """Opens a session, whose cookie is in VISITOR from then on."""
+    now = datetime.now(UTC)
+    with connect(database_url) as conn:
+        doors.furnish(conn, [BENCH], now)
+        account = find_account(conn, BENCH.name)
+        assert account is not None
+        opened = doors.enter_as(conn, account, DEMONSTRATION, now, Limits())
+    VISITOR["cookie"] = f"{DoorPolicy().cookie}={opened.token}"
+
+
+def open_page(browser: Any, url: str) -> Any:
+    """A new page of somebody who has signed in, 1920 by 1080."""
+    context = browser.new_context(viewport={"width": 1920, "height": 1080})
+    name, _, value = VISITOR["cookie"].partition("=")
+    context.add_cookies([{"name": name, "value": value, "url": url}])
+    return context.new_page()

@@ -1,0 +1,66 @@
+/* The people screen: accounts with their roles, machines' keys, the two-person policy. Acts go to /api/acts; who only oversees
+   sees no button. */
+(() => {
+  const { page, parts, dossiers, access } = cityhelm;
+  const { el, div, span, number } = parts;
+  const FROM = { accounts: "account, account_grant, session · storage.accounts.list_accounts", keys: "api_key · storage.accounts.list_keys", policy: "two_person_rule · storage.approvals.list_rules" };
+  const EVERY_MS = 10000;
+  const act = (action, fixed, from = {}) => ({ address: `/api/acts/${action}`, fixed, from });
+
+  const where = (grant) => [grant.districts, grant.halls].filter(Boolean).map((ids) => ids.join(" ")).concat(grant.department ?? []).join(" · ") || page.words("door.everywhere");
+  const state = (account) => [
+    parts.pill(page.words(account.disabled ? "people.disabled" : account.must_change ? "people.must_change" : "people.active"), account.disabled ? "out" : account.must_change ? "act" : "done"),
+    " ", el("small", { class: "quiet" }, page.words(account.factor ? "people.factor" : "people.no_factor")),
+  ];
+  const grants = (told, account) => account.grants.map((grant) => div("access-grant", el("b", {}, page.label("role", grant.role)), span("quiet", where(grant)), told.administers ? access.button(page.words("people.revoke"), act("access.revoke", { grant: String(grant.grant) }), { key: `g${grant.grant}` }) : null));
+  const deeds = (account) => div("access-deeds", access.button(page.words("people.reset"), act("account.reset", { name: account.name }), { key: "reset" }),
+    account.disabled ? access.button(page.words("people.enable"), act("account.enable", { name: account.name }), { key: "enable" }) : access.button(page.words("people.disable"), act("account.disable", { name: account.name }), { key: "disable" }));
+
+  const accounts = (told) => {
+    const from = { source: FROM.accounts, asOf: told.t };
+    const columns = [
+      { key: "name", title: page.words("people.name"), cell: (a) => [el("b", {}, a.name), div("quiet", parts.sentence(page.words("people.sessions", { n: page.figure(a.sessions) }), from))], order: (a) => a.name },
+      { key: "state", title: page.words("people.state"), cell: state },
+      { key: "grants", title: page.words("people.grants"), cell: (a) => grants(told, a) },
+      ...(told.administers ? [{ key: "deeds", title: "", cell: deeds }] : []),
+    ];
+    return told.accounts.length ? parts.table("people", columns, told.accounts.map((a) => ({ ...a, key: a.name })), { label: page.words("people.accounts"), start: { column: "name", isDown: false }, source: FROM.accounts }) : parts.empty("people.none");
+  };
+
+  const roles = (told) => Object.keys(told.roles).map((role) => [role, page.label("role", role)]);
+  const scope = (kind) => [access.field(`${kind}-districts`, page.words("people.districts")), access.field(`${kind}-halls`, page.words("people.halls")), access.field(`${kind}-department`, page.words("people.department"))];
+  const scoped = (kind, more) => ({ ...more, districts: `${kind}-districts`, halls: `${kind}-halls`, department: `${kind}-department` });
+  const forms = (told) => [
+    div("access-form", access.field("new-name", page.words("people.name")), access.button(page.words("people.create"), act("account.create", {}, { name: "new-name" }), { isFirst: true })),
+    div("access-form", access.field("grant-name", page.words("people.name")), access.choose("grant-role", page.words("people.role"), roles(told)), scope("grant"), access.field("grant-because", page.words("people.because")),
+      access.button(page.words("people.grant"), act("access.grant", {}, scoped("grant", { name: "grant-name", role: "grant-role", because: "grant-because" })), { isFirst: true })),
+  ];
+
+  const keys = (told) => {
+    const from = { source: FROM.keys, asOf: told.t };
+    return [
+      told.keys.length ? told.keys.map((key) => el("article", { key: key.id, class: "access-request" }, div("access-head", el("b", {}, key.id), span("quiet", page.label("role", key.role), " ", where(key)), told.administers && !key.revoked ? access.button(page.words("people.revoke"), act("key.revoke", { key: key.id })) : null),
+        div("quiet", key.actions.map((action) => page.label("action", action)).join(page.words("list.comma"))),
+        div("quiet", key.revoked ? page.words("people.revoked") : parts.sentence(page.words("people.expires", { time: page.instant(key.expires) }), from), " ", key.used ? parts.sentence(page.words("people.used", { time: page.moment(key.used) }), from) : page.words("people.never_used")))) : parts.empty("people.no_keys"),
+      told.administers ? div("access-form", access.field("key-name", page.words("people.key")), access.choose("key-role", page.words("people.role"), roles(told)), access.field("key-actions", page.words("people.actions"), { placeholder: "read.city" }), access.field("key-days", page.words("people.days"), { inputmode: "numeric", value: "90" }), scope("key"),
+        access.button(page.words("people.create"), act("key.create", {}, scoped("key", { key: "key-name", role: "key-role", actions: "key-actions", days: "key-days" })), { isFirst: true })) : null,
+    ];
+  };
+
+  const policy = (told) => told.policy.map((rule) => div("access-pair", el("b", {}, page.label("action", rule.act)), parts.pill(page.words(rule.required ? "people.required" : "people.not_required"), rule.required ? "act" : ""),
+    span("quiet", parts.sentence(page.words("people.waits", { time: page.duration(rule.expiry_s) }), { source: FROM.policy, asOf: told.t })),
+    Object.keys(rule.facts).length ? span("quiet", page.words("people.only", { facts: Object.entries(rule.facts).map(([name, values]) => `${name} ${values.join(" ")}`).join(page.words("list.comma")) })) : null));
+
+  const draw = () => {
+    if (!page.facts || !document.getElementById("people")) return;
+    const { data: told, fault } = dossiers.follow("people", "/api/people", EVERY_MS);
+    const face = (source) => parts.face(fault ? "failed" : "loading", { source });
+    parts.draw("people-said", access.answer());
+    parts.draw("people-accounts", told ? accounts(told) : face(FROM.accounts));
+    parts.draw("people-forms", told?.administers ? forms(told) : null);
+    parts.draw("people-keys", told ? keys(told) : face(FROM.keys));
+    parts.draw("people-policy", told ? policy(told) : face(FROM.policy));
+    page.becomeReady();
+  };
+  window.dash_clientside = Object.assign({}, window.dash_clientside, { people: { draw } });
+})();
