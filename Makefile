@@ -39,7 +39,7 @@ demo: $(VENV)/.runtime $(ASSETS) ## the demonstration city on this machine, at h
 	$(BIN)/cityhelm demo
 
 test: install programs ## everything that a change can break, in at most ten minutes
-	$(PYTEST) -n logical --maxprocesses 4 -m "not long"
+	$(PYTEST) -n logical --maxprocesses 4 --dist worksteal -m "not long"
 
 test-long: install programs ## soaks and faults that take their time, one after the other
 	$(PYTEST) -m long

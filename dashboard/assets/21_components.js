@@ -296,7 +296,10 @@
   });
   document.addEventListener("focusout", () => told?.by === "focus" && silence());
   document.addEventListener("keydown", ({ key }) => key === "Escape" && silence());
-  document.addEventListener("scroll", silence, { capture: true, passive: true });
+  document.addEventListener("scroll", () => {
+    if (told?.by === "focus") tell(told.element, "focus"); // the browser scrolls to what takes the focus, and says so afterwards
+    else silence();
+  }, { capture: true, passive: true });
 
   parts.silence = silence;
 })();
