@@ -103,7 +103,9 @@ def test_no_word_is_missing_in_english(visit: Visit, server: Server) -> None:
 def test_digits_roll_to_a_new_value_and_stop(chromium: Browser, visit: Visit, server: Server) -> None:
     """For someone who wants motion: wheels turn while a value changes, and nothing moves after that."""
     signed_in = visit.page.context.storage_state()
-    context = chromium.new_context(viewport={"width": 960, "height": 540}, reduced_motion="no-preference", storage_state=signed_in)
+    context = chromium.new_context(
+        viewport={"width": 960, "height": 540}, reduced_motion="no-preference", storage_state=signed_in
+    )
     page = context.new_page()
     try:
         page.goto(f"{server.url}/system", wait_until="domcontentloaded")
