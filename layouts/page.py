@@ -127,9 +127,12 @@ def framed(words: Words, facts: PageFacts, body: Component) -> list[Component]:
 def header(words: Words, facts: PageFacts) -> Component:
     """Clock and state of the stream, the product's name, tabs, language, who acts."""
     clock = words("header.clock", zone=facts.zone)
-    kind = "header.actor" if facts.is_demonstration else "header.person"
-    actor = words(kind, role=facts.actor, name=facts.account) if facts.actor else words("header.nobody")
-    role = words(f"{kind}_short", role=facts.actor, name=facts.account) if facts.actor else actor
+    long, short = (
+        ("header.actor", "header.actor_short") if facts.is_demonstration else ("header.person", "header.person_short")
+    )  # fmt: skip
+    actor = words(long, role=facts.actor, name=facts.account) if facts.actor else words("header.nobody")
+    role = words(short, role=facts.actor, name=facts.account) if facts.actor else actor
+    way_out: dict[str, Any] = {"href": f"/sign-in?lang={words.lang}"} if facts.tabs else {}  # from a wall there is none
     active = next((tab for tab in facts.tabs if tab.is_active), None)
     return html.Header(
         [
@@ -151,8 +154,8 @@ def header(words: Words, facts: PageFacts) -> Component:
             ),
             html.Nav(
                 [
-                    html.A(role, href=f"/sign-in?lang={words.lang}", className="actor", title=actor),
-                    *([_waiting(words)] if facts.has_requests else []),
+                    html.A(role, className="actor", title=actor, **way_out),
+                    *([_waiting(words)] if facts.has_requests and facts.tabs else []),
                     *[_tab(words(tab.key), tab) for tab in facts.tabs],
                     html.Button(
                         icon("full-screen"),
@@ -186,12 +189,11 @@ def header(words: Words, facts: PageFacts) -> Component:
 
 def _waiting(words: Words) -> Component:
     """Where requests wait for a second person; the browser puts their number there."""
-    shown: dict[str, Any] = {"data-requests": "0", "hidden": True}
-    title = words("approvals.badge")
-    count = html.B(id="requests-count", className="num", **source("approval", "storage.approvals.list_waiting"))
+    shown: dict[str, Any] = {"hidden": True}
     return html.A(
-        [words("approvals.short"), count],
-        href=f"/approvals?lang={words.lang}", id="requests-badge", className="screen-tab requests-badge", title=title, **shown,
+        [words("approvals.short"), html.Span(id="requests-count")],
+        href=f"/approvals?lang={words.lang}", id="requests-badge", className="screen-tab requests-badge",
+        title=words("approvals.badge"), **shown,
     )  # fmt: skip
 
 

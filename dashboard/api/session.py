@@ -72,11 +72,16 @@ def mount(server: FastAPI, house: Deployment) -> None:
         return HTMLResponse(shown)
 
     async def who(request: Request) -> Response:
-        """Who is signed in, how far they have come, and what waits for them."""
+        """Who is signed in, how far they have come, and what waits for them: null while the database cannot be asked."""
         found = await door.visitor(request.headers, _address(request))
         if found is None:
             return answer({"stage": "none"})
-        waiting = await house.database.ask(lambda conn: _waiting(conn, found, house)) if found.actor else {}
+        if found.actor is None:
+            return answer(_who(found))
+        try:
+            waiting = await house.database.ask(lambda conn: _waiting(conn, found, house))
+        except DatabaseUnreachable:
+            waiting = {"requests": None, "glass": None}
         return answer({**_who(found), **waiting})
 
     async def to_provider(request: Request) -> Response:

@@ -25,11 +25,12 @@
 
   const show = (session) => {
     access.session = session;
+    if (session.requests === null) return; // the database is away: what was known stays
     const badge = document.getElementById("requests-badge");
     if (badge) {
       badge.hidden = !session.requests && location.pathname !== "/approvals";
-      badge.dataset.requests = String(session.requests ?? 0);
-      document.getElementById("requests-count").textContent = String(session.requests ?? 0);
+      const from = { class: "num", title: page.words("approvals.badge"), "data-source": "approval · storage.approvals.list_waiting" };
+      parts.draw("requests-count", session.requests ? el("b", from, String(session.requests)) : null);
     }
     banner(session.glass ?? []);
   };
