@@ -14,6 +14,7 @@ from domain.approvals import (
     Verdict,
     check_decide,
     check_execute,
+    check_other_hand,
     check_review,
     payload_hash,
 )
@@ -27,6 +28,10 @@ Answer = TypeVar("Answer")
 BREAK_GLASS_EXPIRY = timedelta(minutes=5)
 """A broken glass is for the act that is under way."""
 LONGEST_EXPIRY_S = 7 * 86_400.0
+_SECOND_PERSONS_OWN = frozenset({Action.DECIDE_REQUEST, Action.BREAK_GLASS, Action.REVIEW_BREAK_GLASS})
+"""Acts that no rule is made for: a second person who needed a second person would never come."""
+_HANDING = (Action.CREATE_ACCOUNT, Action.RESET_ACCOUNT)
+"""Acts after which somebody else knows the password of an account."""
 
 
 def needs_second_person(conn: Connection, action: Action, payload: Mapping[str, Any]) -> TwoPersonRule | None:
@@ -43,6 +48,8 @@ def ask(
     request = _request(rule.action, payload, actor, now, timedelta(seconds=rule.expiry_s), reason, exercise_id)
     with acts.transaction(conn, actor, rule.action, request.approval_id, now, exercise_id=exercise_id):
         require(actor, rule.action)
+        if actor.is_machine:  # it has no role of its own in whose name it could be carried out
+            raise Refused("not_a_person", "接口密钥不能提请审批", "an API key cannot ask for a second person")
         _check_reason(request)
         approvals.create(conn, request)
         audit.append(
@@ -65,6 +72,7 @@ def decide(
         )  # fmt: skip
         request = _found(conn, approval_id, actor, exercise_id)
         check_decide(request, actor, now)
+        check_other_hand(request, now, audit.last_done(conn, request.initiator, _HANDING, actor.name))
         said = Verdict.known(verdict)
         if said is None:
             raise Refused(
@@ -104,13 +112,14 @@ def break_glass(
 ) -> Actor:  # fmt: skip
     """The actor with the glass broken: what follows is done at once, shown to all, and reviewed afterwards. Raises Refused."""
     request = _request(action, payload, actor, now, BREAK_GLASS_EXPIRY, reason, exercise_id, is_break_glass=True)
-    with acts.transaction(conn, actor, Action.BREAK_GLASS, request.approval_id, now, exercise_id=exercise_id):
+    with acts.transaction(conn, actor, Action.BREAK_GLASS, request.approval_id, now, exercise_id=exercise_id) as deed:
         acts.begin(
-            conn, actor, Action.BREAK_GLASS, request.approval_id, now, detail=_detail(request), exercise_id=exercise_id
+            conn, actor, Action.BREAK_GLASS, request.approval_id, now, detail=_detail(request), exercise_id=exercise_id, deed=deed
         )  # fmt: skip
         require(actor, action)
         _check_reason(request)
         approvals.create(conn, request)
+        deed.changed(None, {"state": request.state, "payload": request.payload_hash})
     return actor.with_approval(request.approval_id)
 
 
@@ -132,15 +141,17 @@ def review(
     conn: Connection, approval_id: str, actor: Actor, now: datetime, *, words: str, exercise_id: str | None = None
 ) -> None:
     """Ends the banner of a broken glass, with what another person found. Raises Refused, audited."""
-    with acts.transaction(conn, actor, Action.REVIEW_BREAK_GLASS, approval_id, now, exercise_id=exercise_id):
+    with acts.transaction(conn, actor, Action.REVIEW_BREAK_GLASS, approval_id, now, exercise_id=exercise_id) as deed:
         acts.begin(
-            conn, actor, Action.REVIEW_BREAK_GLASS, approval_id, now, detail={"review": words}, exercise_id=exercise_id
+            conn, actor, Action.REVIEW_BREAK_GLASS, approval_id, now, detail={"review": words}, exercise_id=exercise_id, deed=deed
         )  # fmt: skip
         request = _found(conn, approval_id, actor, exercise_id)
         check_review(request, actor)
+        check_other_hand(request, now, audit.last_done(conn, request.initiator, _HANDING, actor.name))
         if not words.strip():
             raise Refused("reason_missing", "复核须写明结论", "a review needs its finding in words")
         approvals.note_review(conn, approval_id, reviewer=actor.name, words=words.strip(), now=now)
+        deed.changed({"reviewer": None}, {"reviewer": actor.name, "review": words.strip()})
 
 
 def change_rule(
@@ -151,7 +162,7 @@ def change_rule(
         detail = {"required": is_required, "expiry_s": expiry_s}
         acts.begin(conn, actor, Action.CHANGE_POLICY, action, now, detail=detail, deed=deed)
         known = Action.known(action)
-        if known is None or known.is_reading or known.is_own:
+        if known is None or known.is_reading or known.is_own or known in _SECOND_PERSONS_OWN:
             raise Refused("act_unknown", f"没有操作 {action[:40]}", f"there is no act {action[:40]}")
         if not 60 <= expiry_s <= LONGEST_EXPIRY_S:
             raise Refused(

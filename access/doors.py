@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from access.lockout import REMEMBERED, check_attempt
+from access.lockout import FAMILIAR, REMEMBERED, check_attempt
 from access.passwords import check_password, hashed, matches
 from access.sessions import DEMONSTRATION, Stage, choose_grant, grant_of, is_good, made_token, stage_of
 from access.totp import made_secret, matching_step
@@ -22,6 +22,8 @@ from storage.connection import Connection
 
 UNKNOWN = "unknown"
 """In the audit, for a name that nobody has: people type passwords there too, and an entry stays for ever."""
+_FACTOR_OF = "\0factor "
+"""Before a name, where codes are guessed: no typed name holds NUL, so that nobody without the password counts there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +73,23 @@ class Attempt:
 
 def knock(conn: Connection, name: str, address: str, now: datetime) -> Attempt:
     """The first half of signing in, before the password is looked at. Raises Refused while somebody has to wait."""
+    return Attempt(_count(conn, name, address, now), name, accounts.find_account(conn, name))
+
+
+def _count(conn: Connection, guessed: str, address: str, now: datetime) -> int:
+    """The number of an attempt at what is guessed. Raises Refused while somebody has to wait."""
     with conn.transaction():
-        attempt_id, tries = sessions.begin_attempt(conn, name, address, now, since=now - REMEMBERED)
-        account = accounts.find_account(conn, name)
+        attempt_id, tries = sessions.begin_attempt(
+            conn, guessed, address, now, since=now - REMEMBERED, familiar_since=now - FAMILIAR
+        )  # fmt: skip
         try:
             check_attempt(tries.of_name, tries.from_address, now)
-        except Refused:
+        except Refused as refused:
             sessions.drop_attempt(conn, attempt_id)
-            refusal = True
+            refusal = refused
         else:
-            refusal = False
-    if refusal:
-        check_attempt(tries.of_name, tries.from_address, now)
-    return Attempt(attempt_id, name, account)
+            return attempt_id
+    raise refusal
 
 
 def verify(attempt: Attempt, password: str) -> bool:
@@ -96,10 +102,16 @@ def enter(conn: Connection, attempt: Attempt, now: datetime, limits: Limits, *, 
     """The second half: a session for the right password. Raises Refused, audited, with one sentence for whatever was wrong."""
     name = attempt.account.name if attempt.account else UNKNOWN
     with acts.transaction(conn, Actor(name, Role.VISITOR), Action.SIGN_IN, name, now):
-        if not is_right or attempt.account is None:
+        account = accounts.find_account_for_update(conn, name) if is_right and attempt.account is not None else None
+        # what was looked at may have been reset or disabled while the password was being hashed
+        if attempt.account is None or account is None or not _is_as_it_was(account, attempt.account):
             raise Refused("sign_in_failed", "账号或密码不正确", "the account or the password is not right")
         sessions.note_success(conn, attempt.attempt_id)
-        return _open(conn, attempt.account, "password", now, limits)
+        return _open(conn, account, "password", now, limits)
+
+
+def _is_as_it_was(account: Account, seen: Account) -> bool:
+    return account.password_hash == seen.password_hash and not account.is_disabled
 
 
 def enter_as(conn: Connection, account: Account, how: str, now: datetime, limits: Limits) -> Opened:
@@ -132,14 +144,16 @@ def change_password(conn: Connection, visit: Visit, *, is_right: bool, new: str,
     """One's own new password; every other session of the account ends. Raises Refused, audited."""
     name = visit.account.name
     with acts.transaction(conn, visit.known_as, Action.CHANGE_PASSWORD, name, now):
+        _require_factor(visit)
         if not is_right:
             raise Refused("sign_in_failed", "当前密码不正确", "the present password is not right")
         check_password(new, name)
         if matches(visit.account.password_hash, new):
             raise Refused("same_password", "新密码不得与当前密码相同", "expected another password than the present one")
         accounts.set_password(conn, name, hashed(new), must_change=False, now=now)
-        sessions.end_sessions(conn, name, now)
-        return _renew(conn, visit, now, limits, visit.session, visit.known_as, Action.CHANGE_PASSWORD)
+        opened = _renew(conn, visit, now, limits, visit.session, visit.known_as, Action.CHANGE_PASSWORD)
+        sessions.end_sessions(conn, name, now, but=opened.visit.session.token_hash)
+        return opened
 
 
 def begin_factor(visit: Visit) -> str:
@@ -158,7 +172,8 @@ def set_factor(conn: Connection, visit: Visit, secret: str, code: str, now: date
         step = matching_step(secret, code, now)
         if step is None:
             raise _wrong_code()
-        accounts.set_factor(conn, name, secret, step)
+        if not accounts.enrol_factor(conn, name, secret, step):
+            raise Refused("factor_not_due", "已绑定动态口令：请重新登录", "a second factor was set up meanwhile: sign in again")
         passed = replace(visit.session, second_factor_at=now)
         return _renew(conn, visit, now, limits, passed, visit.known_as, Action.SET_FACTOR)
 
@@ -166,7 +181,7 @@ def set_factor(conn: Connection, visit: Visit, secret: str, code: str, now: date
 def pass_factor(conn: Connection, visit: Visit, code: str, address: str, now: datetime, limits: Limits) -> Opened:
     """The second factor. A code counts once, and guesses at it are counted like those at a password. Raises Refused, audited."""
     name = visit.account.name
-    attempt = knock(conn, f"factor {name}", address, now)
+    attempt_id = _count(conn, f"{_FACTOR_OF}{name}", address, now)
     with acts.transaction(conn, visit.known_as, Action.SIGN_IN, name, now):
         secret = visit.account.totp_secret
         if visit.stage is not Stage.FACTOR or secret is None:
@@ -174,16 +189,17 @@ def pass_factor(conn: Connection, visit: Visit, code: str, address: str, now: da
         step = matching_step(secret, code, now)
         if step is None or not accounts.take_step(conn, name, step):
             raise _wrong_code()
-        sessions.note_success(conn, attempt.attempt_id)
+        sessions.note_success(conn, attempt_id)
         passed = replace(visit.session, second_factor_at=now)
         return _renew(conn, visit, now, limits, passed, visit.known_as, Action.SIGN_IN, {"second_factor": True})
 
 
 def leave(conn: Connection, visit: Visit, now: datetime, *, everywhere: bool = False) -> None:
-    """Ends this session, or all of the account."""
+    """Ends this session, or all of the account. Raises Refused, audited, for all of them on half a proof."""
     name = visit.account.name
     with acts.transaction(conn, visit.known_as, Action.SIGN_OUT, name, now):
         if everywhere:
+            _require_factor(visit)
             sessions.end_sessions(conn, name, now)
         else:
             sessions.end_session(conn, visit.session.token_hash, now)
@@ -223,8 +239,10 @@ def _renew(
     conn: Connection, visit: Visit, now: datetime, limits: Limits, session: Session, actor: Actor, action: Action,
     detail: dict[str, object] | None = None,
 ) -> Opened:  # fmt: skip
-    """The same visit under a new token; the old one is worth nothing any more."""
-    sessions.end_session(conn, visit.session.token_hash, now)
+    """The same visit under a new token; the old one is worth nothing any more. Raises Refused for a visit that has been ended
+    meanwhile: what was signed out, reset or revoked does not come back to life."""
+    if not sessions.end_session(conn, visit.session.token_hash, now):
+        raise _over()
     token = made_token()
     is_other_role = session.grant_id != visit.session.grant_id
     renewed = replace(
@@ -234,7 +252,7 @@ def _renew(
     sessions.create_session(conn, renewed)
     found = visit_of(conn, renewed, now, limits)
     if found is None:
-        raise Refused("session_over", "会话已结束：请重新登录", "the session is over: sign in again")
+        raise _over()
     _note(conn, actor, action, visit.account.name, now, detail)
     return Opened(found, token)
 
@@ -250,6 +268,20 @@ def visit_of(conn: Connection, session: Session, now: datetime, limits: Limits) 
 def _require_own_password(visit: Visit) -> None:
     if visit.stage is Stage.PASSWORD:
         raise Refused("password_first", "请先修改初始密码", "change the first password before anything else")
+
+
+def _require_factor(visit: Visit) -> None:
+    """A password alone, which somebody may have seen, neither changes itself nor puts its owner out."""
+    if visit.account.totp_secret is not None and visit.session.second_factor_at is None:
+        raise Refused(
+            "factor_first",
+            "本账号已绑定动态口令：请先以需要动态口令的角色登录",
+            "this account has a second factor: pass it first, in a role that asks for it",
+        )
+
+
+def _over() -> Refused:
+    return Refused("session_over", "会话已结束：请重新登录", "the session is over: sign in again")
 
 
 def _note(

@@ -8,9 +8,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from access.people import check_grant
 from domain.accounts import Key
 from domain.refusals import Refused
-from domain.rights import FOR_PERSONS, PEOPLE, Action, Actor, Role, Scope, may
+from domain.rights import FOR_PERSONS, Action, Actor, Role, Scope, may
 from storage import accounts, acts
 from storage.connection import Connection
 from storage.sessions import digest
@@ -33,7 +34,8 @@ def create(
     conn: Connection, key_id: str, actor: Actor, now: datetime, *, role: str, actions: Collection[str], scope: Scope,
     expires_at: datetime,
 ) -> MadeKey:  # fmt: skip
-    """A key that may do, within a role, what is named, and read what is named. Raises Refused, audited."""
+    """A key that may do, within a role, what is named, and read what is named; a second person has agreed, as to a role of
+    people (`storage.acts.begin` asks). Raises Refused, audited."""
     with acts.transaction(conn, actor, Action.CREATE_KEY, key_id[:40], now) as deed:
         districts, halls, department = accounts.columns(scope)
         detail = {
@@ -47,9 +49,7 @@ def create(
                 "密钥名应为 2 至 40 个小写字母、数字、横线，以字母开头",
                 "expected a name of 2 to 40 small letters, digits and dashes, a letter first",
             )
-        within = Role.known(role)
-        if within is None or within not in PEOPLE:
-            raise Refused("role_unknown", f"没有角色 {role[:40]}", f"there is no role {role[:40]}")
+        within = check_grant(role, scope)
         key = Key(key_id, within, scope, _actions(within, actions), actor.name, now, expires_at)
         if not now < expires_at <= now + LONGEST:
             raise Refused(
@@ -66,10 +66,11 @@ def create(
 
 def revoke(conn: Connection, key_id: str, actor: Actor, now: datetime) -> None:
     """Takes a key back, at once. Raises Refused, audited."""
-    with acts.transaction(conn, actor, Action.REVOKE_KEY, key_id[:40], now):
-        acts.begin(conn, actor, Action.REVOKE_KEY, key_id[:40], now)
+    with acts.transaction(conn, actor, Action.REVOKE_KEY, key_id[:40], now) as deed:
+        acts.begin(conn, actor, Action.REVOKE_KEY, key_id[:40], now, deed=deed)
         if not accounts.revoke_key(conn, key_id, now):
             raise Refused("key_unknown", f"没有有效的密钥 {key_id[:40]}", f"there is no key {key_id[:40]} that holds")
+        deed.changed({"revoked": None}, {"revoked": now})
 
 
 def is_good(key: Key | None, now: datetime) -> bool:

@@ -1,7 +1,7 @@
 """Lock-out: how long somebody waits after wrong passwords, by name and by address. Pure.
 
 A name waits longer with every failure, and never for ever: who could lock out the commander by typing would have found a weapon.
-Names that nobody has wait just the same.
+Where its owner has been signing in, failures from elsewhere do not count at all. Names that nobody has wait just the same.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(minutes=15)
 REMEMBERED = timedelta(hours=1)
 """Failures are forgotten after this long."""
+FAMILIAR = timedelta(days=30)
+"""Where somebody signed in within this time, what others guess elsewhere does not keep them out: only failures there count."""
 PER_ADDRESS = 60
 """Failures from one address within that time: many people may share one, a guesser of many names would not stop there."""
 

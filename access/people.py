@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from access.passwords import check_password, hashed, made_password
+from access.sessions import DEMONSTRATION
 from domain.accounts import Account, Grant
 from domain.refusals import Refused
 from domain.rights import EVERYWHERE, PEOPLE, Action, Actor, Role, Scope
@@ -128,7 +129,7 @@ def first_administrator(conn: Connection, name: str, console: str, now: datetime
     under the name of whoever typed. Raises Refused when there is one."""
     actor = Actor(console, Role.SYSTEM)
     with conn.transaction():
-        if accounts.count_holders(conn, Role.ADMINISTRATOR):
+        if accounts.count_holders(conn, Role.ADMINISTRATOR, besides=DEMONSTRATION):
             raise Refused(
                 "not_the_first", "已有管理员：请由其授予角色", "there is an administrator already, who can grant the role"
             )  # fmt: skip

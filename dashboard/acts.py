@@ -205,6 +205,10 @@ def _revoke_key(conn: Connection, request: Request, at: Circumstances) -> Answer
 
 
 def _change_policy(conn: Connection, request: Request, at: Circumstances) -> Answer:
+    if request["required"] not in ("yes", "no"):  # what is not understood must not do without the second person
+        raise Refused(
+            "not_yes_or_no", *(said.format(value=echo(request["required"])) for said in CATALOGUE["answer.not_yes_or_no"])
+        )
     access.approvals.change_rule(
         conn, at.actor, at.now, action=request["action"], is_required=request["required"] == "yes",
         expiry_s=60.0 * _number(request["minutes"]),

@@ -83,12 +83,12 @@ class Door:
     async def is_still(self, visitor: Visitor) -> bool:
         """Whether somebody who has been let in still would be: asked again and again by what stays open."""
         if visitor.visit is None:
-            return True
+            return await self._is_still_good(visitor.key_hash)
         now, key = self.clock(), visitor.visit.session.token_hash
         kept = self._kept.get(key)
         if kept is None or abs(now - kept.read_at) >= KEPT:
             try:
-                found = await self._database.ask(lambda conn: _by_hash(conn, key, now, self.policy.limits))
+                found = self._admitted(await self._database.ask(lambda conn: _by_hash(conn, key, now, self.policy.limits)))
             except DatabaseUnreachable:
                 return kept is None or kept.visit is not None
             self._keep(key, found, now)
@@ -142,6 +142,8 @@ class Door:
         attempt = await self._database.act(lambda conn: doors.knock(conn, name, address, now))
         async with self._hashing:
             is_right = await asyncio.to_thread(doors.verify, attempt, present)
+        if is_right:  # whatever becomes of the new one: that is no guess
+            await self._database.act(lambda conn: sessions.note_success(conn, attempt.attempt_id))
         opened = await self._database.act(
             lambda conn: doors.change_password(conn, visit, is_right=is_right, new=new, now=now, limits=limits)
         )
@@ -204,7 +206,7 @@ class Door:
         if kept is not None and abs(now - kept.read_at) < KEPT:
             return kept.visit
         try:
-            found = await self._database.ask(lambda conn: doors.find_visit(conn, token, now, limits))
+            found = self._admitted(await self._database.ask(lambda conn: doors.find_visit(conn, token, now, limits)))
         except DatabaseUnreachable:
             if kept is None or abs(now - kept.read_at) > KEPT_WHILE_AWAY or kept.visit is None:
                 raise
@@ -213,20 +215,36 @@ class Door:
         self._keep(key, found, now)
         return found
 
+    def _admitted(self, visit: Visit | None) -> Visit | None:
+        """Who only said who they are is nobody where that is not enough, as when a demonstration's memory is put to use."""
+        if visit is None or visit.session.how != DEMONSTRATION or self.policy.demonstration:
+            return visit
+        return None
+
     def _keep(self, key: bytes, found: Visit | None, now: datetime) -> None:
         if len(self._kept) >= MOST_KEPT:
             self._kept.clear()
         self._kept[key] = _Kept(found, now)
 
     async def _machine(self, secret: str, address: str) -> Visitor | None:
-        now = self.clock()
-        found = await self._database.ask(lambda conn: accounts.find_key(conn, sessions.digest(secret)))
+        now, key_hash = self.clock(), sessions.digest(secret)
+        found = await self._database.ask(lambda conn: accounts.find_key(conn, key_hash))
         if found is None or not keys.is_good(found, now):
             return None
         if now - self._key_used.get(found.key_id, datetime.min.replace(tzinfo=now.tzinfo)) >= KEY_USED_EVERY:
             self._key_used[found.key_id] = now
             await self._database.ask(lambda conn: accounts.note_key_used(conn, found.key_id, now))
-        return Visitor(found.actor(), None, address)
+        return Visitor(found.actor(), None, address, key_hash)
+
+    async def _is_still_good(self, key_hash: bytes | None) -> bool:
+        """Whether a machine's key still opens anything; while the database is away, what was open stays so."""
+        if key_hash is None:
+            return False
+        try:
+            found = await self._database.ask(lambda conn: accounts.find_key(conn, key_hash))
+        except DatabaseUnreachable:
+            return True
+        return keys.is_good(found, self.clock())
 
 
 def _by_hash(conn: Connection, token_hash: bytes, now: datetime, limits: Limits) -> Visit | None:

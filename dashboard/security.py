@@ -15,6 +15,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+"""Headers by which a proxy says that somebody else asks than it seems."""
 MAX_BODY_BYTES = 1_000_000
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -46,7 +48,8 @@ STRICT_POLICY = "; ".join(
 """For the page on which passwords are typed: no inline style, nothing that is not a file of ours."""
 NO_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 """For data: whoever opens it in a browser sees text, and nothing in it does anything."""
-A_YEAR_OF_TLS = "max-age=31536000; includeSubDomains"
+A_YEAR_OF_TLS = "max-age=31536000"
+"""Of this host alone: what else a city serves below its name is not ours to decide."""
 STREAM = "/api/stream"
 
 
@@ -69,6 +72,8 @@ def refusal_of(
     host = headers.get("host", "")
     if loopback_only and _name_of(host) not in LOOPBACK_NAMES:
         return 421, f"the host is '{host}': expected a loopback name such as 127.0.0.1, because this server acts for whoever asks"
+    if loopback_only and (by := next((name for name in FORWARDED if name in headers), None)) is not None:
+        return 421, f"the request was passed on ({by}): expected one from this machine, because this server acts for whoever asks"
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if path == STREAM and (site not in (None, "same-origin", "none") or (origin is not None and not _is_ours(origin, host, url))):
         return 403, f"the stream is asked for by {origin or f'a page that is {site}'}: expected one of this server's own pages"

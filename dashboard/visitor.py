@@ -16,11 +16,13 @@ from layouts.words import CATALOGUE
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """`actor` is None for somebody who is on the way in; `visit` is None for a machine with a key. `address` is where from."""
+    """`actor` is None for somebody who is on the way in; `visit` is None for a machine with a key, whose hash is `key_hash`.
+    `address` is where from."""
 
     actor: Actor | None
     visit: Visit | None = None
     address: str = ""
+    key_hash: bytes | None = None
 
     def may(self, action: Action, place: Place | None = None) -> bool:
         return self.actor is not None and is_allowed(self.actor, action, place)

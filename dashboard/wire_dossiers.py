@@ -159,14 +159,15 @@ def timeline(found: Timeline) -> Json:
     }  # fmt: skip
 
 
-def log(entries: Iterable[LogEntry], at: datetime) -> Json:
-    """What was done or refused, newest first; `hash` is null while an entry is not sealed."""
+def log(entries: Iterable[LogEntry], at: datetime, *, with_texts: bool) -> Json:
+    """What was done or refused, newest first; `hash` is null while an entry is not sealed, `detail` where words are masked."""
     return {
         "t": ms(at),
         "entries": [
             {"id": row.entry.audit_id, "at": ms(row.entry.acted_at), "actor": row.entry.actor, "role": row.entry.role,
              "action": row.entry.action, "object": row.entry.object, "outcome": row.entry.outcome,
-             "detail": row.entry.detail.get("reason") or row.entry.detail.get("comment"), "hash": row.hash,
+             "detail": (row.entry.detail.get("reason") or row.entry.detail.get("comment")) if with_texts else None,
+             "hash": row.hash,
              "sealed": ms(row.sealed_at)}
             for row in entries
         ],

@@ -66,7 +66,8 @@ def issue(
         expires_at = now + timedelta(seconds=order_expiry_s)
         orders.create_order(conn, order, expires_at=expires_at, now=now)
         _set_status(conn, unit, UnitStatus.DISPATCHED, order_id, now, exercise_id)
-        if incident.state in WAITING:
+        is_first = incident.state in WAITING
+        if is_first:
             incidents.set_state(
                 conn, incident_id, IncidentState.RESPONDING, incident.grade, incident.response_level,
                 valid_from=now, recorded_at=now, actor=actor.name,
@@ -76,7 +77,8 @@ def issue(
         )
         _put(conn, unit, command, now, exercise_id)
         before = {"status": unit.status, "order": unit.order_id, "state": incident.state}
-        deed.changed(before, {"status": UnitStatus.DISPATCHED, "order": order_id, "state": IncidentState.RESPONDING})
+        state = IncidentState.RESPONDING if is_first else incident.state
+        deed.changed(before, {"status": UnitStatus.DISPATCHED, "order": order_id, "state": state})
         return order
 
 

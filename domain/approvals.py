@@ -10,12 +10,17 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from domain.labels import Labelled
 from domain.refusals import Refused
 from domain.rights import Action, Actor, Role, Scope, require
+
+SETTLES = timedelta(days=1)
+"""For so long an account is not another person to whoever made or reset it."""
+CONSOLE = "console:"
+"""Begins the name of whoever acts from a shell of the server."""
 
 
 class ApprovalState(Labelled):
@@ -35,7 +40,7 @@ class Verdict(Labelled):
 @dataclass(frozen=True, slots=True)
 class TwoPersonRule:
     """One row of the policy: whether an act needs a second person, for how long a request waits for one, and in which cases alone
-    (`facts`: field of the act → the values that count; none: always)."""
+    (`facts`: field of the act → the values that count; none: always). What an act does not say counts as the gravest case."""
 
     action: Action
     is_required: bool
@@ -44,7 +49,7 @@ class TwoPersonRule:
 
     def asks(self, said: Mapping[str, Any]) -> bool:
         """Whether an act that says this needs a second person."""
-        return self.is_required and all(str(said.get(name)) in values for name, values in self.facts.items())
+        return self.is_required and all(name not in said or str(said[name]) in values for name, values in self.facts.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +135,17 @@ def check_execute(request: Approval, now: datetime) -> None:
             "payload_changed",
             f"请求 {request.approval_id} 的内容与发起时不一致，不予执行",
             f"request {request.approval_id} no longer says what it said when it was made: it is not executed",
+        )
+
+
+def check_other_hand(request: Approval, now: datetime, handed_at: datetime | None) -> None:
+    """Raises Refused when who decides or reviews may be who asked, under another name: an account that the initiator has made or
+    reset a little while ago (`handed_at`), and so had the password of. A console is above all roles and need not pretend."""
+    if handed_at is not None and now - handed_at < SETTLES and not request.initiator.startswith(CONSOLE):
+        raise Refused(
+            "handed_by_initiator",
+            f"本账号在 24 小时内由请求 {request.approval_id} 的发起人新建或重置：须由他人处理",
+            f"who made request {request.approval_id} made or reset this account within 24 hours: somebody else is needed",
         )
 
 

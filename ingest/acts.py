@@ -19,8 +19,8 @@ from storage.connection import Connection
 def retire(conn: Connection, device_id: str, actor: Actor, now: datetime, *, reason: str | None = None) -> None:
     """From `now` on `device_id` (district/domain/site/device) owes nothing; one transaction with its audit entry. Raises Refused
     when there is no such device, when it is retired already, and for a vehicle."""
-    with acts.transaction(conn, actor, Action.RETIRE_DEVICE, device_id, now):
-        acts.begin(conn, actor, Action.RETIRE_DEVICE, device_id, now, detail={"reason": reason} if reason else None)
+    with acts.transaction(conn, actor, Action.RETIRE_DEVICE, device_id, now) as deed:
+        acts.begin(conn, actor, Action.RETIRE_DEVICE, device_id, now, detail={"reason": reason} if reason else None, deed=deed)
         service = _service(conn, device_id)
         if service.type_name == SensorKind.UNIT.type_name:
             raise Refused(
@@ -33,18 +33,21 @@ def retire(conn: Connection, device_id: str, actor: Actor, now: datetime, *, rea
             zh, en = f"{device_id} 已于 {at} 停用", f"{device_id} has been retired since {at}: expected one in service"
             raise Refused("device_retired", zh, en)
         devices.retire(conn, device_id, now)
+        deed.changed({"retired": None}, {"retired": now})
 
 
 def restore(conn: Connection, device_id: str, actor: Actor, now: datetime, *, reason: str | None = None) -> None:
     """Takes a retired device back into service: it owes from then on when it last announced itself, as if it had never been
     retired. Raises Refused when there is no such device or it is in service."""
-    with acts.transaction(conn, actor, Action.RESTORE_DEVICE, device_id, now):
-        acts.begin(conn, actor, Action.RESTORE_DEVICE, device_id, now, detail={"reason": reason} if reason else None)
-        if _service(conn, device_id).retired_at is None:
+    with acts.transaction(conn, actor, Action.RESTORE_DEVICE, device_id, now) as deed:
+        acts.begin(conn, actor, Action.RESTORE_DEVICE, device_id, now, detail={"reason": reason} if reason else None, deed=deed)
+        retired_at = _service(conn, device_id).retired_at
+        if retired_at is None:
             raise Refused(
                 "device_in_service", f"{device_id} 在用，无需恢复", f"{device_id} is in service: expected one that was retired"
             )
         devices.retire(conn, device_id, None)
+        deed.changed({"retired": retired_at}, {"retired": None})
 
 
 def _service(conn: Connection, device_id: str) -> devices.Service:

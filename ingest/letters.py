@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
 from domain.batches import Batch, BatchCounts, Report
@@ -69,10 +69,11 @@ def replay(
     detail: dict[str, object] = {} if topic is None else {"topic": topic}
     if payload is not None:  # the audit says whether it was mended, and by its digest with what
         detail |= {"bytes": len(payload), "sha256": hashlib.sha256(payload).hexdigest()}
-    with acts.transaction(conn, actor, Action.REPLAY_LETTER, str(dead_letter_id), now):
-        acts.begin(conn, actor, Action.REPLAY_LETTER, str(dead_letter_id), now, detail=detail)
+    with acts.transaction(conn, actor, Action.REPLAY_LETTER, str(dead_letter_id), now) as deed:
+        acts.begin(conn, actor, Action.REPLAY_LETTER, str(dead_letter_id), now, detail=detail, deed=deed)
         done = _give_in(ingestion, dead_letter_id, now, topic, payload)
         deadletters.note_replayed(conn, dead_letter_id, now)
+        deed.changed({"replayed": None}, {"replayed": now, **asdict(done.counts)})
     return done
 
 

@@ -416,10 +416,12 @@ def _p95(ordered: list[float]) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
 
 
-def maintain(conn: Connection, now: datetime, *, retention: timedelta) -> dict[str, Any]:
+def maintain(conn: Connection, now: datetime, *, retention: timedelta, sign_ins: timedelta | None = None) -> dict[str, Any]:
     """One round of housekeeping: hourly rollups; whole days older than the retention, and old rows of small tables, go."""
     rolled = rollups.refresh(conn, now, oldest_kept=now - retention)
-    retired = retirement.delete_before(conn, now - retention, dead_letters_before=now - DEAD_LETTERS_KEPT)
+    retired = retirement.delete_before(
+        conn, now - retention, dead_letters_before=now - DEAD_LETTERS_KEPT, sign_ins_before=now - (sign_ins or retention)
+    )  # fmt: skip
     for table in PARTITIONED:
         if dropped := drop_before(conn, table, now - retention):
             log.info("retention: dropped %d day(s) of %s older than %d days", len(dropped), table, retention.days)
@@ -433,12 +435,13 @@ def run(
     client_id: str,
     retention_days: int,
     stop: threading.Event,
+    sign_in_days: int | None = None,
     limit: RateLimit = GENEROUS,
     is_one_of_several: bool = False,
 ) -> None:
     """The ingest process: the ingester in one thread, housekeeping in another. A fault of either ends both and rises. Returns at
     the latest DRAIN_S after `stop`, also when the database hangs in the middle of a batch."""
-    retention = timedelta(days=retention_days)
+    retention, sign_ins = timedelta(days=retention_days), timedelta(days=sign_in_days or retention_days)
     faults: list[Exception] = []
 
     def begin(name: str, work: Callable[[], None]) -> threading.Thread:
@@ -458,7 +461,7 @@ def run(
         run_ticks(
             database_url,
             "housekeeping",
-            lambda conn, now: maintain(conn, now, retention=retention),
+            lambda conn, now: maintain(conn, now, retention=retention, sign_ins=sign_ins),
             period_s=10.0,
             stop=stop,
             clock=lambda: datetime.now(UTC),

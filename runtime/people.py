@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from access import approvals, people
 from access.people import Handed
+from access.sessions import DEMONSTRATION
 from domain.accounts import Account, Grant
 from domain.rights import Action, Actor, Role, Scope
 from storage import accounts
@@ -38,10 +39,12 @@ def add(
 def grant(conn: Connection, name: str, role: Role, scope: Scope, now: datetime) -> Grant:
     """A role for an account that there is. Raises Refused."""
     actor = whoever_types()
-    if role is Role.ADMINISTRATOR and not accounts.count_holders(conn, Role.ADMINISTRATOR):
+    if role is Role.ADMINISTRATOR and not accounts.count_holders(conn, Role.ADMINISTRATOR, besides=DEMONSTRATION):
         return people.first_administrator(conn, name, actor.name, now)
+    where = (("districts", scope.districts), ("halls", scope.halls), ("department", scope.department and {scope.department}))
+    said = {"name": name, "role": role.value, **{field: ",".join(sorted(held)) for field, held in where if held}}
     return approvals.at_once(
-        conn, Action.GRANT_ROLE, {"name": name, "role": role.value}, actor, now, reason="granted on the command line",
+        conn, Action.GRANT_ROLE, said, actor, now, reason="granted on the command line",
         act=lambda bold: people.grant(conn, name, role.value, scope, bold, now),
     )  # fmt: skip
 

@@ -28,6 +28,7 @@ class PolicyError(Exception):
 @dataclass(frozen=True, slots=True)
 class Policy:
     retention_days: int
+    sign_in_days: int
     device_messages_per_s: float
     device_burst: int
     forecast_horizon_s: int
@@ -119,6 +120,7 @@ _KEYS = (
     _Key("index", "water_pressure_low_kpa", _number(1, 2500), "a pressure from 1 to 2500 kPa", "140"),
     _Key("index", "water_pressure_target_kpa", _number(1, 2500), "a pressure from 1 to 2500 kPa", "280"),
     _Key("ingest", "retention_days", _whole(7, 36_500), "a whole number of days from 7 to 36500", "400"),
+    _Key("access", "sign_in_days", _whole(31, 36_500), "a whole number of days from 31 to 36500", "90"),
     _Key("ingest", "device_messages_per_s", _number(0.1, 100_000), "a number of messages from 0.1 to 100000", "100"),
     _Key("ingest", "device_burst", _whole(10, 10_000_000), "a whole number of messages from 10 to 10000000", "50000"),
     _Key("forecast", "horizon_h", _whole(1, 168), "a whole number of hours from 1 to 168", "24"),
@@ -187,6 +189,7 @@ def load_policy(path: Path) -> Policy:
         raise PolicyError(faults)
     return Policy(
         retention_days=values["ingest", "retention_days"],
+        sign_in_days=values["access", "sign_in_days"],
         device_messages_per_s=float(values["ingest", "device_messages_per_s"]),
         device_burst=values["ingest", "device_burst"],
         forecast_horizon_s=values["forecast", "horizon_h"] * 3600,

@@ -128,7 +128,8 @@ def _origin(text: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query or parts.username:
         raise ValueError(text)
     _ = parts.port
-    return f"{parts.scheme}://{parts.netloc}"
+    usual = ":443" if parts.scheme == "https" else ":80"
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(usual)}"  # as browsers name it
 
 
 def _issuer(text: str) -> str:

@@ -66,6 +66,7 @@ def _ingest(settings: Settings, policy: Policy, stop: threading.Event, is_demo: 
         broker_of(settings),
         client_id=f"{INGEST_CLIENT_ID}-{share}" if share else INGEST_CLIENT_ID,
         retention_days=policy.retention_days,
+        sign_in_days=policy.sign_in_days,
         stop=stop,
         limit=RateLimit(policy.device_messages_per_s, policy.device_burst),
         is_one_of_several=bool(share),

@@ -68,6 +68,14 @@ def set_factor(conn: Connection, name: str, secret: str | None, step: int | None
     conn.execute("UPDATE account SET totp_secret = %s, totp_last_step = %s WHERE name = %s", (secret, step, name))
 
 
+def enrol_factor(conn: Connection, name: str, secret: str, step: int) -> bool:
+    """Keeps a second factor whose code of `step` has been shown. False when the account has one already."""
+    done = conn.execute(
+        "UPDATE account SET totp_secret = %s, totp_last_step = %s WHERE name = %s AND totp_secret IS NULL", (secret, step, name)
+    )
+    return done.rowcount == 1
+
+
 def take_step(conn: Connection, name: str, step: int) -> bool:
     """Uses up the code of a step. False when it, or a later one, was used before, by whomever was quicker."""
     done = conn.execute(
@@ -114,12 +122,12 @@ def revoke_grant(conn: Connection, grant_id: int, *, revoked_by: str, now: datet
     )
 
 
-def count_holders(conn: Connection, role: Role) -> int:
-    """Accounts that can act in a role."""
+def count_holders(conn: Connection, role: Role, *, besides: str | None = None) -> int:
+    """Accounts that can act in a role, but those that `besides` has made."""
     row = conn.execute(
         "SELECT count(DISTINCT name) FROM account_grant JOIN account USING (name) "
-        "WHERE role = %s AND revoked_at IS NULL AND disabled_at IS NULL",
-        (role.value,),
+        "WHERE role = %s AND revoked_at IS NULL AND disabled_at IS NULL AND created_by IS DISTINCT FROM %s",
+        (role.value, besides),
     ).fetchone()
     return int(row[0]) if row else 0
 

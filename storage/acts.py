@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Any
 
 from domain.refusals import Refused
-from domain.rights import Action, Actor, Place, require
-from storage import approvals, audit
+from domain.rights import Action, Actor, Place, is_allowed, require
+from storage import accounts, approvals, audit
 from storage.connection import Connection
 
 
@@ -52,6 +52,8 @@ def begin(
     require(actor, action, place)
     agreed = approvals.require_second_person(conn, actor, action, detail or {}, now)
     if agreed is not None:
+        if place is not None and agreed.approver is not None:
+            _require_there(conn, agreed.approver, action, place)
         detail = {**(detail or {}), "approval": agreed.approval_id, "approver": agreed.approver}
         if agreed.is_break_glass:
             detail["break_glass"] = True
@@ -60,6 +62,17 @@ def begin(
         audit.append(conn, actor, action.value, object_id, **entry)
     else:
         deed.entry = {"actor": actor, "action": action.value, "object_id": object_id, **entry}
+
+
+def _require_there(conn: Connection, approver: str, action: Action, place: Place) -> None:
+    """Raises Refused when the second person has no right to do this there: only the act knows where there is."""
+    held = [grant.actor() for grant in accounts.list_grants(conn, approver)]
+    if not any(is_allowed(actor, action, place) for actor in held):
+        raise Refused(
+            "approver_out_of_area",
+            f"审批人 {approver} 无权在此{action.zh}：不在其授权的辖区、大厅或部门之内",
+            f"{approver}, who agreed, has no right to {action.en} here: outside the area, halls or department of their grants",
+        )
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from domain.moments import Moment
-from domain.rights import Actor
+from domain.rights import Action, Actor
 from storage.connection import Connection
 
 GENESIS = "0" * 64
@@ -122,6 +122,15 @@ def seal(conn: Connection, now: datetime) -> int:
                 prev_hash = digest
         conn.execute("DELETE FROM audit_unsealed WHERE audit_id = ANY(%s)", ([entry.audit_id for entry in unsealed],))
         return len(unsealed)
+
+
+def last_done(conn: Connection, actor: str, actions: Sequence[Action], object_id: str) -> datetime | None:
+    """When somebody last did one of these to an object; None: never."""
+    row = conn.execute(
+        "SELECT max(acted_at) FROM audit_entry WHERE object = %s AND actor = %s AND action = ANY(%s) AND outcome = 'done'",
+        (object_id, actor, [action.value for action in actions]),
+    ).fetchone()
+    return row[0] if row else None
 
 
 def list_entries(conn: Connection, *, limit: int = 100) -> list[AuditEntry]:

@@ -22,17 +22,22 @@ _BY_RETENTION = {
     "detection": "received_time",
     "outbox": "sent_at",
     "incident_text": "recorded_at",
-    "sign_in_attempt": "attempted_at",
-    "session": "created_at",
 }
+_BY_SIGN_IN = {"sign_in_attempt": "attempted_at", "session": "created_at"}
 """Table → the time that says its row is old. Warnings, incidents, orders and the audit are never deleted here; what was said
 about an incident in free words is."""
 
 
-def delete_before(conn: Connection, oldest_kept: datetime, *, dead_letters_before: datetime) -> int:
-    """Deletes at most ROWS_A_ROUND old rows of each table; returns how many in all."""
-    limits = {**dict.fromkeys(_BY_RETENTION, oldest_kept), "dead_letter": dead_letters_before}
-    columns = {**_BY_RETENTION, "dead_letter": "received_time"}
+def delete_before(
+    conn: Connection, oldest_kept: datetime, *, dead_letters_before: datetime, sign_ins_before: datetime | None = None
+) -> int:  # fmt: skip
+    """Deletes at most ROWS_A_ROUND old rows of each table; returns how many in all. Who signed in when, and from where, goes at
+    `sign_ins_before`; None: with the others."""
+    limits = {
+        **dict.fromkeys(_BY_RETENTION, oldest_kept), **dict.fromkeys(_BY_SIGN_IN, sign_ins_before or oldest_kept),
+        "dead_letter": dead_letters_before,
+    }  # fmt: skip
+    columns = {**_BY_RETENTION, **_BY_SIGN_IN, "dead_letter": "received_time"}
     deleted = 0
     for table, before in limits.items():
         query = sql.SQL("DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE {column} < %s LIMIT %s))")

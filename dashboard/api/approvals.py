@@ -20,15 +20,17 @@ MOST = 200
 
 
 def approval(request: Approval, now_ms: int, *, is_mine: bool, may_decide: bool, may_read: bool) -> Json:
-    """A request as browsers get it; its payload only for who could do or oversee it."""
+    """A request as browsers get it; its payload and the words about it only for who could do, review or oversee it."""
     return {
         "id": request.approval_id, "act": request.action, "state": request.state, "by": request.initiator,
-        "role": request.initiator_role, "reason": request.reason, "at": ms(request.requested_at),
+        "role": request.initiator_role, "reason": request.reason if may_read else None, "at": ms(request.requested_at),
         "expires": ms(request.expires_at),
         "payload": dict(request.payload) if may_read else None, "hash": request.payload_hash, "approver": request.approver,
-        "approver_role": request.approver_role, "decided": ms(request.decided_at), "decision": request.decision_reason,
+        "approver_role": request.approver_role, "decided": ms(request.decided_at),
+        "decision": request.decision_reason if may_read else None,
         "executed": ms(request.executed_at), "glass": request.is_break_glass, "reviewer": request.reviewer,
-        "reviewed": ms(request.reviewed_at), "review": request.review, "mine": is_mine, "decidable": may_decide, "t": now_ms,
+        "reviewed": ms(request.reviewed_at), "review": request.review if may_read else None,
+        "mine": is_mine, "decidable": may_decide, "t": now_ms,
     }  # fmt: skip
 
 
@@ -38,7 +40,9 @@ def mount(server: FastAPI, house: Deployment) -> None:
         asking = visitor.current()
 
         def read(conn: Connection) -> list[Json]:
-            return [_shown(r, asking) for r in approvals.list_recent(conn, limit=MOST)]
+            # what waits is there however many were asked since
+            found = (*approvals.list_recent(conn, limit=MOST), *approvals.list_waiting(conn, now))
+            return [_shown(r, asking) for r in {r.approval_id: r for r in found}.values()]
 
         def _shown(r: Approval, asking: visitor.Visitor) -> Json:
             at = r.state_at(now)
@@ -46,7 +50,7 @@ def mount(server: FastAPI, house: Deployment) -> None:
             may_do = asking.may(r.action)
             may_decide = not is_mine and may_do and asking.may(Action.DECIDE_REQUEST) and at == "pending"
             may_review = not is_mine and r.awaits_review and asking.may(Action.REVIEW_BREAK_GLASS)
-            may_read = may_do or is_mine or asking.may(Action.READ_AUDIT)
+            may_read = may_do or is_mine or may_review or asking.may(Action.READ_AUDIT)
             said = approval(r, ms(now) or 0, is_mine=is_mine, may_decide=may_decide, may_read=may_read)
             return {**said, "state": at, "reviewable": may_review}
 

@@ -42,7 +42,7 @@ TRACK_POINTS = round(TRACK / timedelta(seconds=TRACK_STEP_S)) + 1
 LAST_DAY = timedelta(hours=24)
 LOOPS_KEPT = timedelta(minutes=10)
 """New detectors are looked for this often."""
-AN_HOUR = "public, max-age=3600"
+AN_HOUR = "private, max-age=3600"
 
 
 def mount(server: FastAPI, house: Deployment) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import orjson
@@ -56,8 +57,13 @@ def _timeline(conn: Connection, now: datetime) -> Json:
     return wire_dossiers.timeline(dossiers.timeline(conn, Moment.live(now), span=TIMELINE_SPAN))
 
 
-def _log(conn: Connection, now: datetime, incident_id: str | None = None) -> Json:
-    return wire_dossiers.log(dossiers.log(conn, Moment.live(now), incident_id=incident_id), now)
+def _whole_log(conn: Connection, now: datetime, *, with_texts: bool) -> Json:
+    return wire_dossiers.log(dossiers.log(conn, Moment.live(now)), now, with_texts=with_texts)
+
+
+def _log_of(conn: Connection, now: datetime, incident_id: str) -> Json:
+    with_texts = may_read_texts(places.place_of_incident(conn, incident_id))
+    return wire_dossiers.log(dossiers.log(conn, Moment.live(now), incident_id=incident_id), now, with_texts=with_texts)
 
 
 def may_read_texts(place: Place) -> bool:
@@ -74,15 +80,15 @@ def mount(server: FastAPI, house: Deployment) -> None:
 
     serve("/api/warnings", Shared(house, _board))
     serve("/api/timeline", Shared(house, _timeline))
-    whole_log = Shared(house, _log)
+    whole_log = {said: Shared(house, partial(_whole_log, with_texts=said)) for said in (True, False)}
 
     async def log(incident: str | None = None) -> Response:
         if incident is None:
-            return await _told("/api/log", whole_log.get())
+            return await _told("/api/log", whole_log[may_read_texts(Place())].get())  # of every place, so nowhere bounded
         if not _is_id(incident):
             return missing("/api/log")
         now = house.clock()
-        return await _told("/api/log", house.database.ask(lambda conn: _log(conn, now, incident)))
+        return await _told("/api/log", house.database.ask(lambda conn: _log_of(conn, now, incident)))
 
     async def incident(incident_id: str) -> Response:
         def read(conn: Connection) -> Json | None:

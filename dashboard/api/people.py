@@ -57,7 +57,8 @@ def entry(row: LogEntry) -> Json:
 def mount(server: FastAPI, house: Deployment) -> None:
     async def people() -> Response:
         def read(conn: Connection) -> Json:
-            grants, counts = accounts.list_grants(conn), sessions.count_sessions(conn)
+            grants = accounts.list_grants(conn)
+            counts = sessions.count_sessions(conn, house.clock(), house.door.policy.limits)
             return {
                 "t": ms(house.clock()),
                 "accounts": [account(a, grants, counts.get(a.name, 0)) for a in accounts.list_accounts(conn)],

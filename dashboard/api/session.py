@@ -10,7 +10,6 @@ import asyncio
 import html
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from urllib.parse import urlsplit
 
 import orjson
 from fastapi import FastAPI, Request
@@ -27,6 +26,7 @@ from dashboard.callbacks.shell import LANGUAGE_COOKIE, asked_language
 from dashboard.database import OutcomeUnknown
 from dashboard.deployment import Deployment
 from dashboard.provider import ProviderFailed
+from dashboard.qr import qr_code
 from dashboard.screens import SCREENS
 from dashboard.visitor import Visitor
 from dashboard.wire import Json
@@ -73,7 +73,10 @@ def mount(server: FastAPI, house: Deployment) -> None:
 
     async def who(request: Request) -> Response:
         """Who is signed in, how far they have come, and what waits for them: null while the database cannot be asked."""
-        found = await door.visitor(request.headers, _address(request))
+        try:
+            found = await door.visitor(request.headers, _address(request))
+        except DatabaseUnreachable:  # and nobody was seen shortly before
+            return failed("api.database_away")
         if found is None:
             return answer({"stage": "none"})
         if found.actor is None:
@@ -146,7 +149,9 @@ def mount(server: FastAPI, house: Deployment) -> None:
             secret = door.begin_factor(_visit())
         except Refused as refusal:
             return _refused(refusal)
-        return answer({"secret": secret, "address": authenticator_address(secret, _visit().account.name)})
+        address = authenticator_address(secret, _visit().account.name)
+        size, path = qr_code(address)
+        return answer({"secret": secret, "address": address, "picture": {"size": size, "path": path}})
 
     async def pass_factor(request: Request) -> Response:
         said = check_body(read_body(await request.body()), (id_of("code"),))
@@ -164,6 +169,8 @@ def mount(server: FastAPI, house: Deployment) -> None:
             return _malformed(said)
         try:
             await door.leave(_visit(), everywhere=said.get("everywhere") == "yes")
+        except Refused as refusal:
+            return _refused(refusal)
         except (DatabaseUnreachable, OutcomeUnknown):
             return failed("api.database_away")
         response = answer({"stage": "none"})
@@ -197,13 +204,6 @@ def mount(server: FastAPI, house: Deployment) -> None:
     for name, act in posts.items():
         server.add_api_route(f"/api/session/{name}", act, methods=["POST"])
     server.add_api_route("/api/session/factor", begin_factor, methods=["GET"])
-
-
-def safe_next(path: str | None) -> str:
-    """Where to go after the way in: an address of ours, never somebody else's."""
-    parts = urlsplit(path or "/")
-    is_ours = not parts.scheme and not parts.netloc and parts.path.startswith("/") and not parts.path.startswith(("//", "/\\"))
-    return parts.path if is_ours else "/"
 
 
 def _visit() -> Visit:

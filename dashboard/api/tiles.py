@@ -16,7 +16,7 @@ from gis_data.style import map_style
 from layouts.words import Lang, language
 
 A_YEAR = "public, max-age=31536000, immutable"
-AN_HOUR = "public, max-age=3600"
+AN_HOUR = "private, max-age=3600"
 NO_CITY: dict[str, Any] = {
     "version": 8,
     "sources": {},

@@ -81,18 +81,21 @@
       said.secret ? [el("code", { class: "access-secret" }, said.secret), span("quiet", page.words("people.secret"))] : null);
   };
 
+  /** What stands in a field, or is chosen in it: several apart by blanks. */
+  const written = (field) => (field?.multiple ? [...field.selectedOptions].map((option) => option.value).join(" ") : field?.value.trim() ?? "");
+
   // {address, fixed: fields as they are, from: field → id of the input}
   document.addEventListener("click", ({ target }) => {
     const pressed = target.closest("[data-do]");
     if (!pressed || pressed.disabled) return;
     const { address, fixed = {}, from = {} } = JSON.parse(pressed.dataset.do);
-    const typed = Object.entries(from).map(([name, id]) => [name, document.getElementById(id)?.value.trim() ?? ""]);
+    const typed = Object.entries(from).map(([name, id]) => [name, written(document.getElementById(id))]);
     access.act(address, { ...fixed, ...Object.fromEntries(typed.filter(([, value]) => value !== "")) });
   });
 
   access.button = (words, wanted, { isFirst = false, key } = {}) => el("button", { key: key ?? words, class: isFirst ? "button button-first" : "button", "data-do": JSON.stringify(wanted) }, words);
   access.field = (id, label, more = {}) => el("label", { key: id, class: "access-field" }, span("quiet", label), el("input", { id, class: "access-input", autocomplete: "off", spellcheck: "false", maxlength: "500", ...more }));
-  access.choose = (id, label, options) => el("label", { key: id, class: "access-field" }, span("quiet", label), el("select", { id, class: "access-input" }, options.map(([value, text]) => el("option", { key: value, value }, text))));
+  access.choose = (id, label, options, more = {}) => el("label", { key: id, class: "access-field" }, span("quiet", label), el("select", { id, class: "access-input", ...more }, options.map(([value, text]) => el("option", { key: value, value }, text))));
 
   setInterval(look, EVERY_MS);
   cityhelm.ready.then(look);

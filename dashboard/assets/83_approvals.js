@@ -27,7 +27,7 @@
     request.glass ? div("access-head", page.words("approvals.glass")) : div("quiet", parts.sentence(page.words("approvals.expires", { time: page.moment(request.expires) }), from(request))), deeds(request));
   const past = (request) => el("article", { key: request.id, class: "access-request" }, head(request),
     request.approver ? div("quiet", parts.sentence(page.words("approvals.decided", { name: request.approver, time: page.moment(request.decided) }), from(request)), request.decision ? ` ${request.decision}` : null) : null,
-    request.reviewer ? div("quiet", page.words("approvals.reviewed", { name: request.reviewer, words: request.review })) : null);
+    request.reviewer ? div("quiet", page.words("approvals.reviewed", { name: request.reviewer, words: request.review ?? "" })) : null);
 
   const draw = () => {
     if (!page.facts || !document.getElementById("approvals")) return;

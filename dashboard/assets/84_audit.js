@@ -13,11 +13,11 @@
 
   const columns = () => [
     { key: "time", title: page.words("audit.time"), cell: (e) => number(page.moment(e.at), { source: SOURCE, asOf: e.at }) },
-    { key: "actor", title: page.words("audit.actor"), cell: (e) => span("", e.actor, " ", el("small", { class: "quiet" }, page.label("role", e.role))) },
+    { key: "actor", title: page.words("audit.actor"), cell: (e) => span("", e.actor, " ", span("quiet", page.label("role", e.role))) },
     { key: "action", title: page.words("audit.action"), cell: (e) => page.label("action", e.action) },
     { key: "object", title: page.words("audit.object"), cell: (e) => el("button", { class: "link", "data-audit": JSON.stringify({ object: e.object }) }, e.object) },
     { key: "outcome", title: page.words("audit.outcome"), cell: outcome },
-    { key: "detail", title: page.words("audit.detail"), cell: (e) => span("audit-detail", span("", detail(e)), e.before || e.after ? el("small", { class: "quiet", title: `${e.before ?? ""} → ${e.after ?? ""}` }, page.words("audit.changes", { before: short(e.before), after: short(e.after) })) : null) },
+    { key: "detail", title: page.words("audit.detail"), cell: (e) => span("audit-detail", span("", detail(e)), e.before || e.after ? el("span", { class: "quiet", title: `${e.before ?? ""} → ${e.after ?? ""}` }, page.words("audit.changes", { before: short(e.before), after: short(e.after) })) : null) },
     { key: "hash", title: page.words("audit.hash"), cell: (e) => (e.hash ? el("code", { title: e.hash }, short(e.hash)) : span("quiet", page.words("audit.unsealed"))) },
   ];
 

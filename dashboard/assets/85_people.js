@@ -10,7 +10,7 @@
   const where = (grant) => [grant.districts, grant.halls].filter(Boolean).map((ids) => ids.join(" ")).concat(grant.department ?? []).join(" · ") || page.words("door.everywhere");
   const state = (account) => [
     parts.pill(page.words(account.disabled ? "people.disabled" : account.must_change ? "people.must_change" : "people.active"), account.disabled ? "out" : account.must_change ? "act" : "done"),
-    " ", el("small", { class: "quiet" }, page.words(account.factor ? "people.factor" : "people.no_factor")),
+    " ", span("quiet", page.words(account.factor ? "people.factor" : "people.no_factor")),
   ];
   const grants = (told, account) => account.grants.map((grant) => div("access-grant", el("b", {}, page.label("role", grant.role)), span("quiet", where(grant)), told.administers ? access.button(page.words("people.revoke"), act("access.revoke", { grant: String(grant.grant) }), { key: `g${grant.grant}` }) : null));
   const deeds = (account) => div("access-deeds", access.button(page.words("people.reset"), act("account.reset", { name: account.name }), { key: "reset" }),
@@ -36,15 +36,27 @@
       access.button(page.words("people.grant"), act("access.grant", {}, scoped("grant", { name: "grant-name", role: "grant-role", because: "grant-because" })), { isFirst: true })),
   ];
 
+  /** What a key of any role may carry; the server says which of it the chosen role does not. */
+  const carried = (told) => [...new Set(Object.values(told.roles).flatMap((role) => role.keys))].map((action) => [action, page.label("action", action)]);
+
   const keys = (told) => {
     const from = { source: FROM.keys, asOf: told.t };
     return [
       told.keys.length ? told.keys.map((key) => el("article", { key: key.id, class: "access-request" }, div("access-head", el("b", {}, key.id), span("quiet", page.label("role", key.role), " ", where(key)), told.administers && !key.revoked ? access.button(page.words("people.revoke"), act("key.revoke", { key: key.id })) : null),
         div("quiet", key.actions.map((action) => page.label("action", action)).join(page.words("list.comma"))),
         div("quiet", key.revoked ? page.words("people.revoked") : parts.sentence(page.words("people.expires", { time: page.instant(key.expires) }), from), " ", key.used ? parts.sentence(page.words("people.used", { time: page.moment(key.used) }), from) : page.words("people.never_used")))) : parts.empty("people.no_keys"),
-      told.administers ? div("access-form", access.field("key-name", page.words("people.key")), access.choose("key-role", page.words("people.role"), roles(told)), access.field("key-actions", page.words("people.actions"), { placeholder: "read.city" }), access.field("key-days", page.words("people.days"), { inputmode: "numeric", value: "90" }), scope("key"),
-        access.button(page.words("people.create"), act("key.create", {}, scoped("key", { key: "key-name", role: "key-role", actions: "key-actions", days: "key-days" })), { isFirst: true })) : null,
+      told.administers ? div("access-form", access.field("key-name", page.words("people.key")), access.choose("key-role", page.words("people.role"), roles(told)), access.choose("key-actions", page.words("people.actions"), carried(told), { multiple: "", size: "5" }), access.field("key-days", page.words("people.days"), { inputmode: "numeric", value: "90" }), scope("key"), access.field("key-because", page.words("people.because")),
+        access.button(page.words("people.create"), act("key.create", {}, scoped("key", { key: "key-name", role: "key-role", actions: "key-actions", days: "key-days", because: "key-because" })), { isFirst: true })) : null,
     ];
+  };
+
+  const lasting = (told) => {
+    const acts = Object.keys(page.facts.labels.action).filter((action) => !/^(read|session|approval)\./.test(action));
+    const wanted = { action: "rule-action", required: "rule-required", minutes: "rule-minutes", because: "rule-because" };
+    return told.administers ? div("access-form", access.choose("rule-action", page.words("people.rule"), acts.map((action) => [action, page.label("action", action)])),
+      access.choose("rule-required", page.words("people.rule_required"), [["yes", page.words("people.required")], ["no", page.words("people.not_required")]]),
+      access.field("rule-minutes", page.words("people.rule_minutes"), { inputmode: "numeric", value: "15" }), access.field("rule-because", page.words("people.because")),
+      access.button(page.words("people.change"), act("policy.change", {}, wanted), { isFirst: true, key: "rule" })) : null;
   };
 
   const policy = (told) => told.policy.map((rule) => div("access-pair", el("b", {}, page.label("action", rule.act)), parts.pill(page.words(rule.required ? "people.required" : "people.not_required"), rule.required ? "act" : ""),
@@ -59,7 +71,7 @@
     parts.draw("people-accounts", told ? accounts(told) : face(FROM.accounts));
     parts.draw("people-forms", told?.administers ? forms(told) : null);
     parts.draw("people-keys", told ? keys(told) : face(FROM.keys));
-    parts.draw("people-policy", told ? policy(told) : face(FROM.policy));
+    parts.draw("people-policy", told ? [policy(told), lasting(told)] : face(FROM.policy));
     page.becomeReady();
   };
   window.dash_clientside = Object.assign({}, window.dash_clientside, { people: { draw } });

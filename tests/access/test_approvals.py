@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+import dispatch.closing
 from access import approvals as second
-from access import people
+from access import keys, people
 from domain.approvals import Approval, ApprovalState, TwoPersonRule
 from domain.refusals import Refused
-from domain.rights import EVERYWHERE, Action, Actor, Role
+from domain.rights import EVERYWHERE, Action, Actor, Role, Scope
 from storage import accounts, approvals, audit
 from storage.connection import Connection
-from tests.support.scenes import NOW, minutes
+from tests.support.scenes import NOW, an_incident, minutes, stored
 from tests.support.visitors import settled
 
 ASKS = Actor("admin1", Role.ADMINISTRATOR)
@@ -184,7 +186,7 @@ def test_the_policy_names_what_goes_outward_and_what_cannot_be_taken_back(conn: 
     rules = {rule.action: rule for rule in approvals.list_rules(conn)}
     assert {action.value for action in rules} == {
         "warning.publish", "warning.raise", "warning.lower", "warning.cancel", "rule.change", "notice.mass", "data.delete", "access.grant",
-        "policy.change", "incident.response",
+        "policy.change", "incident.response", "key.create",
     }  # fmt: skip
     assert all(rule.is_required for rule in rules.values())
 
@@ -197,3 +199,95 @@ def test_only_the_gravest_responses_need_two(conn: Connection, level: str, asks:
 def test_a_rule_without_facts_always_asks() -> None:
     assert TwoPersonRule(Action.DELETE_DATA, True, 60).asks({})
     assert not TwoPersonRule(Action.DELETE_DATA, False, 60).asks({})
+
+
+@pytest.mark.parametrize("hand", [people.create, people.reset])
+def test_an_account_that_the_initiator_has_had_the_password_of_is_nobody_else(
+    house: Connection, hand: Callable[..., Any]
+) -> None:
+    """One administrator, a second account that they made or reset, and both pairs of eyes would be theirs."""
+    puppet = Actor("puppet1" if hand is people.create else "admin2", Role.ADMINISTRATOR)
+    hand(house, puppet.name, ASKS, NOW)
+    settled(house, puppet, at=NOW)
+    request = asked(house)
+    second.break_glass(house, Action.GRANT_ROLE, PAYLOAD, ASKS, NOW, reason="nobody else is here")
+    (glass,) = [r for r in approvals.list_waiting(house, NOW) if r.is_break_glass]
+    soon, later = NOW + timedelta(hours=23), NOW + timedelta(hours=24)
+    assert refused(lambda: second.decide(house, request.approval_id, puppet, soon, verdict="approve")) == "handed_by_initiator"
+    assert refused(lambda: second.review(house, glass.approval_id, puppet, soon, words="fine")) == "handed_by_initiator"
+    second.review(house, glass.approval_id, puppet, later, words="was right")
+
+
+def test_somebody_whom_another_has_reset_decides(house: Connection) -> None:
+    people.reset(house, "admin2", Actor("admin3", Role.ADMINISTRATOR), NOW)
+    assert second.decide(house, asked(house).approval_id, AGREES, NOW, verdict="approve").state is ApprovalState.APPROVED
+
+
+def test_a_key_does_not_ask_for_what_could_never_be_carried_out(house: Connection) -> None:
+    key = Actor("key:k", Role.OPERATOR, only=frozenset({Action.DELETE_DATA}))
+    rule = approvals.find_rule(house, Action.DELETE_DATA)
+    assert rule is not None
+    assert refused(lambda: second.ask(house, rule, {"what": "x"}, key, NOW, reason="old")) == "not_a_person"
+
+
+def test_what_an_act_does_not_say_counts_as_the_gravest_case(conn: Connection) -> None:
+    assert second.needs_second_person(conn, Action.SET_RESPONSE, {}) is not None
+
+
+@pytest.mark.parametrize("action", ["approval.decide", "approval.break_glass", "approval.review"])
+def test_the_second_person_needs_no_second_person(house: Connection, action: str) -> None:
+    bold = second.break_glass(house, Action.CHANGE_POLICY, {"action": action}, ASKS, NOW, reason="to lock all out")
+    assert refused(lambda: second.change_rule(house, bold, NOW, action=action, is_required=True, expiry_s=600)) == "act_unknown"
+
+
+def test_who_agrees_has_the_right_there_as_well(conn: Connection) -> None:
+    stored(conn, an_incident())
+    zone = ZoneInfo("Asia/Shanghai")
+    approvals.set_rule(conn, TwoPersonRule(Action.CLOSE_INCIDENT, True, 900))
+    asks = Actor("li", Role.COMMANDER)
+    near, far = (Actor(f"c{code}", Role.COMMANDER, Scope(districts=frozenset({code}))) for code in ("440106", "440107"))
+    for actor in (asks, near, far):
+        settled(conn, actor, at=NOW)
+    rule = approvals.find_rule(conn, Action.CLOSE_INCIDENT)
+    assert rule is not None
+
+    def agreed(by: Actor) -> Any:
+        request = second.ask(conn, rule, {"incident": "i-1"}, asks, NOW, reason="over")
+        second.decide(conn, request.approval_id, by, NOW, verdict="approve")
+        return second.carry_out(
+            conn, request.approval_id, NOW,
+            lambda r: dispatch.closing.close(conn, "i-1", r.requester, NOW, ending="closed", reason="over", zone=zone),
+        )  # fmt: skip
+
+    assert refused(lambda: agreed(far)) == "approver_out_of_area"
+    assert agreed(near) == "closed"
+
+
+@pytest.mark.parametrize("change", ["districts = '{440106}'", "is_break_glass = true", "requested_at = now()"])
+def test_where_when_and_how_it_was_asked_cannot_be_changed_either(house: Connection, change: str) -> None:
+    asked(house)
+    with pytest.raises(psycopg.errors.RaiseException, match="cannot be changed"):
+        house.execute(f"UPDATE approval SET {change}")
+
+
+def test_a_key_is_made_by_two(house: Connection) -> None:
+    """What it may do in a role its maker may not do alone."""
+
+    def make(actor: Actor) -> Any:
+        said = {"role": "commander", "actions": ["order.issue"], "scope": EVERYWHERE, "expires_at": NOW + timedelta(days=1)}
+        return keys.create(house, "map-1", actor, NOW, **said)
+
+    assert refused(lambda: make(ASKS)) == "needs_second_person"
+    assert (
+        make(second.break_glass(house, Action.CREATE_KEY, {"key": "map-1"}, ASKS, NOW, reason="alone here")).key.role
+        is Role.COMMANDER
+    )
+
+
+def test_a_review_and_a_broken_glass_leave_hashes_of_what_was_and_is(house: Connection) -> None:
+    bold = second.break_glass(house, Action.GRANT_ROLE, PAYLOAD, ASKS, NOW, reason="nobody else is here")
+    assert bold.approval is not None
+    second.review(house, bold.approval, AGREES, NOW, words="was right")
+    reviewed, broken = audit.list_entries(house)[:2]
+    assert (broken.before_hash, broken.after_hash is None) == (None, False)
+    assert None not in (reviewed.before_hash, reviewed.after_hash)

@@ -252,3 +252,93 @@ def test_a_session_ends_by_itself(conn: Connection) -> None:
     assert find_visit(conn, opened.token, NOW + minutes(60), LIMITS) is None
     sessions.touch(conn, opened.visit.session.token_hash, NOW + minutes(59))
     assert find_visit(conn, opened.token, NOW + minutes(60), LIMITS) is not None
+
+
+def test_what_was_ended_does_not_come_back_to_life_by_taking_a_role(conn: Connection) -> None:
+    """Who was believed a moment ago is looked at again where a new token is made."""
+    an_account(conn, "wu", Role.DISPATCHER, Role.AUDITOR)
+    opened = sign_in(conn)
+    doors.leave(conn, opened.visit, NOW, everywhere=True)
+    grant = opened.visit.grants[0].grant_id
+    assert refused(lambda: doors.take_role(conn, opened.visit, grant, NOW, LIMITS)) == "session_over"
+    assert (
+        refused(
+            lambda: doors.change_password(conn, opened.visit, is_right=True, new="four lamps in the rain", now=NOW, limits=LIMITS)
+        )
+        == "session_over"
+    )
+    assert sessions.count_sessions(conn, NOW, LIMITS) == {}
+
+
+@pytest.mark.parametrize("act", [people.reset, people.disable])
+def test_a_password_that_was_taken_back_while_it_was_looked_at_opens_nothing(conn: Connection, act: Callable[..., Any]) -> None:
+    an_account(conn, "admin1", Role.ADMINISTRATOR)
+    an_account(conn)
+    attempt = doors.knock(conn, "wu", "10.0.0.1", NOW)
+    is_right = doors.verify(attempt, PASSWORD)
+    assert is_right
+    act(conn, "wu", ADMIN, NOW)
+    assert refused(lambda: doors.enter(conn, attempt, NOW, LIMITS, is_right=is_right)) == "sign_in_failed"
+
+
+def test_a_password_alone_neither_changes_itself_nor_puts_its_owner_out(conn: Connection) -> None:
+    owner, _ = enrolled(conn)
+    thief = sign_in(conn)
+    assert thief.visit.stage is Stage.FACTOR
+
+    def change() -> Opened:
+        return doors.change_password(conn, thief.visit, is_right=True, new="four lamps in the rain", now=NOW, limits=LIMITS)
+
+    assert refused(change) == "factor_first"
+    assert refused(lambda: doors.leave(conn, thief.visit, NOW, everywhere=True)) == "factor_first"
+    assert find_visit(conn, owner.token, NOW, LIMITS) is not None
+    doors.leave(conn, thief.visit, NOW)
+
+
+def test_an_authenticator_is_set_up_once(conn: Connection) -> None:
+    an_account(conn, "wu", Role.COMMANDER)
+    one, two = sign_in(conn), sign_in(conn)
+    mine, other = doors.begin_factor(one.visit), doors.begin_factor(two.visit)
+    doors.set_factor(conn, one.visit, mine, totp.code_at(mine, totp.step_of(NOW)), NOW, LIMITS)
+    code = totp.code_at(other, totp.step_of(NOW))
+    assert refused(lambda: doors.set_factor(conn, two.visit, other, code, NOW, LIMITS)) == "factor_not_due"
+    account = accounts.find_account(conn, "wu")
+    assert account is not None
+    assert account.totp_secret == mine
+
+
+def test_who_guesses_elsewhere_does_not_keep_the_owner_out(conn: Connection) -> None:
+    """Where the owner has signed in, failures there alone count; anywhere else all of them do."""
+    an_account(conn)
+    sign_in(conn, address="10.0.0.7")
+    guess(conn, 5, address="10.6.6.6")
+    assert refused(lambda: doors.knock(conn, "wu", "10.6.6.6", NOW)) == "locked_out"
+    assert refused(lambda: doors.knock(conn, "wu", "10.0.0.8", NOW)) == "locked_out"
+    guess(conn, 5, address="10.0.0.7")
+    assert refused(lambda: doors.knock(conn, "wu", "10.0.0.7", NOW)) == "locked_out"
+
+
+def test_the_owner_signs_in_where_they_always_do_while_somebody_guesses_elsewhere(conn: Connection) -> None:
+    an_account(conn)
+    sign_in(conn, address="10.0.0.7", at=NOW - timedelta(days=29))
+    guess(conn, 5, address="10.6.6.6")
+    for k in range(60):
+        guess(conn, 1, f"name{k}", address="10.0.0.7")
+    assert sign_in(conn, address="10.0.0.7").visit.actor is not None
+
+
+def test_nobody_counts_at_the_second_factor_without_the_password(conn: Connection) -> None:
+    enrolled(conn)
+    again = sign_in(conn)
+    guess(conn, 5, "factor wu", address="10.6.6.6")
+    assert refused(lambda: doors.pass_factor(conn, again.visit, "000000", "10.0.0.1", NOW, LIMITS)) == "wrong_code"
+
+
+def test_sessions_are_counted_that_are_good_by_the_clock(conn: Connection) -> None:
+    an_account(conn)
+    an_account(conn, "wall1", Role.WALL)
+    sign_in(conn)
+    sign_in(conn, "wall1")
+    assert sessions.count_sessions(conn, NOW, LIMITS) == {"wu": 1, "wall1": 1}
+    assert sessions.count_sessions(conn, NOW + minutes(61), LIMITS) == {"wall1": 1}
+    assert sessions.count_sessions(conn, NOW + timedelta(days=30), LIMITS) == {}

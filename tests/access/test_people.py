@@ -9,6 +9,7 @@ import pytest
 
 from access import keys, people
 from access.approvals import break_glass
+from access.doors import furnish
 from access.passwords import matches
 from domain.refusals import Refused
 from domain.rights import EVERYWHERE, Action, Actor, Role, Scope
@@ -112,7 +113,8 @@ def make(conn: Connection, admin: Actor, **more: Any) -> keys.MadeKey:
         "expires_at": NOW + timedelta(days=30),
         **more,
     }
-    return keys.create(conn, "map-1", admin, NOW, **said)
+    bold = break_glass(conn, Action.CREATE_KEY, {"key": "map-1"}, admin, NOW, reason="no second administrator")
+    return keys.create(conn, "map-1", bold, NOW, **said)
 
 
 def test_a_key_is_told_once_and_only_its_hash_is_kept(conn: Connection, admin: Actor) -> None:
@@ -135,6 +137,7 @@ def test_a_key_is_told_once_and_only_its_hash_is_kept(conn: Connection, admin: A
         ({"actions": []}, "bad_actions"),
         ({"actions": ["everything"]}, "bad_actions"),
         ({"role": "system"}, "role_unknown"),
+        ({"role": "hall_manager", "actions": ["read.halls"]}, "halls_missing"),
         ({"expires_at": NOW}, "bad_expiry"),
         ({"expires_at": NOW + timedelta(days=401)}, "bad_expiry"),
     ],
@@ -151,5 +154,13 @@ def test_a_key_opens_nothing_after_its_day_or_when_it_is_taken_back(conn: Connec
     assert keys.is_good(accounts.find_key(conn, digest), NOW + timedelta(days=29))
     assert not keys.is_good(accounts.find_key(conn, digest), NOW + timedelta(days=30))
     keys.revoke(conn, "map-1", admin, NOW)
+    assert None not in (audit.list_entries(conn)[0].before_hash, audit.list_entries(conn)[0].after_hash)
     assert not keys.is_good(accounts.find_key(conn, digest), NOW)
     assert refused(lambda: keys.revoke(conn, "map-1", admin, NOW)) == "key_unknown"
+
+
+def test_people_of_a_demonstration_are_no_administrators_of_a_city(conn: Connection) -> None:
+    """A memory that was shown is put to use: somebody has to be the first."""
+    furnish(conn, [Actor("demo-admin", Role.ADMINISTRATOR)], NOW)
+    people.create(conn, "admin1", Actor("console:root", Role.ADMINISTRATOR), NOW)
+    assert people.first_administrator(conn, "admin1", "console:root", NOW).name == "admin1"

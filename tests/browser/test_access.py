@@ -69,6 +69,9 @@ def test_a_first_password_a_role_and_an_authenticator_come_one_after_the_other(
         page.get_by_label("再次输入新密码").fill("four lamps in the rain")
         page.get_by_role("button", name="确认").click()
         page.get_by_role("button", name="指挥长").click()
+        assert page.locator(".qr path").evaluate("path => path.getBBox().width") > 20, (
+            "the picture is drawn, under the strict policy"
+        )
         secret = (page.locator(".secret").text_content() or "").replace(" ", "")
         page.get_by_label("动态口令").fill(totp.code_at(secret, totp.step_of(server.now())))
         page.get_by_role("button", name="确认").click()
@@ -99,6 +102,22 @@ def test_a_request_waits_behind_a_badge_and_is_carried_out_when_another_agrees(
         expect(page.locator("#approvals-past .access-request")).to_have_count(1)
         (grant,) = accounts.list_grants(conn, "duty1")
         assert (grant.role, grant.granted_by) == (Role.DISPATCHER, "admin1")
+
+
+def test_an_administrator_asks_for_another_policy_on_the_page_of_people(
+    serve: Serve, visit: Visit, database_url: str, conn: Connection
+) -> None:
+    with serve(database_url, acts_as=ADMIN) as server:
+        page = visit.page
+        page.goto(f"{server.url}/people")
+        page.locator("#rule-action").select_option("order.issue")
+        page.locator("#rule-minutes").fill("20")
+        page.locator("#rule-because").fill("a drill")
+        page.locator("#people-policy").get_by_role("button", name="修改").click()
+        expect(page.locator(".access-said")).to_contain_text("待另一人批准")
+        (request,) = approvals.list_recent(conn, limit=9)
+        assert request.payload == {"action": "order.issue", "required": "yes", "minutes": "20"}
+        expect(page.locator("#rule-action option[value='approval.decide']")).to_have_count(0)
 
 
 def test_a_broken_glass_is_a_banner_on_every_screen(serve: Serve, visit: Visit, database_url: str, conn: Connection) -> None:

@@ -11,14 +11,15 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from dashboard.screens import SCREENS
+from domain.rights import may
 from storage.connection import Connection
 from tests.browser.conftest import Serve, Server, Visit, soon
 from tests.browser.test_halls import halls_of_a_morning
 from tests.support.lines import a_line_to
-from tests.support.scenes import a_device, a_position, a_reading, a_status, a_unit, an_incident, stored, the_stream
+from tests.support.scenes import COMMANDER, a_device, a_position, a_reading, a_status, a_unit, an_incident, stored, the_stream
 
 pytestmark = pytest.mark.browser
-PATHS = tuple(screen.path for screen in SCREENS if screen.key != "parts")
+PATHS = tuple(screen.path for screen in SCREENS if screen.key != "parts" and may(COMMANDER.role, screen.right))
 LIVE, DATABASE_AWAY, SERVER_AWAY = "实时", "数据库中断", "与服务器的连接中断"
 HOUR_MS = 3_600_000
 UNANSWERED = ("Failed to load resource", "ERR_", "the server did not respond")
@@ -47,9 +48,9 @@ SLEEP = """ms => {
 OVERHEARD = """addEventListener('DOMContentLoaded', () => {
   if (!window.cityhelm) return; // the empty page before
   const { follow } = cityhelm.source;
-  cityhelm.source.follow = (channel, tell) => {
-    if (channel === 'map') window.tell = (text) => tell('frame', text);
-    return follow(channel, (what, text) => window.isDeaf || tell(what, text));
+  cityhelm.source.follow = (channels, tell) => {
+    if (channels.includes('map')) window.tell = (text) => tell('frame', text);
+    return follow(channels, (what, text) => window.isDeaf || tell(what, text));
   };
 })"""
 """`window.tell(text)` says something to the page as its source would; `window.isDeaf` keeps it from hearing the real one."""
@@ -257,7 +258,7 @@ def test_a_frame_that_waited_somewhere_for_an_hour_is_no_news(serve: Serve, visi
         what, value = page.evaluate(
             """([number, ms]) => {
               const then = Math.round(cityhelm.page.now()) - ms;
-              const frame = { hub: cityhelm.stream.hub, seq: cityhelm.stream.seq + 1, state: 'live', t: then, now: then, newest: [5, 1], values: [[number, 99, 0, 5, 4]], units: [], moved: [] };
+              const frame = { channel: 'map', hub: cityhelm.stream.hub, seq: cityhelm.stream.seq + 1, state: 'live', t: then, now: then, newest: [5, 1], values: [[number, 99, 0, 5, 4]], units: [], moved: [] };
               window.tell(JSON.stringify(frame));
               return [cityhelm.stream.state, cityhelm.city.streams.get(number).value];
             }""",
@@ -311,7 +312,7 @@ FRAMES = """async (n) => {
   for (let k = 0; k < n; k += 1) {
     const now = Math.round(cityhelm.page.now());
     window.seq = (window.seq ?? cityhelm.stream.seq) + 1;
-    tell(JSON.stringify({ hub: cityhelm.stream.hub, seq: window.seq, state: 'live', t: now, now, newest: [5, 1], values: [[number, k, 0, 5, 4]], units: [], moved: [['a-1', 113 + k / 1e5, 23.1, 5, 30, 90]] }));
+    tell(JSON.stringify({ channel: 'map', hub: cityhelm.stream.hub, seq: window.seq, state: 'live', t: now, now, newest: [5, 1], values: [[number, k, 0, 5, 4]], units: [], moved: [['a-1', 113 + k / 1e5, 23.1, 5, 30, 90]] }));
     if (k % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 20));
   }
   return document.querySelectorAll('*').length;

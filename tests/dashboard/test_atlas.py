@@ -40,7 +40,9 @@ def city(tmp_path: Path) -> City:
 
 
 def test_the_ground_names_districts_places_and_roads(house: House, city: City) -> None:
-    found = ask(create_app(house(city=city)), "/api/map/places").json
+    reply = ask(create_app(house(city=city)), "/api/map/places")
+    assert reply.headers["cache-control"].startswith("private"), "who is next at a shared cache may not be let in"
+    found = reply.json
     (district,) = found["districts"]
     assert (district["code"], district["bounds"], district["facts"]["residents"], district["facts"]["school"]) == (
         "1",

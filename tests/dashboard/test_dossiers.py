@@ -183,3 +183,17 @@ def test_everybody_who_asks_within_a_second_gets_the_same_reading(house: House, 
     assert ask(app, "/api/timeline").json["incidents"] == []
     clock[0] = NOW + timedelta(seconds=1.1)
     assert [i["id"] for i in ask(app, "/api/timeline").json["incidents"]] == ["i-1"]
+
+
+def test_free_words_of_the_log_are_for_those_who_answer_for_the_place(house: House, database_url: str, conn: Connection) -> None:
+    a_fire(conn)
+    post(create_app(house(database_url)), "/api/incidents/i-1/closing", {"ending": "closed", "reason": "a word about somebody"})
+
+    def told(*districts: str, of: str = "") -> list[bool]:
+        scope = Scope(frozenset(districts)) if districts else Scope()
+        app = create_app(house(database_url, acts_as=Actor("wu", Role.DISPATCHER, scope)))
+        return [entry["detail"] is not None for entry in ask(app, f"/api/log{of}").json["entries"]]
+
+    assert told() == [True]
+    assert (told("440106"), told("440107")) == ([False], [False]), "the log of all places"
+    assert (told("440106", of="?incident=i-1"), told("440107", of="?incident=i-1")) == ([True], [False])

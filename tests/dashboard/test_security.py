@@ -50,6 +50,13 @@ def test_a_server_that_acts_for_whoever_asks_answers_under_loopback_names_only(h
     assert refused("GET", {"host": host}) is None
 
 
+@pytest.mark.parametrize("header", ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"])
+def test_a_server_that_acts_for_whoever_asks_answers_nobody_behind_a_proxy(header: str) -> None:
+    """A proxy or a tunnel in front of it names it by loopback and brings in everybody."""
+    assert refused("GET", {"host": "127.0.0.1:8050", header: "10.6.6.6"}, loopback_only=True) == 421
+    assert refused("GET", {"host": "city.example", header: "10.6.6.6"}) is None
+
+
 def test_the_policy_lets_nothing_in_from_elsewhere() -> None:
     policy = dict(part.split(" ", 1) for part in content_security_policy(["'sha256-x'"]).split("; "))
     assert policy["default-src"] == "'self'"

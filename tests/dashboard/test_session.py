@@ -11,14 +11,17 @@ from typing import Any
 
 import orjson
 import pytest
+from starlette.datastructures import Headers
 
 from access import keys, totp
+from access.approvals import break_glass
 from access.passwords import hashed
 from dashboard.app import create_app
 from dashboard.database import Database
 from dashboard.door import Door, DoorPolicy
-from domain.rights import EVERYWHERE, Actor, Role, Scope
-from storage import accounts, audit
+from dashboard.qr import qr_code
+from domain.rights import EVERYWHERE, Action, Actor, Role, Scope
+from storage import accounts, approvals, audit
 from storage.connection import Connection
 from tests.dashboard.conftest import House, Reply, call
 from tests.support import loops
@@ -128,7 +131,7 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(visit: Open, c
     behind = visit(policy).post("/api/session", {"name": "wu", "password": PASSWORD}, origin="https://city.example")
     assert behind.headers["set-cookie"].startswith("__Host-cityhelm=")
     assert "secure" in behind.headers["set-cookie"].lower()
-    assert behind.headers["strict-transport-security"].startswith("max-age=31536000")
+    assert behind.headers["strict-transport-security"] == "max-age=31536000", "of this host, not of all below its name"
 
 
 def test_a_cookie_that_somebody_slipped_in_is_not_taken_over(visit: Open, conn: Connection) -> None:
@@ -164,12 +167,23 @@ def test_a_first_password_comes_before_everything(visit: Open, conn: Connection)
     assert browser.get("/api/map").status == 200
 
 
+def test_who_looks_for_a_good_new_password_is_not_taken_for_a_guesser(visit: Open, conn: Connection) -> None:
+    an_account(conn)
+    browser = signed_in(visit())
+    tries = [browser.post("/api/session/password", {"present": PASSWORD, "new": "short"}).json["error"] for _ in range(7)]
+    assert set(tries) == {"weak_password"}
+    tries = [browser.post("/api/session/password", {"present": "wrong", "new": "short"}).json["error"] for _ in range(6)]
+    assert tries == ["sign_in_failed"] * 5 + ["locked_out"]
+
+
 def test_a_commander_passes_the_second_factor_and_a_code_counts_once(visit: Open, conn: Connection, clock: Clock) -> None:
     an_account(conn, "wu", Role.COMMANDER)
     browser = visit()
     assert browser.post("/api/session", {"name": "wu", "password": PASSWORD}).json["stage"] == "enrol"
     assert browser.get("/api/map").status == 401
-    secret = browser.get("/api/session/factor").json["secret"]
+    begun = browser.get("/api/session/factor").json
+    secret = begun["secret"]
+    assert [begun["picture"][part] for part in ("size", "path")] == list(qr_code(begun["address"]))
     code = totp.code_at(secret, totp.step_of(clock()))
     assert browser.post("/api/session/factor", {"code": code}).json["stage"] == "open"
     again = visit()
@@ -236,11 +250,36 @@ def test_an_unknown_name_takes_as_long_as_a_wrong_password(visit: Open, conn: Co
     assert 0.5 < other / known < 2
 
 
+def a_key(conn: Connection, admin: Actor) -> keys.MadeKey:
+    bold = break_glass(conn, Action.CREATE_KEY, {"key": "map-1"}, admin, NOW, reason="alone")
+    return keys.create(
+        conn, "map-1", bold, NOW, role="wall", actions=["read.city"], scope=EVERYWHERE, expires_at=NOW + timedelta(days=1)
+    )
+
+
+def test_a_stream_ends_with_the_key_that_opened_it(house: House, database_url: str, conn: Connection, clock: Clock) -> None:
+    settled(conn, admin := Actor("admin1", Role.ADMINISTRATOR), at=NOW)
+    made = a_key(conn, admin)
+    door = Door(house(database_url).database, DoorPolicy(), clock)
+
+    async def before_and_after(end: Callable[[], object]) -> tuple[bool, bool]:
+        machine = await door.visitor(Headers({"authorization": f"Bearer {made.secret}"}), "10.0.0.1")
+        assert machine is not None
+        was = await door.is_still(machine)
+        end()
+        return was, await door.is_still(machine)
+
+    def let_it_expire() -> None:
+        clock.now = NOW + timedelta(days=1)
+
+    assert loops.run(before_and_after(let_it_expire)) == (True, False)
+    clock.now = NOW
+    assert loops.run(before_and_after(lambda: keys.revoke(conn, "map-1", admin, NOW))) == (True, False)
+
+
 def test_a_machine_has_what_its_key_says_and_no_session(visit: Open, conn: Connection) -> None:
     settled(conn, admin := Actor("admin1", Role.ADMINISTRATOR), at=NOW)
-    made = keys.create(
-        conn, "map-1", admin, NOW, role="wall", actions=["read.city"], scope=EVERYWHERE, expires_at=NOW + timedelta(days=1)
-    )
+    made = a_key(conn, admin)
     machine = visit()
     head = {"authorization": f"Bearer {made.secret}"}
     assert machine.get("/api/map", **head).status == 200
@@ -266,6 +305,9 @@ def test_in_the_demonstration_one_says_who_one_is_and_nowhere_else(visit: Open, 
     assert browser.post("/api/session/demonstration", {"name": "admin1"}).status == 404
     assert visit().post("/api/session/demonstration", {"name": "demo-commander"}).status == 404
     assert visit(policy).get("/sign-in", host="evil.example").status == 421
+    taken_along = visit()
+    taken_along.cookie = browser.cookie
+    assert (browser.get("/api/map").status, taken_along.get("/api/map").status) == (200, 401), "nor does their session"
 
 
 def admins(conn: Connection, visit: Open) -> tuple[Browser, Browser]:
@@ -340,3 +382,55 @@ def test_the_audit_is_searched_and_follows_one_object_s_life(visit: Open, conn: 
     leader = visit()
     leader.cookie = f"cityhelm_session={settled(conn, Actor('lead1', Role.LEADER), at=NOW)[0]}"
     assert leader.get("/api/log").json["entries"] == [], "the log of operations says nothing of people"
+
+
+def test_a_broken_glass_can_be_reviewed_however_much_was_asked_since(
+    visit: Open, conn: Connection, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = admins(conn, visit)
+    one.post("/api/acts/account.create", {"name": "duty1"})
+    wanted = {"name": "duty1", "role": "leader", "because": "alone"}
+    one.post("/api/acts/access.grant", {**wanted, "break_glass": "yes"})
+    monkeypatch.setattr("dashboard.api.approvals.MOST", 1)
+    clock.now += timedelta(seconds=1)
+    one.post("/api/acts/access.grant", {**wanted, "role": "wall"})
+    assert [r["glass"] for r in two.get("/api/approvals").json["requests"] if r["reviewable"]] == [True]
+
+
+def test_the_words_of_a_request_are_for_those_who_decide_or_oversee_it(visit: Open, conn: Connection) -> None:
+    one, two = admins(conn, visit)
+    one.post("/api/acts/account.create", {"name": "duty1"})
+    one.post("/api/acts/access.grant", {"name": "duty1", "role": "leader", "because": "a word about somebody"})
+    seen = []
+    for name, role in (("op1", Role.OPERATOR), ("audit1", Role.AUDITOR)):
+        browser = visit()
+        browser.cookie = f"cityhelm_session={settled(conn, Actor(name, role), at=NOW)[0]}"
+        seen.append(browser.get("/api/approvals").json["requests"][0]["reason"])
+    assert [*seen, two.get("/api/approvals").json["requests"][0]["reason"]] == [None, *["a word about somebody"] * 2]
+
+
+@pytest.mark.parametrize("said", ["true", "Yes", "1", "否"])
+def test_a_rule_that_is_not_understood_is_not_switched_off(visit: Open, conn: Connection, said: str) -> None:
+    one, _ = admins(conn, visit)
+    wanted = {"action": "access.grant", "required": said, "minutes": "15", "because": "alone", "break_glass": "yes"}
+    assert one.post("/api/acts/policy.change", wanted).json["code"] == "not_yes_or_no"
+    rule = approvals.find_rule(conn, Action.GRANT_ROLE)
+    assert rule is not None
+    assert rule.is_required
+
+
+def test_the_policy_is_changed_by_two_over_http(visit: Open, conn: Connection) -> None:
+    one, two = admins(conn, visit)
+    asked = one.post("/api/acts/policy.change", {"action": "order.issue", "required": "yes", "minutes": "20", "because": "drill"})
+    assert asked.json["outcome"] == "waiting"
+    done = two.post(f"/api/approvals/{asked.json['object_id']}/decision", {"verdict": "approve"})
+    assert done.json["outcome"] == "done"
+    (rule,) = [r for r in one.get("/api/people").json["policy"] if r["act"] == "order.issue"]
+    assert (rule["required"], rule["expiry_s"]) == (True, 1200.0)
+
+
+def test_who_is_signed_in_is_not_known_while_the_database_is_away(house: House, clock: Clock) -> None:
+    built = house(clock=clock)
+    browser = Browser(create_app(replace(built, door=Door(built.database, DoorPolicy(), clock))))
+    browser.cookie = "cityhelm_session=anything"
+    assert (browser.get("/api/session").status, browser.get("/api/session").json["error"]) == (503, "api.database_away")

@@ -19,7 +19,7 @@ from domain.rights import Actor, Role
 from domain.units import Unit, UnitStatus
 from storage import incidents, outbox, units
 from storage import orders as stored_orders
-from storage.audit import list_entries
+from storage.audit import list_entries, state_hash
 from storage.connection import Connection, connect
 from tests.support.scenes import AMBULANCE, COMMANDER, NOW, a_status, a_unit, an_incident, an_order, minutes, ordered, stored
 
@@ -68,6 +68,17 @@ def test_an_order_sends_a_unit(scene: Connection) -> None:
     assert (entry.action, entry.outcome, entry.object, entry.detail) == (
         "order.issue", "done", "a-1 → i-1", {"order": order.order_id},
     )  # fmt: skip
+
+
+def test_the_audit_hashes_what_became_of_the_incident_and_not_what_usually_does(scene: Connection) -> None:
+    (found,) = incidents.list_open_incidents(scene, Moment.live(NOW))
+    controlled = IncidentState.CONTROLLED
+    incidents.set_state(
+        scene, "i-1", controlled, found.grade, found.response_level, valid_from=NOW, recorded_at=NOW, actor=COMMANDER.name
+    )
+    order = send(scene, later=1)
+    became = {"status": UnitStatus.DISPATCHED, "order": order.order_id, "state": controlled}
+    assert list_entries(scene)[0].after_hash == state_hash(became)
 
 
 def test_a_unit_under_way_is_not_sent_again(scene: Connection) -> None:

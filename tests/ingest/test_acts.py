@@ -59,6 +59,10 @@ def test_a_device_comes_back_by_an_act_or_by_announcing_itself(conn: Connection)
         ("device.retire", STATION, "done", {}), ("device.restore", STATION, "done", {"reason": "mistaken"}),
         ("device.retire", STATION, "done", {}),
     ]  # fmt: skip
+    again, back, first = audit.list_entries(conn)
+    assert first.after_hash == back.before_hash, "it came back from what it had become"
+    assert first.before_hash == back.after_hash == again.before_hash
+    assert None not in (again.after_hash, first.before_hash)
 
 
 @pytest.mark.parametrize(

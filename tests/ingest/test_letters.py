@@ -81,6 +81,8 @@ def test_the_ledger_counts_the_letter_as_rejected_and_the_replay_as_received_aga
     letter = came(conn, telemetry("wet"))
     replay(Ingestion(conn), letter, CLERK, LATER, payload=mended())
     assert adds_up(conn) == BatchCounts(received=2, stored=1, late=1, rejected=1)
+    entry = audit.list_entries(conn)[0]
+    assert (entry.action, None in (entry.before_hash, entry.after_hash)) == ("data.replay", False)
 
 
 def test_values_of_a_message_that_were_stored_at_once_are_duplicates_when_it_is_mended(conn: Connection) -> None:

@@ -26,6 +26,7 @@ def test_the_first_administrator_is_made_without_a_banner_and_the_next_with_one(
     people.add(conn, "hall1", Role.HALL_MANAGER, Scope(halls=frozenset({"hall-01"})), NOW, department=None, password=None)
     (glass,) = approvals.list_waiting(conn, NOW)
     assert glass.initiator.startswith("console:")
+    assert glass.payload == {"name": "hall1", "role": "hall_manager", "halls": "hall-01"}, "where it holds is what is reviewed"
     settled(conn, admin := Actor("admin1", Role.ADMINISTRATOR), at=NOW)
     second.review(conn, glass.approval_id, admin, NOW, words="known to me")
     assert approvals.list_waiting(conn, NOW) == []

@@ -41,7 +41,7 @@ def spoil(path: Path, *changes: tuple[str, str]) -> list[str]:
 def test_the_delivered_policy_is_well_formed() -> None:
     policy = load_policy(DELIVERED)
     assert isinstance(policy, Policy)
-    assert (policy.retention_days, policy.order_expiry_s) == (400, 120.0)
+    assert (policy.retention_days, policy.sign_in_days, policy.order_expiry_s) == (400, 90, 120.0)
     assert (policy.unattended_after_s, policy.unattended_grades) == (6 * 3600.0, (Grade.IV,))
     assert policy.hall_target_s == 900
     dust = next(rule for rule in policy.rules if rule.rule_id == "pm25_high")
@@ -68,8 +68,9 @@ def test_an_index_of_nothing_is_refused(changed: Path) -> None:
         ("retention_days = 400", "retention_days = true", "ingest.retention_days is True: expected a whole number"),
         ("retention_days = 400", "", "ingest.retention_days is missing: expected a whole number of days"),
         ("retention_days = 400", "retention_day = 400\nretention_days = 400", "ingest.retention_day is not a key of the policy: expected one of retention_days"),
+        ("sign_in_days = 90", "sign_in_days = 30", "access.sign_in_days is 30: expected a whole number of days from 31 to 36500, such as 90"),
         ("target_p90_min = 15", "target_p90_min = 0", "hall.target_p90_min is 0: expected a number of minutes from 1 to 240, such as 15"),
-        ("[dispatch]", "[dispach]\na = 1\n[dispatch]", "[dispach] is not a table of the policy: expected one of dispatch, "),
+        ("[dispatch]", "[dispach]\na = 1\n[dispatch]", "[dispach] is not a table of the policy: expected one of access, dispatch, "),
         ("order_expiry_s = 120", "order_expiry_s = nan", "dispatch.order_expiry_s is nan: expected a number of seconds from 10 to 3600"),
         ("unattended_after_h = 6", "unattended_after_h = -1", "incident.unattended_after_h is -1: expected a number of hours from 0 (never)"),
         ('unattended_grades = ["IV"]', 'unattended_grades = ["V"]', "incident.unattended_grades is ['V']: expected a list of grades, each one of I, II, III, IV"),

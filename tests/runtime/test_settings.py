@@ -28,6 +28,20 @@ def test_an_empty_variable_counts_as_not_given() -> None:
     assert load_settings({"MQTT_URL": " ", "CITYHELM_PORT": ""}, CITY) == load_settings({}, CITY)
 
 
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ("https://City.example:443/", "https://city.example"),
+        ("https://city.example:8443", "https://city.example:8443"),
+        ("http://city.example:80", "http://city.example"),
+        ("http://[FE80::1]:443", "http://[fe80::1]:443"),
+    ],
+)
+def test_our_address_is_named_as_browsers_name_it(said: str, named: str) -> None:
+    """An Origin has no port that goes without saying, and no capitals: it would never be ours."""
+    assert load_settings({"CITYHELM_URL": said}, CITY).url == named
+
+
 def test_every_fault_is_reported_at_once_with_variable_value_expectation_and_example() -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(

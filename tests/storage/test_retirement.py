@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from domain.observations import Rejection
-from storage import retirement
+from storage import retirement, sessions
 from storage.connection import Connection
 from storage.deadletters import list_dead_letters
-from tests.support.scenes import NOW, a_status, a_unit, an_incident, minutes, stored
+from tests.support.scenes import COMMANDER, NOW, a_status, a_unit, an_incident, minutes, stored
+from tests.support.visitors import settled
 
 OLD = 400 * 24 * 60
 """Minutes of the retention."""
@@ -49,3 +50,15 @@ def test_what_was_said_of_an_incident_goes_and_the_incident_stays(conn: Connecti
     retirement.delete_before(conn, NOW - minutes(OLD), dead_letters_before=NOW)
     assert conn.execute("SELECT incident_id FROM incident_text").fetchall() == [("new",)]
     assert conn.execute("SELECT count(*) FROM incident").fetchone() == (2,)
+
+
+def test_who_signed_in_and_from_where_is_kept_for_a_time_of_its_own(conn: Connection) -> None:
+    settled(conn, COMMANDER, at=NOW - timedelta(days=91))
+    settled(conn, COMMANDER, at=NOW - timedelta(days=89))
+    for days in (91, 89):
+        at = NOW - timedelta(days=days)
+        sessions.begin_attempt(conn, "li", "10.0.0.1", at, since=at, familiar_since=at)
+    old = NOW - timedelta(days=90)
+    assert retirement.delete_before(conn, NOW - minutes(OLD), dead_letters_before=NOW, sign_ins_before=old) == 2
+    assert conn.execute("SELECT count(*) FROM session").fetchone() == (1,)
+    assert conn.execute("SELECT min(attempted_at) FROM sign_in_attempt").fetchone() == (NOW - timedelta(days=89),)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from starlette.datastructures import Headers
 
-from access.sessions import DEMONSTRATION, made_token
+from access.sessions import made_token
 from dashboard.door import DoorPolicy
 from dashboard.visitor import Visitor
 from domain.accounts import Session
@@ -35,7 +35,7 @@ class OpenDoor:
         """Nothing is believed."""
 
 
-def settled(conn: Connection, actor: Actor, *, how: str = DEMONSTRATION, at: datetime | None = None) -> tuple[str, int]:
+def settled(conn: Connection, actor: Actor, *, how: str = "password", at: datetime | None = None) -> tuple[str, int]:
     """(token, grant) of a session of `actor`, whose account and grant are made where they are missing."""
     now = at or datetime.now(UTC)
     accounts.create_account(

@@ -70,9 +70,17 @@
     if (more) made.insertBefore(more, made.querySelector("label"));
     return made;
   };
+  const drawn = ({ size, path }) => {
+    const [square, dark] = ["svg", "path"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
+    for (const [name, value] of Object.entries({ class: "qr", viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": words("qr") })) square.setAttribute(name, value);
+    dark.setAttribute("d", path);
+    square.append(dark);
+    return square;
+  };
   const enrol = async () => {
-    const [, { secret, address }] = await ask("/factor");
-    show(code(words("enrol"), words("enrol_note"), el("a", { class: "secret", href: address }, secret.match(/.{1,4}/g).join(" "))), leaving());
+    const [, { secret, address, picture }] = await ask("/factor");
+    const key = el("div", { class: "enrol" }, drawn(picture), el("a", { class: "secret", href: address }, secret.match(/.{1,4}/g).join(" ")));
+    show(code(words("enrol"), words("enrol_note"), key), leaving());
   };
 
   const leaving = () => el("p", { class: "leaving" },
