@@ -241,6 +241,7 @@ def test_who_may_not_act_sees_no_act_and_no_words_of_callers(serve: Serve, visit
         assert page.locator("#dossier .button, #dossier-acts .button").count() == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_nothing_is_cut_small_or_out_of_reach(
     serve: Serve, visit: Visit, database_url: str, conn: Connection, scene: int, lang: str

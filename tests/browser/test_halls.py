@@ -113,6 +113,7 @@ def test_a_city_without_halls_says_so(serve: Serve, visit: Visit, database_url: 
         assert page.locator("main .num").count() == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("width", "height"), [(1366, 768), (1920, 1080)])
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_nothing_is_cut_or_in_the_way(

@@ -293,6 +293,7 @@ def test_the_english_page_speaks_english(serve: Serve, visit: Visit, database_ur
         assert page.locator("html").get_attribute("lang") == "en"
 
 
+@pytest.mark.long
 def test_nothing_scrolls_and_nothing_is_too_small_to_read(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
     with serve(database_url) as server:
         page = visit.open(f"{server.url}/map")

@@ -77,6 +77,7 @@ def shown(page: Page, path: str) -> None:
     page.wait_for_selector("#processes tbody tr" if path == "/system" else "#layers .layer")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("lang", ["zh", "en"])
 @pytest.mark.parametrize("path", ["/map", "/system"])
 def test_no_word_is_cut_on_any_screen(

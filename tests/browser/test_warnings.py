@@ -150,6 +150,7 @@ def test_an_empty_store_says_no_data(serve: Serve, visit: Visit, database_url: s
         assert page.locator(".board-level-line").all_inner_texts() == ["暂无数据"] * 4
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_nothing_is_cut_small_or_out_of_reach(
     serve: Serve, visit: Visit, database_url: str, scene: dict[str, str], lang: str
