@@ -132,6 +132,7 @@ ACCESS: dict[str, tuple[str, str]] = {
     "people.sessions": ("会话 {n}", "{n} sessions"),
     "people.grants": ("角色与范围", "Roles, and where"),
     "people.create": ("新建账号", "New account"),
+    "people.create_key": ("新建密钥", "New key"),
     "people.reset": ("重置", "Reset"),
     "people.disable": ("停用", "Disable"),
     "people.enable": ("启用", "Enable"),

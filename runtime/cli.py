@@ -219,7 +219,7 @@ def _parser() -> argparse.ArgumentParser:
 
     said = command(
         "publish", _publish, "publishes one message to the broker of the city that runs here, as a device or as a desk would",
-        "cityhelm publish city/v1/990101/service/hall-01/queue/cmd {}",
+        "cityhelm publish city/v1/990101/hall/hall-001/queue-hall-001/cmd {}",
     )  # fmt: skip
     said.add_argument("topic", help="city/v1/DISTRICT/DOMAIN/SITE/DEVICE/KIND")
     said.add_argument("payload", help="JSON, as docs/operations.md shows")
@@ -263,7 +263,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     granted = command(
         "grant", _people_grant, "gives an account one more role",
-        "cityhelm people grant hall1 --role hall_manager --halls hall-01", folk_commands,
+        "cityhelm people grant hall1 --role hall_manager --halls hall-001", folk_commands,
     )  # fmt: skip
     for each in (added, granted):
         each.add_argument("name", help="a pseudonym, such as commander1: no person's name")

@@ -24,7 +24,7 @@ DEMONSTRATION_PEOPLE = (
     Actor("demo-duty", Role.DUTY_OFFICER),
     Actor("demo-duty2", Role.DUTY_OFFICER),
     Actor("demo-dispatcher", Role.DISPATCHER),
-    Actor("demo-hall", Role.HALL_MANAGER, Scope(halls=frozenset({"hall-01"}))),
+    Actor("demo-hall", Role.HALL_MANAGER, Scope(halls=frozenset({"hall-001"}))),
     Actor("demo-operator", Role.OPERATOR),
     Actor("demo-auditor", Role.AUDITOR),
     Actor("demo-admin", Role.ADMINISTRATOR),

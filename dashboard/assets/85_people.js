@@ -46,7 +46,7 @@
         div("quiet", key.actions.map((action) => page.label("action", action)).join(page.words("list.comma"))),
         div("quiet", key.revoked ? page.words("people.revoked") : parts.sentence(page.words("people.expires", { time: page.instant(key.expires) }), from), " ", key.used ? parts.sentence(page.words("people.used", { time: page.moment(key.used) }), from) : page.words("people.never_used")))) : parts.empty("people.no_keys"),
       told.administers ? div("access-form", access.field("key-name", page.words("people.key")), access.choose("key-role", page.words("people.role"), roles(told)), access.choose("key-actions", page.words("people.actions"), carried(told), { multiple: "", size: "5" }), access.field("key-days", page.words("people.days"), { inputmode: "numeric", value: "90" }), scope("key"), access.field("key-because", page.words("people.because")),
-        access.button(page.words("people.create"), act("key.create", {}, scoped("key", { key: "key-name", role: "key-role", actions: "key-actions", days: "key-days", because: "key-because" })), { isFirst: true })) : null,
+        access.button(page.words("people.create_key"), act("key.create", {}, scoped("key", { key: "key-name", role: "key-role", actions: "key-actions", days: "key-days", because: "key-because" })), { isFirst: true })) : null,
     ];
   };
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gis_data.city import City
 from iot import service
 from runtime import workers
 from runtime.policy import load_policy
@@ -41,3 +42,9 @@ def test_a_simulator_that_is_told_to_stop_ends_in_peace(monkeypatch: pytest.Monk
     monkeypatch.setattr(service, "run", lambda *_, **__: stop.set())
     run_simulator(tmp_path, stop)
     assert stop.is_set()
+
+
+def test_the_people_of_the_demonstration_manage_halls_that_are_there(small_city: City) -> None:
+    managed = {hall for person in workers.DEMONSTRATION_PEOPLE for hall in person.scope.halls or ()}
+    assert managed <= {place.id for place in small_city.places_of("service_hall")}
+    assert managed
