@@ -365,7 +365,8 @@ def test_a_server_that_goes_away_is_said_and_found_again(serve: Serve, visit: Vi
 @pytest.mark.long
 def test_a_page_that_stays_open_does_not_grow(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
     """Twice three thousand frames with new values, moves and lists: as many things in the page as before. What each frame kept would
-    grow both times (a kilobyte: three megabytes); what the page loads late or the browser has not collected yet comes once."""
+    grow both times (a kilobyte: three megabytes; an element: three thousand); what the page loads late, marks as old meanwhile or the
+    browser has not collected yet comes once."""
     live = """async (n) => {
       const [stream] = cityhelm.city.streams.keys();
       for (let k = 0; k < n; k += 1) {
@@ -395,8 +396,9 @@ def test_a_page_that_stays_open_does_not_grow(serve: Serve, visit: Visit, databa
         grown = []
         for _ in range(2):
             things_after, listeners_after, used_after = measured(3_000)
-            assert [after <= before for after, before in zip(things_after, things, strict=True)] == [True] * 3
-            assert listeners_after <= listeners
+            assert things_after[1:] == things[1:]  # streams and units
+            assert things_after[0] < things[0] + 300, "elements"
+            assert listeners_after < listeners + 300
             grown.append(used_after - used)
             used = used_after
         assert min(grown) < 1_000_000, grown
