@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runtime import logs, quarters
+from runtime.bad_input import BadInput, CannotWrite
 from runtime.processes import PROCESSES
 from runtime.quarters import CannotStart
 from runtime.settings import Settings, SettingsError, load_settings
@@ -30,10 +31,6 @@ if TYPE_CHECKING:
 
 DONE, FAILED, ASKED_WRONGLY = 0, 1, 2
 HISTORY_ENDS_WITHIN_S = 3.0
-
-
-class BadInput(Exception):  # noqa: N818 - what was given, not what broke
-    """Something on the command line or in a file is wrong; the message is the sentence to show."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,7 +68,9 @@ def _exit_code(fault: Exception) -> int | None:
 
     if isinstance(fault, SettingsError | PolicyError | BadInput | BadAnchor | UnusableInput | UnusableFile):
         return ASKED_WRONGLY
-    stands_against = CannotStart | CannotListen | DatabaseUnreachable | BrokerUnreachable | SchemaMismatch | NotDone | Refused
+    stands_against = (
+        CannotWrite | CannotStart | CannotListen | DatabaseUnreachable | BrokerUnreachable | SchemaMismatch | NotDone | Refused
+    )
     if isinstance(fault, stands_against):
         return FAILED
     return None
