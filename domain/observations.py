@@ -148,7 +148,7 @@ class Rejection:
     """A message, or a part of one, that cannot be stored: kept as a dead letter with the reason.
 
     `reason` is the English sentence; `detail` holds the reason's word and what fills its sentence in any language
-    (`domain.rejections`).
+    (`domain.rejections`). `is_again`: the broker says that it has brought the message before, and may not know what became of it.
     """
 
     topic: str
@@ -158,6 +158,7 @@ class Rejection:
     reason: str
     device_id: str | None = None
     detail: tuple[tuple[str, str], ...] = ()
+    is_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,13 @@ SHARED = f"$share/ingest/{SUBSCRIPTION}"
 
 def _reports(message: Message) -> Sequence[Report]:
     """What a message says, or that its device says too much."""
+    reports = _said_by(message)
+    if not message.is_again:
+        return reports
+    return [replace(report, is_again=True) if isinstance(report, Rejection) else report for report in reports]
+
+
+def _said_by(message: Message) -> Sequence[Report]:
     if message.is_one_too_many:
         return [_refused(message, Reason.RATE_LIMITED, {})]
     try:
@@ -127,7 +134,8 @@ def store_batch(ingestion: Ingestion, batch: Batch, now: datetime) -> BatchCount
 
 def _refused(message: Message, reason: Reason, said: dict[str, str]) -> Rejection:
     topic = parse_topic(message.topic)
-    return reject(reason, message.topic, message.payload, message.received_time, topic.device_id if topic else None, said)
+    refused = reject(reason, message.topic, message.payload, message.received_time, topic.device_id if topic else None, said)
+    return replace(refused, is_again=True) if message.is_again else refused
 
 
 class Ingester:
@@ -332,7 +340,15 @@ class Ingester:
             log.warning("lost the broker at %s (%s); reconnecting", self._broker.named, reason)
 
     def _on_message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
-        taken = Message(_topic(message), bytes(message.payload), datetime.now(UTC), message.mid, message.qos, self._epoch)
+        taken = Message(
+            _topic(message),
+            bytes(message.payload),
+            datetime.now(UTC),
+            message.mid,
+            message.qos,
+            self._epoch,
+            is_again=message.dup,
+        )
         # When told to stop, what still arrives is left unacknowledged: the broker keeps it for the next start.
         began = time.monotonic()
         self._room.enter(taken, gives_up=lambda: self._stop.is_set() or self._closing.is_set())

@@ -18,7 +18,8 @@ LOOK_EVERY_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as it came: `mid` is its number on connection `epoch`. `is_one_too_many`: its device has spent its allowance."""
+    """A message as it came: `mid` is its number on connection `epoch`. `is_one_too_many`: its device has spent its allowance;
+    `is_again`: the broker brought it before and was not told that it is stored."""
 
     topic: str
     payload: bytes
@@ -27,6 +28,7 @@ class Message:
     qos: int
     epoch: int
     is_one_too_many: bool = False
+    is_again: bool = False
 
 
 class WaitingRoom:

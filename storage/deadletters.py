@@ -56,6 +56,27 @@ class DeadLetter:
         return explain(self.reason, self.detail, lang)
 
 
+REPEATED_WITHIN = timedelta(hours=1)
+"""How long after a message came the broker may bring it again, when it was not told what became of it: while we are away. A
+longer absence counts it twice; a shorter span has less to look through."""
+
+
+def tell_apart(conn: Connection, rejections: Sequence[Rejection]) -> tuple[list[Rejection], list[Rejection]]:
+    """Those that are new, and those that the broker brought again and that are kept already: refused, committed, and we ended
+    before it was told."""
+    again = [r for r in rejections if r.is_again]
+    if not again:
+        return list(rejections), []
+    since = min(r.received_time for r in again) - REPEATED_WITHIN
+    kept = {
+        (topic, bytes(payload))
+        for topic, payload in conn.execute(_KEPT_OF, ([r.topic for r in again], [r.payload for r in again], since))
+    }
+    kept |= {(r.topic, r.payload) for r in rejections if not r.is_again}
+    known = [r for r in again if (r.topic, r.payload) in kept]
+    return [r for r in rejections if not (r.is_again and (r.topic, r.payload) in kept)], known
+
+
 def write_dead_letters(conn: Connection, rejections: Sequence[Rejection]) -> None:
     """Stores refused messages in the caller's transaction."""
     if not rejections:
@@ -252,6 +273,12 @@ WITH letter AS (
 SELECT code, reason, sum(n)::bigint, count(*) FILTER (WHERE is_whole), max(received_time),
        count(*) FILTER (WHERE is_whole AND waits), hours, counts
 FROM letter JOIN trend USING (code, reason) GROUP BY code, reason, hours, counts ORDER BY 3 DESC, 1, 2
+"""
+
+_KEPT_OF = """
+SELECT DISTINCT topic, payload
+FROM dead_letter JOIN unnest(%s::text[], %s::bytea[]) AS given (topic, payload) USING (topic, payload)
+WHERE received_time >= %s AND hour IS NULL
 """
 
 _COUNT_KEPT = """

@@ -114,10 +114,12 @@ class Ingestion:
             incidents.write_closings(conn, batch.closings, counts)
             incidents.write_requests(conn, batch.requests, counts)
             incidents.write_detections(conn, batch.detections, counts)
-            deadletters.write_dead_letters(conn, batch.rejections)
-            for rejection in batch.rejections:
-                counts.count("received", rejection.device_id or "", rejection.received_time)
-                counts.count("rejected", rejection.device_id or "", rejection.received_time)
+            new, known = deadletters.tell_apart(conn, batch.rejections)
+            deadletters.write_dead_letters(conn, new)
+            for outcome, rejections in (("rejected", new), ("duplicate", known)):
+                for rejection in rejections:
+                    counts.count("received", rejection.device_id or "", rejection.received_time)
+                    counts.count(outcome, rejection.device_id or "", rejection.received_time)
             received_time = batch.newest_received_time()
             if received_time is not None:
                 counts.write(conn, received_time)

@@ -319,6 +319,26 @@ def test_no_hostile_payload_raises_or_stops_the_good_one_behind_it(conn: Connect
         assert row.received == row.stored + row.corrected + row.duplicate + row.rejected
 
 
+def test_a_refused_message_that_the_broker_brings_again_is_kept_and_counted_once(conn: Connection) -> None:
+    broken = replace(reading(0), payload=b'[{"id": "a"}, {"id": "b"}]')
+    ingestion = Ingestion(conn)
+    first = store(ingestion, [broken], NOW)
+    n = len(list_dead_letters(conn))
+    assert first.rejected == n > 0
+    later = NOW + timedelta(seconds=20)
+    again = store(ingestion, [replace(broken, is_again=True, received_time=later), reading(1)], later)
+    assert (again.rejected, again.duplicate, again.stored) == (0, n, 1)
+    never_seen = replace(broken, payload=b"{", is_again=True, received_time=later)
+    assert store(ingestion, [never_seen], later).rejected == 1, "brought before, but never dealt with"
+    both = replace(broken, payload=b"[", received_time=later)
+    assert store(ingestion, [both, replace(both, is_again=True)], later).duplicate == 1, "both in one batch"
+    assert store(ingestion, [replace(broken, received_time=later)], later).rejected == n, (
+        "sent again by the device: another letter"
+    )
+    assert len(list_dead_letters(conn)) == 2 * n + 2
+    adds_up(conn)
+
+
 def test_a_number_of_an_old_connection_is_never_acknowledged_on_a_new_one(broker: BrokerAddress) -> None:
     ingester = Ingester(broker, "ingest-under-test", threading.Event())
     acknowledged: list[int] = []
