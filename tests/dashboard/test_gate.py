@@ -98,6 +98,57 @@ def test_every_act_as_every_role(house: House, database_url: str, role: Role) ->
         assert (said.json["code"] == "no_right") is not may(role, action), (action, said.json)
 
 
+ASKED: dict[str, list[Any]] = {
+    "chart-place.children": [{"datastream": 1, "scale": 1}, {"lang": "zh"}],
+    "candidates.data": [{"incident": "i-1"}],
+    "answer.data": [{"action": "order.issue", "request": {"incident": "i-1", "unit": "a-1"}}],
+    "verdict.data": [{"action": "data.replay", "request": {"letter": "1"}, "trial": True}],
+    "screen.children": ["/audit", ""],
+}
+"""What the browser sends to each callback, by its first output, in the order of its inputs and states."""
+TELLS = {"answer.data": Action.ISSUE_ORDER, "verdict.data": Action.REPLAY_LETTER, "screen.children": Action.READ_AUDIT}
+"""The right that a callback asks for by itself, for what it is sent above."""
+
+
+@pytest.mark.parametrize("role", [*PEOPLE, None], ids=str)
+def test_every_callback_as_every_role(house: House, database_url: str, role: Role | None) -> None:
+    """An answer for whom the right is theirs; for the others nothing, or the sentence that says who may; 401 for nobody."""
+    app = create_app(house(database_url, acts_as=Actor("wu", role) if role else None))
+    wrong = []
+    callbacks = [c for c in ask(create_app(house()), "/_dash-dependencies").json if not c["clientside_function"]]
+    assert len(callbacks) == len(ASKED)
+    for callback in callbacks:
+        first = callback["output"].strip(".").split("...")[0]
+        reply = post(app, "/_dash-update-component", _asked(callback, ASKED[first]))
+        if role is None:
+            is_fine = reply.status == 401
+        elif first in TELLS:
+            is_fine = reply.status == 200 and (_turned_away(reply.body) is not may(role, TELLS[first]))
+        else:
+            right = RIGHTS[callback["output"]]
+            assert right is not None
+            is_fine = reply.status == (200 if may(role, right) else 204)
+        if not is_fine:
+            wrong.append((first, reply.status, reply.body[:300]))
+    assert wrong == []
+
+
+def _turned_away(body: bytes) -> bool:
+    return b'"no_right"' in body or "无权".encode() in body
+
+
+def _asked(callback: dict[str, Any], values: list[Any]) -> dict[str, Any]:
+    """A call of a callback as Dash's renderer makes it."""
+    outputs = [dict(zip(("id", "property"), o.split("."), strict=True)) for o in callback["output"].strip(".").split("...")]
+    inputs, states = ([dict(each) for each in callback[kind]] for kind in ("inputs", "state"))
+    for place, value in zip([*inputs, *states], values, strict=True):
+        place["value"] = value
+    return {
+        "output": callback["output"], "outputs": outputs if len(outputs) > 1 else outputs[0], "inputs": inputs, "state": states,
+        "changedPropIds": [f"{place['id']}.{place['property']}" for place in inputs],
+    }  # fmt: skip
+
+
 def test_a_stream_is_opened_by_whom_its_channel_is_for(house: House) -> None:
     for role in PEOPLE:
         app = create_app(house(acts_as=Actor("wu", role)))
