@@ -25,7 +25,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from domain.batches import Batch, BatchCounts, Report
 from domain.observations import Rejection
 from domain.rejections import Reason, reject
-from ingest import door
+from ingest import cap
 from ingest.complaints import short
 from ingest.parse import parse
 from ingest.quality import judge
@@ -125,9 +125,9 @@ def _store_or_divide(ingestion: Ingestion, messages: Sequence[Message], batch: B
 
 def store_batch(ingestion: Ingestion, batch: Batch, now: datetime) -> BatchCounts:
     """Registers, judges and writes a batch, without what would give a device too many series."""
-    if new := door.find_new(batch, ingestion.registry.streams):
+    if new := cap.find_new(batch, ingestion.registry.streams):
         n_series = devices.count_series(ingestion.conn, {device_id for device_id, *_ in new})
-        batch = door.turn_away(batch, door.beyond(new, n_series, door.MOST_SERIES), door.MOST_SERIES)
+        batch = cap.turn_away(batch, cap.beyond(new, n_series, cap.MOST_SERIES), cap.MOST_SERIES)
     ingestion.register(batch, now)
     return ingestion.write(batch, judge)
 

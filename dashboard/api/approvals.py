@@ -42,9 +42,9 @@ def mount(server: FastAPI, house: Deployment) -> None:
         def read(conn: Connection) -> list[Json]:
             # what waits is there however many were asked since
             found = (*approvals.list_recent(conn, limit=MOST), *approvals.list_waiting(conn, now))
-            return [_shown(r, asking) for r in {r.approval_id: r for r in found}.values()]
+            return [shown(r) for r in {r.approval_id: r for r in found}.values()]
 
-        def _shown(r: Approval, asking: visitor.Visitor) -> Json:
+        def shown(r: Approval) -> Json:
             at = r.state_at(now)
             is_mine = asking.actor is not None and asking.actor.name == r.initiator
             may_do = asking.may(r.action)

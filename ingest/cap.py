@@ -1,4 +1,4 @@
-"""The door: a device may have so many series and no more, so that one that makes up names fills neither memory nor disk. Pure.
+"""The cap: a device may have so many series and no more, so that one that makes up names fills neither memory nor disk. Pure.
 
 What would be one series too many is turned away as rejections that can be given in again; series that are known go on.
 """

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from domain.batches import Batch, BatchCounts
-from ingest import door
+from ingest import cap
 from ingest.letters import replay
 from ingest.service import store
 from ingest.waiting import Message
@@ -24,16 +24,16 @@ MAD, CALM = "990101/air/s1/mad", "990101/air/s1/calm"
 
 def test_those_beyond_the_limit_are_the_last_named_and_each_device_has_its_own() -> None:
     new = [(MAD, "a", ""), (CALM, "a", ""), (MAD, "b", ""), (MAD, "c", ""), (MAD, "d", "")]
-    assert door.beyond(new, {MAD: 1}, most=3) == {(MAD, "c", ""), (MAD, "d", "")}
-    assert door.beyond(new, {MAD: 7}, most=3) == {(MAD, name, "") for name in "abcd"}
-    assert door.beyond(new, {}, most=3) == {(MAD, "d", "")}
+    assert cap.beyond(new, {MAD: 1}, most=3) == {(MAD, "c", ""), (MAD, "d", "")}
+    assert cap.beyond(new, {MAD: 7}, most=3) == {(MAD, name, "") for name in "abcd"}
+    assert cap.beyond(new, {}, most=3) == {(MAD, "d", "")}
 
 
 def test_what_is_known_is_not_new() -> None:
     batch = Batch()
     batch.extend([a_reading(1), a_reading(2, minutes_ago=1), a_reading(3, prop="pm10"), a_device()])
-    assert door.find_new(batch, {(STATION, "pm25", "")}) == [(STATION, "pm10", "")]
-    assert door.turn_away(batch, set(), 3) is batch
+    assert cap.find_new(batch, {(STATION, "pm25", "")}) == [(STATION, "pm10", "")]
+    assert cap.turn_away(batch, set(), 3) is batch
 
 
 def said(kind: str, device: str = MAD, *, minutes_ago: int = 0, **fields: object) -> Message:
