@@ -42,7 +42,7 @@ def said(kind: str, device: str = MAD, *, minutes_ago: int = 0, **fields: object
 
 
 def test_a_device_that_makes_up_names_is_held_and_its_neighbour_is_not(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "MOST_SERIES", 5)
+    monkeypatch.setattr(cap, "MOST_SERIES", 5)
     ingestion = Ingestion(conn)
     messages = [said("telemetry", minutes_ago=k, values={f"made-up-{k}": k, f"made-up-{k}b": k}) for k in range(10)]
     counts = store(ingestion, [*messages, said("telemetry", CALM, values={"pm25": 7})], NOW)
@@ -61,10 +61,10 @@ def test_a_device_that_makes_up_names_is_held_and_its_neighbour_is_not(conn: Con
 
 
 def test_what_was_turned_away_is_stored_when_there_is_room(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "MOST_SERIES", 1)
+    monkeypatch.setattr(cap, "MOST_SERIES", 1)
     ingestion = Ingestion(conn)
     store(ingestion, [said("telemetry", values={"pm25": 1.5, "pm10": 2.5}, seq=4, unit={"pm10": "mg/m3"})], NOW)
     (letter,) = list_dead_letters(conn)
-    monkeypatch.setattr(door, "MOST_SERIES", 2)
+    monkeypatch.setattr(cap, "MOST_SERIES", 2)
     assert replay(Ingestion(conn), letter.dead_letter_id, CLERK, LATER).counts.stored == 1
     assert conn.execute("SELECT value, seq FROM observation ORDER BY value").fetchall() == [(1.5, 4), (2500.0, 4)]
