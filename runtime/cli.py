@@ -6,6 +6,7 @@ Sub-commands import what they need when they run, so that `cityhelm --help` is q
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import math
 import os
@@ -35,7 +36,8 @@ HISTORY_ENDS_WITHIN_S = 3.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one sub-command and returns its exit code."""
-    parsed = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    parsed = _parser(asked=given[0] if given else "").parse_args(given)
     try:
         settings = load_settings(os.environ)
         logs.configure(settings.log_level)
@@ -81,7 +83,21 @@ def _complain(sentence: str) -> None:
         print(f"cityhelm: {line}", file=sys.stderr)
 
 
-def _parser() -> argparse.ArgumentParser:
+ON_FILES = {
+    "dispatch": (
+        "sends units to all incidents at once, at the least weighted time, from files",
+        "cityhelm dispatch --nodes nodes.csv --arcs arcs.csv --units units.csv --incidents incidents.csv --output plan.csv",
+    ),
+    "redeploy": (
+        "where free units should stand by, from files",
+        "cityhelm redeploy --nodes nodes.csv --arcs arcs.csv --bases b.csv --units units.csv --demand demand.csv --output o.csv",
+    ),
+}
+"""Models on plain files, each a module of `runtime/on_files`: what it does, an example."""
+
+
+def _parser(asked: str | None = None) -> argparse.ArgumentParser:
+    """`asked`: the command that is meant, whose module alone is loaded for its arguments; None: any may be."""
     parser = argparse.ArgumentParser(
         prog="cityhelm", description="City operations dashboard and emergency command centre.", epilog="Example: cityhelm demo"
     )
@@ -281,6 +297,12 @@ def _parser() -> argparse.ArgumentParser:
         each.add_argument("name", help="the account")
     listed = command("list", _people_list, "accounts with their roles", "cityhelm people list", folk_commands)
     listed.add_argument("--json", action="store_true", help="one JSON object on the last line of standard output")
+
+    for name, (words, example) in ON_FILES.items():
+        on_files = command(name, _on_files, words, example)
+        on_files.set_defaults(command=name)
+        if asked in (None, name):
+            _module_on_files(name).add_arguments(on_files)
 
     bench = command("bench", _bench, "measures one promise beside its ceiling", "cityhelm bench latency")
     bench.add_argument("name", help="one of benchmarks/")
@@ -936,8 +958,15 @@ def _do_to_devices(act: Callable[..., None], done: str, arguments: argparse.Name
     return FAILED if refused else DONE
 
 
+def _on_files(arguments: argparse.Namespace, settings: Settings) -> int:
+    return int(_module_on_files(arguments.command).run(arguments, settings))
+
+
+def _module_on_files(name: str) -> Any:
+    return importlib.import_module(f"runtime.on_files.{name}")
+
+
 def _bench(arguments: argparse.Namespace, settings: Settings) -> int:
-    import importlib
     import pkgutil
 
     import benchmarks

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
 Stamps = npt.NDArray[np.int64]
 """Microseconds since 1970, UTC."""
 
