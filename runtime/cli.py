@@ -88,6 +88,10 @@ ON_FILES = {
         "sends units to all incidents at once, at the least weighted time, from files",
         "cityhelm dispatch --nodes nodes.csv --arcs arcs.csv --units units.csv --incidents incidents.csv --output plan.csv",
     ),
+    "staff": (
+        "how many windows a hall should open in each interval of a day, from a file",
+        "cityhelm staff --arrivals a.csv --output o.csv --service-time-s 480 --service-cv 0.8 --patience-s 2700 --windows 20 …",
+    ),
     "redeploy": (
         "where free units should stand by, from files",
         "cityhelm redeploy --nodes nodes.csv --arcs arcs.csv --bases b.csv --units units.csv --demand demand.csv --output o.csv",

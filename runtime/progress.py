@@ -13,9 +13,9 @@ class Progress:
     """How far a long work has come, as a share from 0 to 1. Nothing is said before the work has told so for the first time: what
     cannot begin, since a file is missing, has come nowhere."""
 
-    def __init__(self, what: str, out: TextIO = sys.stderr) -> None:
+    def __init__(self, what: str, out: TextIO | None = None) -> None:
         self._what = what
-        self._out = out
+        self._out = out or sys.stderr
         self._began_s = time.monotonic()
         self._told_s: float | None = None
         self._share = 0.0

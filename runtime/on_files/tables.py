@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,8 @@ from runtime.bad_input import BadInput, CannotWrite
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from runtime.settings import Settings
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -182,6 +184,16 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
     frame: pd.DataFrame = pyarrow.parquet.read_table(path).to_pandas(ignore_metadata=True)
     return frame
+
+
+def zone_of(name: str | None, settings: Settings) -> ZoneInfo:
+    """The zone that is asked for, or else the deployment's. Raises BadInput."""
+    if name is None:
+        return settings.zone
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise BadInput(f"--zone is '{name}': expected a zone of the tz database such as Asia/Shanghai") from None
 
 
 def require_ending(path: Path) -> None:
