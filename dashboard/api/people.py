@@ -55,6 +55,8 @@ def entry(row: LogEntry) -> Json:
 
 
 def mount(server: FastAPI, house: Deployment) -> None:
+    halls = house.city.places_of("service_hall") if house.city else ()
+
     async def people() -> Response:
         def read(conn: Connection) -> Json:
             grants = accounts.list_grants(conn)
@@ -76,6 +78,7 @@ def mount(server: FastAPI, house: Deployment) -> None:
                     for role in PEOPLE
                 },
                 "administers": visitor.current().may(Action.CREATE_ACCOUNT),
+                "halls": [{"id": hall.place_id, "zh": hall.name_zh, "en": hall.name_en} for hall in halls],
             }  # fmt: skip
 
         try:

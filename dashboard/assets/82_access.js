@@ -93,6 +93,10 @@
     access.act(address, { ...fixed, ...Object.fromEntries(typed.filter(([, value]) => value !== "")) });
   });
 
+  /** What a field of an act says, in words where it is one of ours. */
+  const ANSWERS = { required: { yes: "people.required", no: "people.not_required" } };
+  access.meant = (name, said) => (ANSWERS[name]?.[said] ? page.words(ANSWERS[name][said]) : name === "districts" ? said.split(/[\s,]+/).map((code) => page.facts.districts[code] ?? code).join(page.words("list.comma")) : page.label(name, said));
+
   access.button = (words, wanted, { isFirst = false, key } = {}) => el("button", { key: key ?? words, class: isFirst ? "button button-first" : "button", "data-do": JSON.stringify(wanted) }, words);
   access.field = (id, label, more = {}) => el("label", { key: id, class: "access-field" }, span("quiet", label), el("input", { id, class: "access-input", autocomplete: "off", spellcheck: "false", maxlength: "500", ...more }));
   access.choose = (id, label, options, more = {}) => el("label", { key: id, class: "access-field" }, span("quiet", label), el("select", { id, class: "access-input", ...more }, options.map(([value, text]) => el("option", { key: value, value }, text))));

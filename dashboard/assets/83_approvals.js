@@ -1,11 +1,11 @@
 /* The approvals screen: what waits for a second person, broken glasses to be reviewed, and what was decided. */
 (() => {
   const { page, parts, dossiers, access } = cityhelm;
-  const { el, div, span, number } = parts;
+  const { el, div, span } = parts;
   const SOURCE = "approval · storage.approvals.list_recent";
   const EVERY_MS = 5000;
 
-  const payload = (request) => (request.payload ? Object.entries(request.payload).map(([name, said]) => div("access-pair", span("quiet", name), span("", said))) : null);
+  const payload = (request) => (request.payload ? Object.entries(request.payload).map(([name, said]) => div("access-pair", span("quiet", page.words(`field.${name}`)), span("", access.meant(name, said)))) : null);
   const from = (request) => ({ source: SOURCE, asOf: request.at });
 
   const head = (request) => [
@@ -38,7 +38,7 @@
     parts.draw("approvals-said", access.answer());
     parts.draw("approvals-waiting", data ? (open.length ? open.map(waiting) : parts.empty("approvals.none")) : face);
     parts.draw("approvals-past", data ? (done.length ? done.map(past) : parts.face("empty", { source: SOURCE })) : face);
-    parts.draw("approvals-waiting-sub", [page.words("approvals.waiting_sub"), " ", data ? number(page.figure(open.length), { source: SOURCE, asOf: data.t }) : ""]);
+    parts.draw("approvals-waiting-sub", data ? parts.sentence(page.words("approvals.waiting_sub", { n: page.figure(open.length) }), { source: SOURCE, asOf: data.t }) : null);
     page.becomeReady();
   };
   window.dash_clientside = Object.assign({}, window.dash_clientside, { approvals: { draw } });
