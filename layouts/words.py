@@ -67,6 +67,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "duration.minutes": ("{n} 分钟", "{n} min"),
     "duration.hours": ("{n} 小时 {m} 分", "{n} h {m} min"),
     "duration.days": ("{n} 天 {m} 小时", "{n} d {m} h"),
+    "duration.whole_hours": ("{n} 小时", "{n} h"),
+    "duration.whole_days": ("{n} 天", "{n} d"),
     "unit.per_second": ("条/秒", "/s"),
     "unit.milliseconds": ("毫秒", "ms"),
     "unit.seconds": ("秒", "s"),

@@ -128,7 +128,7 @@ window.cityhelm = window.cityhelm || {};
   };
   page.duration = (seconds) => {
     const [numbers, unit] = span(seconds);
-    return page.words(`duration.${unit}`, numbers);
+    return page.words(numbers.m === 0 ? `duration.whole_${unit}` : `duration.${unit}`, numbers);
   };
 
   /** A number as people read it: at most `digits` decimals, thousands apart. */
