@@ -78,7 +78,7 @@ def mount(server: FastAPI, house: Deployment) -> None:
                     for role in PEOPLE
                 },
                 "administers": visitor.current().may(Action.CREATE_ACCOUNT),
-                "halls": [{"id": hall.place_id, "zh": hall.name_zh, "en": hall.name_en} for hall in halls],
+                "halls": [{"id": hall.id, "zh": hall.name_zh, "en": hall.name_en} for hall in halls],
             }  # fmt: skip
 
         try:
