@@ -94,8 +94,13 @@
   });
 
   /** What a field of an act says, in words where it is one of ours. */
-  const ANSWERS = { required: { yes: "people.required", no: "people.not_required" } };
-  access.meant = (name, said) => (ANSWERS[name]?.[said] ? page.words(ANSWERS[name][said]) : name === "districts" ? said.split(/[\s,]+/).map((code) => page.facts.districts[code] ?? code).join(page.words("list.comma")) : page.label(name, said));
+  const ANSWERS = {
+    required: { yes: "people.required", no: "people.not_required", true: "people.required", false: "people.not_required" },
+    how: { demonstration: "field.how_demonstration", password: "field.how_password", provider: "field.how_provider" },
+    verdict: { approve: "approvals.approve", reject: "approvals.reject" },
+  };
+  const KINDS = { act: "action", actions: "action", ending: "incident_state" };
+  access.meant = (name, said) => (ANSWERS[name]?.[said] ? page.words(ANSWERS[name][said]) : name === "districts" ? said.split(/[\s,]+/).map((code) => page.facts.districts[code] ?? code).join(page.words("list.comma")) : page.label(KINDS[name] ?? name, said));
 
   access.button = (words, wanted, { isFirst = false, key } = {}) => el("button", { key: key ?? words, class: isFirst ? "button button-first" : "button", "data-do": JSON.stringify(wanted) }, words);
   access.field = (id, label, more = {}) => el("label", { key: id, class: "access-field" }, span("quiet", label), el("input", { id, class: "access-input", autocomplete: "off", spellcheck: "false", maxlength: "500", ...more }));

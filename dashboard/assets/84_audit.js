@@ -9,7 +9,9 @@
 
   const short = (hash) => (hash ? hash.slice(0, 12) : "—");
   const outcome = (entry) => parts.pill(page.words(`audit.${entry.outcome}`), entry.outcome === "refused" ? "act" : entry.outcome === "done" ? "done" : "");
-  const detail = (entry) => Object.entries(entry.detail).filter(([, said]) => said !== null && said !== "").map(([name, said]) => `${name} ${typeof said === "object" ? JSON.stringify(said) : said}`).join(page.words("list.comma"));
+  const detail = (entry) => Object.entries(entry.detail).filter(([, said]) => said !== null && said !== "").map(([name, said]) => (said === true ? named(name) : `${named(name)} ${meant(name, said)}`)).join(page.words("list.comma"));
+  const named = (name) => page.facts.words[`field.${name}`] ?? name;
+  const meant = (name, said) => (Array.isArray(said) ? said.map((one) => access.meant(name, String(one))).join(" ") : typeof said === "object" ? JSON.stringify(said) : access.meant(name, String(said)));
 
   const columns = () => [
     { key: "time", title: page.words("audit.time"), cell: (e) => number(page.moment(e.at), { source: SOURCE, asOf: e.at }) },
