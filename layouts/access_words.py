@@ -181,7 +181,7 @@ ACCESS: dict[str, tuple[str, str]] = {
     "field.everywhere": ("全部会话", "All sessions"),
     "field.approval": ("审批", "Approval"),
     "field.approver": ("批准人", "Approved by"),
-    "field.break_glass": ("应急越权", "Broken glass"),
+    "field.break_glass": ("紧急越权", "Broken glass"),
     "field.expiry_s": ("时限（秒）", "Waits, s"),
     "field.after_s": ("等待（秒）", "After, s"),
     "field.bytes": ("字节", "Bytes"),
