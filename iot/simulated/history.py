@@ -48,6 +48,7 @@ class History:
         roads = Roads(city)
         self._halls = halls.halls_of(city, seed)
         self._callers, self._fleet = Callers(city, roads, self._weather), muster(city, roads, seed)
+        self._printed: halls.Printed = {}
         self._under_way = {kind: _under_way(self._instruments.devices(kind)) for kind in self._instruments.kinds}
 
     def births(self, at: datetime) -> Iterator[Arrival]:
@@ -71,7 +72,9 @@ class History:
             for device_id, state in self._callers.heartbeats(began.timestamp(), until.timestamp()):
                 yield state.ts + EVENT_UNDER_WAY, topic_of(device_id, "state"), _to_json(state)
             began = until
-        for moment_s, device_id, kind_of_message, payload in halls.history(self._city, self._weather, self._seed, start, end):
+        for moment_s, device_id, kind_of_message, payload in halls.history(
+            self._city, self._weather, self._seed, start, end, self._printed
+        ):
             arrival = datetime.fromtimestamp(moment_s, UTC) + EVENT_UNDER_WAY
             yield arrival, topic_of(device_id, kind_of_message), _to_json(payload)
 

@@ -4,7 +4,7 @@
 the event simulation of a day, `kiosks` the ticket machines, `live` what all halls say from one moment to the next.
 """
 
-from iot.simulated.halls.live import LiveHalls, Said, WindowCommand, births, decode_command, history
+from iot.simulated.halls.live import LiveHalls, Printed, Said, WindowCommand, births, decode_command, history
 from iot.simulated.halls.staff import Clerk, Hall, halls_of
 
-__all__ = ["Clerk", "Hall", "LiveHalls", "Said", "WindowCommand", "births", "decode_command", "halls_of", "history"]
+__all__ = ["Clerk", "Hall", "LiveHalls", "Printed", "Said", "WindowCommand", "births", "decode_command", "halls_of", "history"]

@@ -99,10 +99,18 @@ class LiveHalls:
         return [(line.hall.device_id, "event", event, False) for line in here for event in line.states()]
 
 
-def history(city: City, weather: Weather, seed: int, start: datetime, end: datetime) -> Iterator[Spoken]:
+Printed = dict[tuple[str, date], list[int]]
+"""Tickets that each kiosk of a hall printed on a day."""
+
+
+def history(
+    city: City, weather: Weather, seed: int, start: datetime, end: datetime, printed: Printed | None = None
+) -> Iterator[Spoken]:
     """What halls and kiosks said in [start, end), in the order of its moments: moment (s), device id, kind of message, what it
-    says. Live halls that are switched on at `end` go on from there."""
-    lines = [_HallLine(hall, weather, seed, start.timestamp(), is_past=True) for hall in halls_of(city, seed)]
+    says. Live halls that are switched on at `end` go on from there. `printed` is what an earlier call has found out of the same
+    city: whoever asks for day after day hands it on, since a day begins with what was printed since Monday."""
+    known = {} if printed is None else printed
+    lines = [_HallLine(hall, weather, seed, start.timestamp(), printed=known) for hall in halls_of(city, seed)]
     until_s, end_s = start.timestamp(), end.timestamp()
     while until_s < end_s:
         until_s = min(until_s + HISTORY_STEP_S, end_s)
@@ -119,10 +127,11 @@ def _told(lines: Sequence[_HallLine], now_s: float, scenes: Sequence[Scene]) -> 
 
 class _HallLine:
     """One hall through the days: its present day, how far it has been told, and the commands it knows. In the past no scenes
-    can come, so that a day's visitors are drawn at once, which is faster."""
+    can come, so that a day's visitors are drawn at once, which is faster; `printed` is given for the past alone."""
 
-    def __init__(self, hall: Hall, weather: Weather, seed: int, started_s: float, *, is_past: bool = False) -> None:
-        self.hall, self._weather, self._seed, self._is_past = hall, weather, seed, is_past
+    def __init__(self, hall: Hall, weather: Weather, seed: int, started_s: float, *, printed: Printed | None = None) -> None:
+        self.hall, self._weather, self._seed = hall, weather, seed
+        self._is_past, self._printed = printed is not None, {} if printed is None else printed
         self._answers: dict[str, str] = {}
         self._beats = [
             (name, every_s, int(every_s * float(uniform(key("beat", name), 0))))
@@ -177,18 +186,32 @@ class _HallLine:
                 values = {"paperLevel": paper, "isWorking": is_working}
                 yield second, name, "telemetry", Telemetry(id=f"{seq:x}", ts=at, seq=seq, values=values, q=_SIMULATED)
 
-    def _used_since_monday(self, today: date) -> list[int] | None:
-        used = None
-        for back in range(today.weekday(), 0, -1):
-            day = self._begun(today - timedelta(days=back), used, is_past=True)
-            used = day.kiosks.used
-        return used
+    def _used_since_monday(self, today: date) -> list[int]:
+        days = [self._printed_on(today - timedelta(days=back)) for back in range(today.weekday(), 0, -1)]
+        return [sum(each) for each in zip(*days, strict=True)] or [0] * len(self.hall.kiosk_ids)
 
-    def _begun(self, date_: date, used: Sequence[int] | None, *, is_past: bool = False) -> _Day:
+    def _printed_on(self, date_: date) -> list[int]:
+        known = self._printed.get((self.hall.hall_id, date_))
+        if known is None:
+            known = printed_on(self.hall, date_, self._weather, self._seed)
+            self._printed[self.hall.hall_id, date_] = known
+        return known
+
+    def _begun(self, date_: date, used: Sequence[int] | None) -> _Day:
         day = _Day(self.hall, date_, used or [0] * len(self.hall.kiosk_ids), self._weather, self._seed)
-        if is_past or self._is_past:
+        if self._is_past:
             day.admit_until(day.end_ms, ())
         return day
+
+
+def printed_on(hall: Hall, day: date, weather: Weather, seed: int) -> list[int]:
+    """Tickets that each kiosk printed on a day without scenes: of the visitors, without the floor on which they wait."""
+    kiosks, hours = Kiosks(hall, day, [0] * len(hall.kiosk_ids)), hall.hours(day)
+    if hours is not None:
+        origin_ms, end_ms = (_midnight_ms(hall, day + timedelta(days=k)) for k in (0, 1))
+        visitors = Visitors(hall, day, hours, origin_ms / 1000, weather, seed)
+        kiosks.issue(visitors.between(0, (end_ms - origin_ms) // MINUTE_MS + 1, ()))
+    return kiosks.used
 
 
 class _Day:
