@@ -84,6 +84,14 @@ def _complain(sentence: str) -> None:
 
 
 ON_FILES = {
+    "forecast": (
+        "what comes next in each series of a file, with intervals",
+        "cityhelm forecast --input series.csv --output forecast.csv --horizon 24h --step 1h --calendar CN",
+    ),
+    "detect": (
+        "what is odd in each series of a file, and why",
+        "cityhelm detect --input series.csv --output marked.csv --limits limits.csv",
+    ),
     "dispatch": (
         "sends units to all incidents at once, at the least weighted time, from files",
         "cityhelm dispatch --nodes nodes.csv --arcs arcs.csv --units units.csv --incidents incidents.csv --output plan.csv",
