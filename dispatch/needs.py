@@ -45,14 +45,14 @@ def card_for(cards: Sequence[RunCard], hazard_class: str, grade: Grade) -> RunCa
 
 def still_needed(needs: Needs, engaged: Iterable[frozenset[str]]) -> dict[str, int]:
     """What is missing of the needs when units with these capabilities are on their way or there already: each of them counts for
-    one head that it is capable of, so that as many heads as possible are met.
+    one head that it is capable of, so that as many heads as possible are met, and among those what fewer of them can do.
 
     >>> still_needed({"engine": 2, "rescue": 1}, [frozenset({"engine", "rescue"}), frozenset({"engine"})])
     {'engine': 1}
     """
     heads = [need for need, n in needs.items() for _ in range(n)]
     able = np.array([[need in each for need in heads] for each in sorted(engaged, key=sorted)], bool).reshape(-1, len(heads))
-    units, met = linear_sum_assignment(able, maximize=True)
+    units, met = linear_sum_assignment(able * (1 + 0.01 / np.maximum(able.sum(axis=0), 1)), maximize=True)
     missing = Counter(heads)
     missing.subtract(heads[head] for unit, head in zip(units, met, strict=True) if able[unit, head])
     return {need: n for need, n in missing.items() if n > 0}
