@@ -52,9 +52,15 @@ def times_between(times_to: Floats, incident_of: Ints, unit_nodes: Ints, is_capa
     return np.where(is_capable, times, np.inf)
 
 
-def assign(travel_s: Floats, weights: Floats, penalty_s: float) -> Plan:
-    """The cheapest plan for `travel_s` (units × heads; infinite: cannot) and `weights` (heads)."""
-    saves = weights * np.maximum(penalty_s - np.where(np.isfinite(travel_s), travel_s, penalty_s), 0.0)
+def assign(travel_s: Floats, weights: Floats, penalty_s: float, bonus: Floats | None = None) -> Plan:
+    """The cheapest plan for `travel_s` (units × heads; infinite: cannot) and `weights` (heads).
+
+    `bonus` (units × heads), weighted seconds: what a pair is preferred by beyond its time: a unit under way there.
+    It is not in the cost of the plan.
+    """
+    can = np.isfinite(travel_s)
+    saves = weights * (penalty_s - np.where(can, travel_s, penalty_s)) + (0.0 if bonus is None else np.where(can, bonus, 0.0))
+    saves = np.maximum(saves, 0.0)
     units, heads = linear_sum_assignment(saves, maximize=True)
     is_sent = saves[units, heads] > 0
     return plan_of(units[is_sent], heads[is_sent], travel_s, weights, penalty_s)

@@ -33,15 +33,16 @@ class Ties:
     """(i)"""
 
 
-def assign_tied(travel_s: Floats, weights: Floats, penalty_s: float, ties: Ties) -> Plan:
-    """The cheapest plan that keeps the ties, for `travel_s` (units × heads; infinite: cannot) and `weights` (heads).
+def assign_tied(travel_s: Floats, weights: Floats, penalty_s: float, ties: Ties, bonus: Floats | None = None) -> Plan:
+    """The cheapest plan that keeps the ties, for `travel_s` (units × heads; infinite: cannot), `weights` (heads) and `bonus` as
+    `assignment.assign` takes it. The heads of one incident weigh the same and lie at one place.
 
     A unit that meets several heads of a shared incident stands at each of them in the plan, and its way counts once.
     """
-    untied = assign(travel_s, weights, penalty_s)
+    untied = assign(travel_s, weights, penalty_s, bonus)
     if not ties.is_shared.any() and _keeps(untied, ties):
         return untied
-    return _solved(travel_s, weights, penalty_s, ties) or _without_broken(untied, travel_s, weights, penalty_s, ties)
+    return _solved(travel_s, weights, penalty_s, ties, bonus) or _without_broken(untied, travel_s, weights, penalty_s, ties)
 
 
 def _keeps(plan: Plan, ties: Ties) -> bool:
@@ -52,7 +53,7 @@ def _keeps(plan: Plan, ties: Ties) -> bool:
     return not (ties.is_whole & (met > 0) & (met < asked)).any()
 
 
-def _solved(travel_s: Floats, weights: Floats, penalty_s: float, ties: Ties) -> Plan | None:
+def _solved(travel_s: Floats, weights: Floats, penalty_s: float, ties: Ties, bonus: Floats | None) -> Plan | None:
     """x: unit u meets head h; y: unit u goes to incident i; z: the whole incident i is met. None when no answer came in time."""
     n_units, n_heads = travel_s.shape
     units, heads = np.nonzero(np.isfinite(travel_s))
@@ -63,9 +64,8 @@ def _solved(travel_s: Floats, weights: Floats, penalty_s: float, ties: Ties) -> 
     n = n_x + n_y + n_z
     if n_x == 0:
         return None
-    # heads of one incident weigh the same and lie at one place: the way of a trip is that of any of its heads
     way = np.zeros(n_y)
-    way[trip_of] = weights[heads] * travel_s[units, heads]
+    way[trip_of] = weights[heads] * travel_s[units, heads] - (0.0 if bonus is None else bonus[units, heads])
     costs = np.concatenate([-weights[heads] * penalty_s, way, np.zeros(n_z)])
 
     def matrix(rows: Ints, columns: Ints, values: Floats, n_rows: int) -> csr_array:
