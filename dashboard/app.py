@@ -28,6 +28,7 @@ from dashboard.api import (
     dossiers,
     halls,
     health,
+    outlook,
     overview,
     people,
     session,
@@ -80,7 +81,7 @@ def create_app(house: Deployment) -> FastAPI:
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     for part in (
         health, session, stream, city, chart, system, acts, approvals, people, data, tiles, streets, dossiers, halls, overview,
-        atlas,
+        atlas, outlook,
     ):  # fmt: skip
         part.mount(server, house)
     pages: dict[str, Any] = {}

@@ -13,6 +13,7 @@ from dashboard.callbacks import audit as audit_callbacks
 from dashboard.callbacks import cockpit as cockpit_callbacks
 from dashboard.callbacks import command as command_callbacks
 from dashboard.callbacks import data as data_callbacks
+from dashboard.callbacks import forecasts as forecasts_callbacks
 from dashboard.callbacks import halls as halls_callbacks
 from dashboard.callbacks import operations as operations_callbacks
 from dashboard.callbacks import parts as parts_callbacks
@@ -23,7 +24,7 @@ from dashboard.deployment import Deployment
 from dashboard.hub import HALLS, MAP, OVERVIEW, SYSTEM
 from dashboard.visitor import Visitor
 from domain.rights import Action
-from layouts import approvals, audit, cockpit, command, data, halls, operations, parts, people, system, warnings
+from layouts import approvals, audit, cockpit, command, data, forecasts, halls, operations, parts, people, system, warnings
 from layouts.page import PageFacts, Tab
 from layouts.words import Words
 
@@ -62,6 +63,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("/command", "command", MAP, command.layout, command_callbacks.register, Action.READ_LOG),
     Screen("/halls", "halls", HALLS, halls.layout, halls_callbacks.register, Action.READ_HALLS),
     Screen("/warnings", "warnings", MAP, warnings.layout, warnings_callbacks.register, Action.READ_CITY),
+    Screen("/forecasts", "forecasts", OVERVIEW, forecasts.layout, forecasts_callbacks.register, Action.READ_CITY),
     Screen("/map", "map", MAP, operations.layout, operations_callbacks.register, Action.READ_CITY),
     Screen("/system", "system", SYSTEM, system.layout, system_callbacks.register, Action.READ_SYSTEM),
     Screen("/data", "data", SYSTEM, data.layout, data_callbacks.register, Action.READ_DATA),

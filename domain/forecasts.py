@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """One forecast of one datastream: values at `first_target + k × step_s`, each at 10, 50 and 90 %.
+    """One forecast of one series: values at `first_target + k × step_s`, each at 10, 50 and 90 %, and at 5 and 95 % since those
+    are issued (before: empty).
 
-    A target time is the start of its interval. `watermark` is the newest measured time the model was given.
+    A target time is the start of its interval. `watermark` is the newest measured time the model was given. `datastream_id` is
+    that of a derived series where it is below zero.
     """
 
     datastream_id: int
@@ -24,6 +26,8 @@ class Forecast:
     model_version: str
     watermark: datetime | None
     fallback_reason: str = ""
+    q05: tuple[float, ...] = ()
+    q95: tuple[float, ...] = ()
 
     @property
     def target_times(self) -> tuple[datetime, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from forecasting.models.shape import Floats
+from forecasting.panel import Floats
 
 BRIDGED_S = 7_200
 """Gaps up to this long are drawn straight from one side to the other; longer ones break a history in two."""

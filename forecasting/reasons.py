@@ -28,12 +28,13 @@ _WORDS: dict[str, tuple[str, str]] = {
     "no_convergence": ("{model} 拟合未收敛", "the fit of {model} did not converge"),
     "unstable": ("{model} 拟合不稳定", "the fit of {model} runs away"),
     "outperformed": (
-        "近 {trial_d} 天平均误差：{model} {error}，昨日同时段 {naive_error}",
-        "mean error over the last {trial_d} days: {model} {error}, seasonal naive {naive_error}",
+        "近 {trial_d} 天平均误差：{model} {error}，{naive} {naive_error}",
+        "mean error over the last {trial_d} days: {model} {error}, {naive} {naive_error}",
     ),
     "gaps": ("数据缺口过长，{model} 无法使用", "gaps too long for {model}"),
     "no_day": ("没有可重复的同时段数据", "no earlier day has these hours"),
     "untried": ("没有可用于检验的数据", "nothing is left to try the model on"),
+    "speechless": ("{model} 无法预测该序列", "{model} has nothing to say of this series"),
     "never": ("尚无可用数据", "no usable value yet"),
     "too_few": ("可用数据仅 {have} 个，至少需要 {need} 个", "{have} usable values, {need} are needed"),
     "silent": ("已 {for_h} 小时无数据", "no value for {for_h} h"),
@@ -72,8 +73,9 @@ def sentence(stored: str, lang: str) -> str:
         return ""
     reason = parse_reason(stored)
     values = dict(reason.values)
-    if values.get("model") in MODELS:
-        values["model"] = MODELS[values["model"]].label(lang)
+    for name in ("model", "naive"):
+        if values.get(name) in MODELS:
+            values[name] = MODELS[values[name]].label(lang)
     try:
         return _WORDS[reason.code][0 if lang == "zh" else 1].format(**values)
     except KeyError:

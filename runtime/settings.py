@@ -48,6 +48,7 @@ class Settings:
     oidc_client: str
     oidc_secret: str
     oidc_ca: str  # a path, "" = the authorities that this machine trusts
+    dask_scheduler: str  # whose workers make the slow fits, "" = two processes of our own
     zone: ZoneInfo
     config: Path
     city: Path
@@ -72,6 +73,7 @@ class Settings:
             "CITYHELM_OIDC_CLIENT": self.oidc_client,
             "CITYHELM_OIDC_SECRET": self.oidc_secret,
             "CITYHELM_OIDC_CA": self.oidc_ca,
+            "DASK_SCHEDULER": self.dask_scheduler,
             "CITYHELM_ZONE": self.zone.key,
             "CITYHELM_CONFIG": str(self.config),
             "CITYHELM_CITY": str(self.city),
@@ -108,6 +110,13 @@ def _mqtt_url(text: str) -> str:
     if urlsplit(text).path.strip("/"):
         raise ValueError(text)
     parse_address(text)
+    return text
+
+
+def _scheduler(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("tcp", "tls", "ucx") or not parts.hostname or parts.port is None:
+        raise ValueError(text)
     return text
 
 
@@ -197,6 +206,8 @@ VARIABLES = (
     Variable("CITYHELM_OIDC_SECRET", "oidc_secret", "", str, "our secret at the provider", "(from the provider)"),
     Variable("CITYHELM_OIDC_CA", "oidc_ca", "", _certificates,
              "a file with the certificate of the authority that signed the provider's", "/etc/cityhelm/id.crt"),
+    Variable("DASK_SCHEDULER", "dask_scheduler", "", _scheduler,
+             "the address of a Dask scheduler: tcp, tls or ucx, a host, a port", "tcp://10.0.0.5:8786"),
     Variable("CITYHELM_ZONE", "zone", "Asia/Shanghai", ZoneInfo,
              "a time zone of the tz database (the package tzdata brings it where the system has none)", "Asia/Shanghai"),
     Variable("CITYHELM_CONFIG", "config", "config/city.toml", Path, "the path of the policy file", "config/city.toml"),
@@ -245,6 +256,7 @@ def load_settings(environ: Mapping[str, str], cwd: Path | None = None) -> Settin
         "proxies": values["proxies"] or "",
         **{name: values[name] or "" for name in ("oidc_issuer", "oidc_client", "oidc_secret", "oidc_ca")},
         "mqtt_ca": values["mqtt_ca"] or "",
+        "dask_scheduler": values["dask_scheduler"] or "",
         "ingest_share": values["ingest_share"] or "",
         "config": cwd / values["config"].expanduser(),
         "city": cwd / values["city"].expanduser() if values["city"] else home / "city",

@@ -22,10 +22,11 @@ def write_forecasts(conn: Connection, partitions: DayPartitions, forecasts: Sequ
     with conn.transaction(), conn.cursor() as cur:
         cur.executemany(
             "INSERT INTO forecast (datastream_id, issued_at, first_target, step_s, q10, q50, q90, model, model_version, "
-            "watermark, fallback_reason) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            "watermark, fallback_reason, q05, q95) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+            "ON CONFLICT DO NOTHING",
             [
                 (f.datastream_id, f.issued_at, f.first_target, f.step_s, list(f.q10), list(f.q50), list(f.q90), f.model,
-                 f.model_version, f.watermark, f.fallback_reason)
+                 f.model_version, f.watermark, f.fallback_reason, list(f.q05) or None, list(f.q95) or None)
                 for f in forecasts
             ],
         )  # fmt: skip
@@ -67,6 +68,15 @@ def find_forecast(conn: Connection, datastream_id: int, moment: Moment) -> Forec
     return forecast if forecast.target_times[-1] >= moment.at else None
 
 
+def find_forecast_before(conn: Connection, datastream_id: int, time: datetime) -> Forecast | None:
+    """The newest forecast of a series issued in the day before a time."""
+    row = conn.execute(
+        f"{_SELECT} WHERE datastream_id = %s AND issued_at <= %s AND issued_at > %s ORDER BY issued_at DESC LIMIT 1",
+        (datastream_id, time, time - DAY),
+    ).fetchone()
+    return _forecast(row) if row is not None else None
+
+
 def find_issue(conn: Connection, datastream_id: int, issued_at: datetime) -> Forecast | None:
     """The forecast of a series issued at a time, however old; None when none was, or it is no longer kept."""
     row = conn.execute(f"{_SELECT} WHERE datastream_id = %s AND issued_at = %s", (datastream_id, issued_at)).fetchone()
@@ -83,10 +93,13 @@ def _forecast(row: tuple) -> Forecast:  # type: ignore[type-arg]
     return Forecast(
         datastream_id=row[0], issued_at=row[1], first_target=row[2], step_s=row[3], q10=tuple(row[4]), q50=tuple(row[5]),
         q90=tuple(row[6]), model=row[7], model_version=row[8], watermark=row[9], fallback_reason=row[10],
+        q05=tuple(row[11] or ()), q95=tuple(row[12] or ()),
     )  # fmt: skip
 
 
-_COLUMNS = "datastream_id, issued_at, first_target, step_s, q10, q50, q90, model, model_version, watermark, fallback_reason"
+_COLUMNS = (
+    "datastream_id, issued_at, first_target, step_s, q10, q50, q90, model, model_version, watermark, fallback_reason, q05, q95"
+)
 _SELECT = f"SELECT {_COLUMNS} FROM forecast"
 _NEWEST = f"""
 SELECT newest.* FROM datastream
@@ -99,10 +112,10 @@ WHERE datastream.property = ANY(%(properties)s)
 """
 
 _NEWEST_ISSUES = """
-SELECT datastream.datastream_id, newest.* FROM datastream
+SELECT series.id, newest.* FROM (SELECT datastream_id FROM datastream UNION ALL SELECT series_id FROM derived_series) series (id)
 CROSS JOIN LATERAL (
     SELECT issued_at, model, fallback_reason FROM forecast
-    WHERE forecast.datastream_id = datastream.datastream_id AND issued_at > %(since)s
+    WHERE forecast.datastream_id = series.id AND issued_at > %(since)s
     ORDER BY issued_at DESC LIMIT 1
 ) newest
 """

@@ -22,6 +22,9 @@ _BY_RETENTION = {
     "detection": "received_time",
     "outbox": "sent_at",
     "incident_text": "recorded_at",
+    "forecast_score": "day",
+    "anomaly": "detected_at",
+    "rival_forecast": "issued_at",
 }
 _BY_SIGN_IN = {"sign_in_attempt": "attempted_at", "session": "created_at"}
 """Table → the time that says its row is old. Warnings, incidents, orders and the audit are never deleted here; what was said

@@ -102,6 +102,7 @@ window.cityhelm = window.cityhelm || {};
   page.date = (ms) => format("date", { year: "numeric", month: "long", day: "numeric", weekday: "long" }).format(ms);
   page.instant = (ms) =>
     format("instant", { month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(ms);
+  page.monthDay = (ms) => format("month_day", { month: "2-digit", day: "2-digit" }).format(ms);
   /** A time of day, with its date when that is not today. */
   page.moment = (ms) => {
     const day = format("day", { year: "numeric", month: "2-digit", day: "2-digit" });

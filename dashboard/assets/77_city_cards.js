@@ -99,7 +99,7 @@
     const frame = overview();
     const row = frame?.forecast;
     return card("forecast", { icon: "forecast", weight: 3, ...faceOf(frame, row), from: from("forecast"), sub: row ? forecastNote(row) : "" },
-      row ? div("forecast-name ellipsis", forecastName(row)) : null,
+      row ? div("forecast-name ellipsis", cityhelm.cockpit.isWall() ? forecastName(row) : el("a", { class: "link", href: cityhelm.forecasts.href(row.datastream) }, forecastName(row))) : null,
       row ? parts.fan("forecast", { measured: { start: row.start, step_s: row.step_s, values: row.values }, forecast: { start: row.f_start, step_s: row.step_s, q10: row.q10, q50: row.q50, q90: row.q90 }, now: page.now(), unit: page.facts.labels.property_unit[row.property] ?? row.unit, label: forecastName(row), digits: 0, source: row.source ?? SOURCES.forecast }) : null);
   };
   const forecastName = (row) => [row[`name_${page.facts.lang}`] || row.device, page.label("property", row.property)].filter(Boolean).join(" · ");

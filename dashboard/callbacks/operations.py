@@ -89,12 +89,14 @@ def as_of(chart: wire.Json, words: Words, zone: ZoneInfo) -> str:
 
 
 def chart_note(chart: wire.Json, words: Words, zone: ZoneInfo) -> list[Any]:
-    """Which model drew the forecast, when, and why a simpler one stepped in where one did."""
+    """Which model drew the forecast, when, and why a simpler one stepped in where one did; the way to the forecasts page."""
     forecast = chart["forecast"]
+    more = html.A(words("outlook.open"), href=f"/forecasts?lang={words.lang}&series={chart['datastream']}", className="link")
     if forecast is None:
-        return [words("chart.no_forecast")]
+        return [words("chart.no_forecast"), more]
     name = MODELS[forecast["model"]].label(words.lang) if forecast["model"] in MODELS else forecast["model"]
     issued = wire.clock_time(forecast["issued"], zone)
     model = words("chart.model", model=name, version=forecast["version"], time=issued)
     reason = forecast["fallback"][words.lang]
-    return [model, html.Span(words("chart.fallback", reason=reason), className="chart-fallback")] if reason else [model]
+    fallen = [html.Span(words("chart.fallback", reason=reason), className="chart-fallback")] if reason else []
+    return [model, *fallen, more]

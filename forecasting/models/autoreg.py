@@ -1,98 +1,135 @@
-"""AutoReg: a few autoregressive lags around a daily curve of harmonics, fitted by conditional least squares as statsmodels does.
+"""AutoReg: lags around a curve of harmonics, fitted by conditional least squares for many series at once.
 
-    y[t] = c + Σ_j φ_j · y[t − j] + Σ_k (a_k sin 2πkt/m + b_k cos 2πkt/m) + e[t],   j = 1, 2, 3; k = 1 … 4; m slots a day
+    y[t] = c + Σ_j φ_j · y[t − j] + Σ_k (a_k sin 2πkt/m + b_k cos 2πkt/m) + e[t]
 
-The lags carry what is unusual now and let it fade; the harmonics carry the day. Lags of a day and a week were measured and
-left out, see docs/decisions/0005-first-decisions.md. The fit is a QR decomposition, a tenth of the time of the four singular
-value decompositions of statsmodels 0.15 (`statsmodels.tsa.ar_model.AutoReg`), and gives the same numbers (a test holds both
-together); where columns can hardly be told apart, statsmodels is asked.
+with j = 1, 2, 3 and four harmonics of the day; from three weeks of history on also j = m, m + 1, 7m, 7m + 1, and harmonics of the
+week. The equations are those of statsmodels (`statsmodels.tsa.ar_model.AutoReg`, a test holds both together on samples); solving
+them in one batch takes a hundredth of the time. Rows whose target was not measured do not count; what lags find missing is drawn
+as the usual value with the fading deviation before it.
 """
 
 from __future__ import annotations
 
-import warnings
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
-from forecasting.gaps import bridge_short_gaps
-from forecasting.models.shape import DAY_S, Floats, Indices, Unfit
+from forecasting.models.rhythm import usual
+from forecasting.models.shape import Ask, Fitted
+from forecasting.panel import WEEK_D, Floats, Indices, Panel
 
-LAGS = (1, 2, 3)
-HARMONICS = 4
-RESOLVED = 1e-6
+SHORT_LAGS = (1, 2, 3)
+DAY_HARMONICS, LONG_DAY_HARMONICS, WEEK_HARMONICS = 4, 6, 3
+LONG_D = 21
+KEEPS = 0.97
+"""Of a deviation, from one missing slot to the next."""
+CHUNK = 4_000_000
+"""Numbers of a block of design matrices."""
 RUNAWAY_SPANS = 1.0
 """A path that leaves the range of the history by more than its width says more about the fit than about the city."""
 
 
-def forecast_paths(history: Floats, origins: Indices, horizon: int, step_s: int, learnt_until: int) -> Floats:
-    """Iterates the fitted equation from each origin. Gaps must be short enough to be bridged (`forecasting.gaps`).
+@dataclass(frozen=True, slots=True)
+class AutoReg:
+    """Weights: constant and curve (series × columns), lags (series × lags); the range that paths may have (series × 2)."""
 
-    Raises Unfit: "gaps" when gaps remain, "no_convergence" when statsmodels warns or fails, "unstable" when a path runs away.
-    """
-    values = bridge_short_gaps(history, step_s)
-    if np.isnan(values[: origins.max()]).any():
-        raise Unfit("gaps")
-    curve = _daily_curve(len(values) + horizon, DAY_S // step_s)
-    constant, phi, weights = _fit(values[:learnt_until], curve[:learnt_until])
-    day = constant + curve @ weights
-    longest = max(LAGS)
-    paths = np.empty((len(origins), longest + horizon))
-    paths[:, :longest] = values[origins[:, None] + np.arange(-longest, 0)]
-    for k in range(horizon):
-        paths[:, longest + k] = day[origins + k]
-        for lag, weight in zip(LAGS, phi, strict=True):
-            paths[:, longest + k] += weight * paths[:, longest + k - lag]
-    paths = paths[:, longest:]
-    _refuse_runaways(paths, values[: origins.max()])
-    return paths
+    lags: tuple[int, ...]
+    is_long: bool
+    curve: Floats
+    phi: Floats
+    bounds: Floats
 
-
-def _daily_curve(n: int, season: int) -> Floats:
-    """Sines and cosines of the day's first harmonics, shape (n, 2 × harmonics); no more than the sampling can tell apart."""
-    turns = 2 * np.pi * np.arange(n)[:, None] * np.arange(1, min(HARMONICS, (season - 1) // 2) + 1) / season
-    return np.hstack([np.sin(turns), np.cos(turns)])
-
-
-def _fit(values: Floats, curve: Floats) -> tuple[float, Floats, Floats]:
-    """Constant, weights of the lags, weights of the curve."""
-    longest = max(LAGS)
-    lagged = [values[longest - lag : len(values) - lag] for lag in LAGS]
-    design = np.column_stack([np.ones(max(len(values) - longest, 0)), *lagged, curve[longest:]])
-    parameters = _least_squares(design, values[longest:])
-    if parameters is None:
-        parameters = _asked_of_statsmodels(values, curve)
-    if not np.isfinite(parameters).all():
-        raise Unfit("no_convergence")
-    return float(parameters[0]), parameters[1 : 1 + len(LAGS)], parameters[1 + len(LAGS) :]
+    def paths(self, panel: Panel, origins: Indices, horizon: int) -> Floats:
+        at = np.asarray(origins)
+        longest = max(self.lags)
+        values = without_gaps(panel)
+        made = np.empty((panel.n, len(at), longest + horizon))
+        made[:, :, :longest] = values[:, np.maximum(at[:, None] - longest + np.arange(longest), 0)]
+        columns = design(panel, int(at.max()) + horizon, is_long=self.is_long)
+        base = self.curve @ columns.T
+        for k in range(horizon):
+            step = base[:, at + k]
+            for j, lag in enumerate(self.lags):
+                step = step + self.phi[:, [j]] * made[:, :, longest + k - lag]
+            made[:, :, longest + k] = step
+        paths = made[:, :, longest:]
+        low, high = self.bounds[:, 0, None, None], self.bounds[:, 1, None, None]
+        runs_away = ~np.all((paths >= low) & (paths <= high), axis=2)
+        return np.where(runs_away[:, :, None], np.nan, paths)
 
 
-def _least_squares(design: Floats, target: Floats) -> Floats | None:
-    """The weights of the columns (n × m), or None where those cannot be told apart to `RESOLVED`."""
-    size = np.sqrt(np.square(design).mean(axis=0)) if len(design) > design.shape[1] else np.zeros(1)
-    if not (np.isfinite(size).all() and (size > 0).all()):
-        return None
-    q, r = np.linalg.qr(design / size)
-    diagonal = np.abs(np.diag(r))
-    if not diagonal.min() > RESOLVED * diagonal.max():
-        return None
-    return np.asarray(solve_triangular(r, q.T @ target) / size)
-
-
-def _asked_of_statsmodels(values: Floats, curve: Floats) -> Floats:
-    # here, because statsmodels takes a second and 60 MB, and hardly any series needs it
-    from statsmodels.tsa.ar_model import AutoReg
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        try:
-            return np.asarray(AutoReg(values, lags=list(LAGS), exog=curve if curve.size else None).fit().params)
-        except (Warning, ValueError, np.linalg.LinAlgError) as cause:
-            raise Unfit("no_convergence") from cause
-
-
-def _refuse_runaways(paths: Floats, known: Floats) -> None:
-    low, high = known.min(), known.max()
+def fit(panel: Panel, ask: Ask) -> Fitted:
+    del ask
+    m = panel.slots_per_day
+    is_long = panel.slots >= LONG_D * m
+    lags = tuple(sorted({*SHORT_LAGS, *((m, m + 1, WEEK_D * m, WEEK_D * m + 1) if is_long else ())}))
+    longest, n = max(lags), panel.n
+    columns = design(panel, panel.slots, is_long=is_long)[longest:]
+    p, rows = columns.shape[1] + len(lags), max(panel.slots - longest, 0)
+    values = without_gaps(panel)
+    centre = values.mean(axis=1, keepdims=True)
+    spread = np.maximum(values.std(axis=1, keepdims=True), 1e-300)
+    standard = (values - centre) / spread
+    weights = np.full((n, p), np.nan)
+    block = max(CHUNK // max(rows * p, 1), 1)
+    for first in range(0, n, block):
+        some = slice(first, first + block)
+        x = np.empty((len(standard[some]), rows, p))
+        x[:, :, : len(lags)] = np.stack([standard[some, longest - lag : panel.slots - lag] for lag in lags], axis=-1)
+        x[:, :, len(lags) :] = columns
+        is_told = panel.measured[some, longest:]
+        x_told = x if is_told.all() else x * is_told[:, :, None]
+        squares = np.matmul(x_told.transpose(0, 2, 1), x)
+        products = np.matmul(x_told.transpose(0, 2, 1), standard[some, longest:, None])[..., 0]
+        weights[some] = _solved(squares, products, is_told.sum(axis=1))
+    phi, curve = weights[:, : len(lags)], weights[:, len(lags) :] * spread
+    curve[:, 0] += centre[:, 0] * (1 - phi.sum(axis=1))
+    known = np.where(panel.measured, panel.values, np.nan)
+    has_any = np.asarray(panel.measured.any(axis=1))
+    low = np.where(has_any, np.nanmin(np.where(has_any[:, None], known, 0.0), axis=1), np.nan)
+    high = np.where(has_any, np.nanmax(np.where(has_any[:, None], known, 0.0), axis=1), np.nan)
     room = RUNAWAY_SPANS * (high - low)
-    if not (np.isfinite(paths).all() and paths.min() >= low - room and paths.max() <= high + room):
-        raise Unfit("unstable")
+    return AutoReg(lags, is_long, curve, phi, np.stack([low - room, high + room], axis=1))
+
+
+def _solved(squares: Floats, products: Floats, n_told: Floats) -> Floats:
+    """The weights; NaN where there are fewer rows than columns, or columns that cannot be told apart."""
+    p = products.shape[1]
+    size = np.sqrt(np.maximum(np.einsum("npp->np", squares), 1e-300))
+    scaled = squares / (size[:, :, None] * size[:, None, :])
+    sound = (n_told > 2 * p) & np.isfinite(scaled).all(axis=(1, 2))
+    made = np.full(products.shape, np.nan)
+    if sound.any():
+        roots = np.linalg.eigvalsh(scaled[sound])
+        sound[sound] = roots[:, 0] > 1e-11 * roots[:, -1]
+    if sound.any():
+        made[sound] = np.linalg.solve(scaled[sound], (products / size)[sound][..., None])[..., 0] / size[sound]
+    return made
+
+
+def design(panel: Panel, n_slots: int, *, is_long: bool) -> Floats:
+    """Constant and harmonics (slots × columns), no more than the sampling can tell apart; those of the week begin on Monday."""
+    m = panel.slots_per_day
+    slot = np.arange(n_slots) + ((panel.first_day + 3) % WEEK_D) * m
+    turns = [k / m for k in range(1, min(LONG_DAY_HARMONICS if is_long else DAY_HARMONICS, (m - 1) // 2) + 1)]
+    if is_long:
+        turns += [k / (WEEK_D * m) for k in range(1, WEEK_HARMONICS + 1)]
+    angles = 2 * np.pi * slot[:, None] * np.array(turns)[None, :]
+    return np.hstack([np.ones((n_slots, 1)), np.sin(angles), np.cos(angles)])
+
+
+def without_gaps(panel: Panel) -> Floats:
+    """The values; what is missing is drawn from what came before it: the usual value and the deviation that fades."""
+    if panel.measured.all():
+        return panel.values
+    expected = usual(panel.values, panel, panel.slots, range(1, 2))[1].value
+    has_any = np.asarray(panel.measured.any(axis=1))
+    first = np.take_along_axis(panel.values, panel.measured.argmax(axis=1)[:, None], axis=1)
+    slot = np.arange(panel.slots)
+    newest = np.maximum.accumulate(np.where(panel.measured, slot, -1), axis=1)
+    last = np.where(newest >= 0, np.take_along_axis(panel.values, np.maximum(newest, 0), axis=1), first)
+    usual_then = np.where(newest >= 0, np.take_along_axis(expected, np.maximum(newest, 0), axis=1), np.nan)
+    is_usual = np.isfinite(usual_then) & np.isfinite(expected)
+    drawn = np.where(is_usual, expected + (last - usual_then) * KEEPS ** (slot - newest), last)
+    filled = np.where(panel.measured, panel.values, drawn)
+    return np.asarray(np.where(has_any[:, None], filled, 0.0))

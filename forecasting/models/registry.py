@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from forecasting.models import autoreg, flat, seasonal_naive
-from forecasting.models.shape import Model
-
-HOUR_S = 3_600
-
-AUTOREG = Model("autoreg", "1", "自回归", "AutoReg", 48 * HOUR_S, 36 * HOUR_S, autoreg.forecast_paths)
-SEASONAL_NAIVE = Model(
-    "seasonal_naive", "1", "昨日同时段", "seasonal naive", 30 * HOUR_S, 24 * HOUR_S, seasonal_naive.forecast_paths
+from forecasting.models import (
+    arx,
+    autoreg,
+    combination,
+    flat,
+    mstl_ets,
+    poisson_glm,
+    profile,
+    projection,
+    prophet_holidays,
+    seasonal_naive,
+    two_stage,
 )
-FLAT = Model("flat", "1", "最新值", "last value", HOUR_S, 0, flat.forecast_paths)
+from forecasting.models.shape import HOUR_S, Model
 
-MODELS = {model.name: model for model in (AUTOREG, SEASONAL_NAIVE, FLAT)}
+DAY_S = 24 * HOUR_S
+
+FLAT = Model("flat", "1", "最新值", "last value", HOUR_S, "A", flat.fit)
+SEASONAL_NAIVE = Model("seasonal_naive", "2", "昨日同时段", "seasonal naive", 30 * HOUR_S, "A", seasonal_naive.fit_daily)
+WEEKLY_NAIVE = Model("weekly_naive", "1", "上周同时段", "weekly naive", 8 * DAY_S, "A", seasonal_naive.fit_weekly)
+PROFILE = Model("profile", "1", "时段曲线", "slot profile", 36 * HOUR_S, "A", profile.fit)
+AUTOREG = Model("autoreg", "2", "自回归", "AutoReg", 72 * HOUR_S, "A", autoreg.fit)
+PROJECTION = Model("projection", "1", "逐时距回归", "projection", 48 * HOUR_S, "A", projection.fit)
+ROOT_PROJECTION = Model(
+    "root_projection", "1", "平方根逐时距回归", "root projection", 48 * HOUR_S, "A", projection.fit_root, is_for_counts=True
+)
+TWO_STAGE = Model("two_stage", "1", "两阶段", "two-stage", 21 * DAY_S, "C", two_stage.fit, is_for_counts=True)
+POISSON_GLM = Model("poisson_glm", "1", "泊松回归", "Poisson GLM", 21 * DAY_S, "C", poisson_glm.fit, is_for_counts=True)
+ARX = Model("arx", "1", "降雨径流回归", "ARX with rain", 7 * DAY_S, "C", arx.fit, is_for_counts=True)
+MSTL_ETS = Model("mstl_ets", "1", "MSTL+指数平滑", "MSTL + ETS", 8 * DAY_S, "B", mstl_ets.fit)
+PROPHET = Model("prophet", "1", "Prophet", "Prophet", 14 * DAY_S, "C", prophet_holidays.fit)
+COMBINATION = Model("combination", "1", "组合", "combination", 36 * HOUR_S, "A", combination.fit)
+
+_ALL = (
+    FLAT, SEASONAL_NAIVE, WEEKLY_NAIVE, PROFILE, AUTOREG, PROJECTION, ROOT_PROJECTION, COMBINATION,
+    MSTL_ETS, PROPHET, POISSON_GLM, TWO_STAGE, ARX,
+)  # fmt: skip
+MODELS = {model.name: model for model in _ALL}

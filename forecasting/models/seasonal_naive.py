@@ -1,36 +1,44 @@
-"""Seasonal naive: the same slot of the day before; where that is missing, of the newest earlier day that has it.
+"""Seasonal naive: the same slot of the day before, or of the week before; where that is missing, of the newest earlier one.
 
-The reference every other model has to beat (Hyndman and Athanasopoulos, Forecasting: Principles and Practice, 3rd ed., 5.2).
+The references every other model has to beat (Hyndman and Athanasopoulos, Forecasting: Principles and Practice, 3rd ed., 5.2).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from forecasting.models.shape import DAY_S, Floats, Indices, Unfit
+from forecasting.models.shape import Ask, Fitted
+from forecasting.panel import WEEK_D, Floats, Indices, Panel
 
-DAYS_BACK = 7
-"""How many days back a missing slot is looked for: a week holds every kind of day once."""
+BACK = {1: 7, WEEK_D: 4}
+"""How many seasons back a missing slot is looked for."""
 
 
-def forecast_paths(history: Floats, origins: Indices, horizon: int, step_s: int, learnt_until: int) -> Floats:
-    """Repeats whole days before each origin. Learns nothing. A slot that no day has is taken from its neighbours.
+@dataclass(frozen=True, slots=True)
+class SeasonalNaive:
+    """Repeats the last `days`. It has nothing to learn."""
 
-    Raises Unfit "no_day" when a path has no value at all.
-    """
-    del learnt_until
-    season = DAY_S // step_s
-    ahead = np.arange(horizon)
-    newest = origins[:, None] + ahead - season * (ahead // season + 1)
-    paths = np.full(newest.shape, np.nan)
-    for day in range(DAYS_BACK):
-        index = newest - day * season
-        earlier = np.where(index >= 0, history[np.maximum(index, 0)], np.nan)
-        paths = np.where(np.isnan(paths), earlier, paths)
-    for path in paths:
-        missing = np.isnan(path)
-        if missing.all():
-            raise Unfit("no_day")
-        if missing.any():
-            path[missing] = np.interp(ahead[missing], ahead[~missing], path[~missing])
-    return paths
+    days: int
+
+    def paths(self, panel: Panel, origins: Indices, horizon: int) -> Floats:
+        season = self.days * panel.slots_per_day
+        ahead = np.arange(horizon)
+        newest = np.asarray(origins)[:, None] + ahead - season * (ahead // season + 1)
+        made = np.full((panel.n, *newest.shape), np.nan)
+        for back in range(BACK[self.days]):
+            index = newest - back * season
+            earlier = np.where(index >= 0, panel.values[:, np.maximum(index, 0)], np.nan)
+            made = np.where(np.isnan(made), earlier, made)
+        return made
+
+
+def fit_daily(panel: Panel, ask: Ask) -> Fitted:
+    del panel, ask
+    return SeasonalNaive(1)
+
+
+def fit_weekly(panel: Panel, ask: Ask) -> Fitted:
+    del panel, ask
+    return SeasonalNaive(WEEK_D)

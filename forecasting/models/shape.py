@@ -1,52 +1,56 @@
-"""The shape of a model: what it would have said at each of several origins, given what it may have learnt from.
+"""The shape of a model: fitted to a panel, asked for paths from origins in it.
 
-A history is a one-dimensional float array of equally long slots, NaN where nothing usable was measured. An origin is the
-index of the first slot foreseen: a model knows `history[:origin]` and nothing else. Learning and foreseeing are told apart
-so that one function serves the forecast (learn from everything, one origin at the end) and its honest trial on the past
-(learn from the older part, many origins in the newer).
+`fit` learns from the whole panel it is given, whose last slot is the newest that may be learnt from. What it returns answers
+`paths` for any panel that goes on from there: that is how a model is kept up to date between fits, and how one that learnt from
+the older part of a history is tried on the newer. A path starts at its origin and knows what lies before it, nothing else; it is
+the middle of what may come, and `forecasting.conformal` lays the quantiles around it. NaN where a model has nothing to say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-DAY_S = 86_400
+from forecasting.panel import Floats, Indices, Panel
 
-Floats = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.intp]
+HOUR_S, DAY_S = 3_600, 86_400
 
-Paths = Callable[[Floats, Indices, int, int, int], Floats]
-"""(history, origins, horizon, step_s, learnt_until) → one row an origin, one column a slot foreseen.
 
-Parameters come from `history[:learnt_until]`; row i starts from `history[:origins[i]]`. Every origin follows a measured slot.
-NaN where the model has nothing to say. Raises Unfit when it cannot be fitted.
-"""
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a model will be asked: so many slots ahead, from origins near this slot of the day. `seed` makes chance repeatable."""
+
+    horizon: int
+    slot_of_day: int = 0
+    seed: int = 0
+
+
+class Fitted(Protocol):
+    def paths(self, panel: Panel, origins: Indices, horizon: int) -> Floats:
+        """Series × origins × slots ahead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model as the rest of the house sees it: its words, and in seconds the shortest history it is used on (`needs_s`) and
-    the part of that it learns from before it is tried on the rest (`learns_s`)."""
+    """A model as the rest of the house sees it. `needs_s` is the shortest history it is used on; `tier` who gets it: A every
+    series, B important ones, C halls and key figures. `is_for_counts`: values cannot be negative."""
 
     name: str
     version: str
     zh: str
     en: str
     needs_s: int
-    learns_s: int
-    paths: Paths
+    tier: str
+    fit: Callable[[Panel, Ask], Fitted]
+    is_for_counts: bool = False
 
     def label(self, lang: str) -> str:
         return self.zh if lang == "zh" else self.en
 
 
-class Unfit(Exception):  # noqa: N818 - a property of the data, named after it
-    """The model cannot be fitted to this history; `code` is one of `forecasting.reasons`."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
+def no_paths(panel: Panel, origins: Indices, horizon: int) -> Floats:
+    """Nothing to say."""
+    return np.full((panel.n, len(origins), horizon), np.nan)

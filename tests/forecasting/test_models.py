@@ -1,4 +1,4 @@
-"""What every registered model promises, and what each one says on data one can check in the head."""
+"""What single models say on data one can check in the head; what all promise is in tests/conformance/test_models.py."""
 
 from __future__ import annotations
 
@@ -6,140 +6,152 @@ import numpy as np
 import pytest
 from statsmodels.tsa.ar_model import AutoReg
 
-from forecasting.models import autoreg, flat, seasonal_naive
-from forecasting.models.registry import AUTOREG, MODELS
-from forecasting.models.shape import DAY_S, Floats, Model, Unfit
+from forecasting.calendar import Calendar
+from forecasting.models import arx, autoreg, flat, poisson_glm, profile, projection, seasonal_naive, two_stage
+from forecasting.models.rhythm import usual
+from forecasting.models.shape import Ask
+from forecasting.panel import Floats, Panel
 
-STEP_S = 1800
-DAY = DAY_S // STEP_S
-EVERY_MODEL = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+DAY = 24
+MONDAY = 20_017
+WORK = Calendar(opening=((540, 1020),), closes=True)
+"""Nine to five, Monday to Friday."""
 
 
-def days_of_noise(n_days: float, seed: int = 1) -> Floats:
-    """A daily wave around 50 with noise of 1."""
-    t = np.arange(int(n_days * DAY))
+def panel(values: Floats, calendar: Calendar = Calendar(), covariates: Floats | None = None) -> Panel:  # noqa: B008 - it is frozen
+    return Panel(np.atleast_2d(values), DAY, MONDAY, calendar, covariates)
+
+
+def noise(n_days: int, seed: int = 1) -> Floats:
+    t = np.arange(n_days * DAY)
     return 50 + 10 * np.sin(2 * np.pi * t / DAY) + np.random.default_rng(seed).normal(size=len(t))
 
 
-def paths(model: Model, history: Floats, origins: list[int], *, horizon: int = DAY, learnt_until: int | None = None) -> Floats:
-    return model.paths(history, np.array(origins), horizon, STEP_S, learnt_until or min(origins))
-
-
-@EVERY_MODEL
-def test_a_path_has_one_value_for_every_slot_of_the_horizon(model: Model) -> None:
-    foreseen = paths(model, days_of_noise(5), [4 * DAY, 4 * DAY + 7], horizon=DAY + 3)
-    assert foreseen.shape == (2, DAY + 3)
-    assert np.isfinite(foreseen).all()
-
-
-@EVERY_MODEL
-def test_nothing_after_the_origin_is_known(model: Model) -> None:
-    history = days_of_noise(6)
-    origin = 5 * DAY
-    changed = history.copy()
-    changed[origin:] = -1000
-    np.testing.assert_array_equal(paths(model, history, [origin]), paths(model, changed, [origin]))
-
-
-@EVERY_MODEL
-def test_nothing_after_the_learnt_part_is_learnt(model: Model) -> None:
-    """What came between the learnt part and a later origin may start a path, not shape the model: an origin that sees only
-    old values says the same."""
-    history = days_of_noise(6)
-    changed = history.copy()
-    changed[4 * DAY :] += 25
-    early = [4 * DAY]
-    np.testing.assert_array_equal(
-        paths(model, history, early, learnt_until=3 * DAY), paths(model, changed, early, learnt_until=3 * DAY)
-    )
-
-
-@EVERY_MODEL
-def test_units_are_kept(model: Model) -> None:
-    """The same temperatures in other degrees give the same forecast in other degrees."""
-    celsius = days_of_noise(5)
-    foreseen = paths(model, celsius, [5 * DAY])
-    np.testing.assert_allclose(paths(model, 1.8 * celsius + 32, [5 * DAY]), 1.8 * foreseen + 32, rtol=1e-6)
-
-
-@EVERY_MODEL
-def test_the_same_history_gives_the_same_forecast(model: Model) -> None:
-    np.testing.assert_array_equal(*(paths(model, days_of_noise(5), [5 * DAY]) for _ in range(2)))
-
-
-@EVERY_MODEL
-def test_an_hour_missing_changes_little(model: Model) -> None:
-    whole = days_of_noise(5)
-    holed = whole.copy()
-    holed[2 * DAY : 2 * DAY + 2] = np.nan
-    foreseen = paths(model, holed, [5 * DAY])
-    assert np.abs(foreseen - paths(model, whole, [5 * DAY])).max() < 1
+def say(model, known: Panel, horizon: int = DAY) -> Floats:  # type: ignore[no-untyped-def]
+    return np.asarray(model.fit(known, Ask(horizon, known.slots % DAY)).paths(known, np.array([known.slots]), horizon)[:, 0])
 
 
 def test_the_last_value_is_repeated() -> None:
-    assert flat.forecast_paths(np.array([1.0, 2.0, 7.0]), np.array([2, 3]), 2, STEP_S, 1).tolist() == [[2, 2], [7, 7]]
+    known = panel(np.array([1.0, 2.0, 7.0, np.nan]))
+    assert flat.fit(known, Ask(2)).paths(known, np.array([2, 3, 4]), 2).tolist() == [[[2, 2], [7, 7], [7, 7]]]
 
 
-def test_yesterday_is_repeated() -> None:
+def test_yesterday_is_repeated_and_the_day_after_tomorrow_too() -> None:
     history = np.arange(2.0 * DAY)
-    foreseen = seasonal_naive.forecast_paths(history, np.array([2 * DAY]), DAY + 1, STEP_S, 0)[0]
-    assert foreseen[:DAY].tolist() == history[DAY:].tolist()
-    assert foreseen[DAY] == history[DAY], "the day after tomorrow repeats yesterday too"
+    known = panel(history)
+    said = seasonal_naive.fit_daily(known, Ask(DAY)).paths(known, np.array([2 * DAY]), DAY + 1)[0, 0]
+    assert said.tolist() == [*history[DAY:].tolist(), history[DAY]]
 
 
 def test_a_slot_that_yesterday_lacks_is_taken_from_the_day_before() -> None:
     history = np.arange(3.0 * DAY)
     history[2 * DAY + 5] = np.nan
-    assert seasonal_naive.forecast_paths(history, np.array([3 * DAY]), DAY, STEP_S, 0)[0, 5] == DAY + 5
+    known = panel(history)
+    assert seasonal_naive.fit_daily(known, Ask(DAY)).paths(known, np.array([3 * DAY]), DAY)[0, 0, 5] == DAY + 5
 
 
-def test_a_slot_that_no_day_has_lies_between_its_neighbours() -> None:
-    history = np.arange(2.0 * DAY)
-    history[[5, DAY + 5]] = np.nan
-    assert seasonal_naive.forecast_paths(history, np.array([2 * DAY]), DAY, STEP_S, 0)[0, 5] == DAY + 5
+def test_a_monday_is_like_the_monday_before() -> None:
+    history = np.arange(7.0 * DAY)
+    known = panel(history)
+    assert seasonal_naive.fit_weekly(known, Ask(DAY)).paths(known, np.array([7 * DAY]), DAY)[0, 0].tolist() == history[:DAY].tolist()
 
 
-def test_without_any_day_there_is_nothing_to_repeat() -> None:
-    history = np.full(2 * DAY, np.nan)
-    history[-3:] = 1.0
-    with pytest.raises(Unfit, match="no_day"):
-        seasonal_naive.forecast_paths(history, np.array([2 * DAY]), 4, STEP_S, 0)
+def test_a_saturday_seen_for_the_first_time_is_like_other_days_and_the_second_like_the_first() -> None:
+    """100 on five working days, then 40: the first Saturday is foreseen as 100. A week later: the Saturday before with weight
+    1, the days off (40, 40, of which ten days of half-life make nearly two) with weight 1."""
+    values = np.repeat(np.array([100.0] * 5 + [40.0] * 2), DAY)
+    table = usual(values[None], panel(values), 14 * DAY, range(1, 2))[1].value[0].reshape(14, DAY)[:, 0]
+    assert table[5] == pytest.approx(100)
+    assert 40 < table[12] < 45
+    assert table[7] == pytest.approx(100, abs=5)
 
 
-def test_autoreg_says_what_statsmodels_says() -> None:
-    """statsmodels' own multi-step forecast with the same lags and harmonics, from the end of what was learnt."""
-    history = days_of_noise(8)
-    k = 2 * np.pi * np.outer(np.arange(len(history) + DAY), np.arange(1, 5)) / DAY
-    curve = np.hstack([np.sin(k), np.cos(k)])
-    fitted = AutoReg(history, lags=[1, 2, 3], exog=curve[: len(history)]).fit()
-    theirs = fitted.forecast(DAY, exog=curve[len(history) :])
-    np.testing.assert_allclose(paths(AUTOREG, history, [len(history)])[0], theirs, rtol=1e-9)
+def test_a_holiday_is_like_a_day_off() -> None:
+    """1 May 2024 was a Wednesday."""
+    first = 19_810  # 28 March 2024
+    values = np.where(Calendar("CN").are_worked(Calendar("CN").kinds(first, 34)), 100.0, 40.0).repeat(DAY)
+    known = Panel(values[None], DAY, first, Calendar("CN"))
+    table = usual(known.values, known, 35 * DAY, range(1, 2))[1].value[0].reshape(35, DAY)[:, 0]
+    assert table[34] < 60
+    plain = Panel(values[None], DAY, first)
+    assert usual(plain.values, plain, 35 * DAY, range(1, 2))[1].value[0].reshape(35, DAY)[34, 0] > 90
 
 
-def test_autoreg_lets_a_disturbance_fade_into_the_day() -> None:
-    history = days_of_noise(8)
+def test_a_profile_lets_a_deviation_fade() -> None:
+    history = noise(20)
+    calm = say(profile, panel(history))[0]
     history[-1] += 8
-    calm, disturbed = (paths(AUTOREG, h, [8 * DAY], learnt_until=7 * DAY)[0] for h in (days_of_noise(8), history))
-    assert abs(disturbed[-1] - calm[-1]) < 0.1
+    disturbed = say(profile, panel(history))[0]
+    assert disturbed[0] - calm[0] >= disturbed[5] - calm[5] >= -1e-9
 
 
-def test_autoreg_refuses_a_history_with_a_long_gap() -> None:
-    history = days_of_noise(5)
-    history[DAY : DAY + 8] = np.nan
-    with pytest.raises(Unfit, match="gaps"):
-        paths(AUTOREG, history, [5 * DAY])
+@pytest.mark.parametrize("n_days", [10, 28])
+def test_autoreg_says_what_statsmodels_says(n_days: int) -> None:
+    """The same lags and columns given to statsmodels, and its own forecast of a day, for five series at once."""
+    known = panel(np.stack([noise(n_days, seed) * (1 + seed) for seed in range(5)]))
+    ours = say(autoreg, known)
+    fitted = autoreg.fit(known, Ask(DAY))
+    columns = autoreg.design(known, known.slots + DAY, is_long=fitted.is_long)[:, 1:]  # type: ignore[attr-defined]
+    for history, said in zip(known.values, ours, strict=True):
+        theirs = AutoReg(history, lags=list(fitted.lags), exog=columns[: known.slots]).fit()  # type: ignore[attr-defined]
+        np.testing.assert_allclose(said, theirs.forecast(DAY, exog=columns[known.slots :]), rtol=1e-6)
 
 
-def test_autoreg_refuses_what_statsmodels_cannot_tell_apart() -> None:
+def test_autoreg_has_nothing_to_say_when_columns_cannot_be_told_apart() -> None:
     """A wave without noise is a sum of its own harmonics: the lags carry nothing of their own."""
-    t = np.arange(5 * DAY)
-    with pytest.raises(Unfit, match="no_convergence"):
-        paths(AUTOREG, np.sin(2 * np.pi * t / DAY), [5 * DAY])
+    assert np.isnan(say(autoreg, panel(np.sin(2 * np.pi * np.arange(10 * DAY) / DAY)))).all()
 
 
-def test_autoreg_refuses_to_run_away() -> None:
+def test_autoreg_does_not_run_away() -> None:
     """A growth of 3 % a slot, learnt well, would be a thousand times the history after a few days."""
-    t = np.arange(3 * DAY)
-    noise = np.random.default_rng(0).normal(size=len(t)) * 1e-3
-    with pytest.raises(Unfit, match="unstable"):
-        autoreg.forecast_paths(1.03**t + noise, np.array([3 * DAY]), 3 * DAY, STEP_S, 3 * DAY)
+    t = np.arange(6 * DAY)
+    growth = 1.03**t + np.random.default_rng(0).normal(size=len(t)) * 1e-3
+    assert np.isnan(say(autoreg, panel(growth), 6 * DAY)).all()
+
+
+def test_a_projection_follows_what_persists_and_forgets_what_does_not() -> None:
+    """Deviations that last for days are taken on, white noise is not."""
+    rng = np.random.default_rng(0)
+    slow = np.repeat(rng.normal(size=60), DAY) * 10
+    lasting, white = 100 + slow, 100 + rng.normal(size=60 * DAY) * 10
+    known = panel(np.stack([lasting, white]))
+    disturbed = known.values.copy()
+    disturbed[:, -12:] += 20
+    moved = say(projection, panel(disturbed))[:, 5] - say(projection, known)[:, 5]
+    assert moved[0] > 2 * abs(moved[1])
+
+
+def test_an_arrival_day_twice_as_busy_is_foreseen_busier_by_noon() -> None:
+    """Nine to five, 10 an hour. Today brings 20: of the rest four fifths more are believed, less the doubt."""
+    day = np.where((np.arange(DAY) >= 9) & (np.arange(DAY) < 17), 10.0, np.nan)
+    week = np.concatenate([np.tile(day, 5), np.full(2 * DAY, np.nan)])
+    values = np.concatenate([np.tile(week, 6), np.where(np.arange(13) >= 9, 20.0, np.nan)])
+    known = panel(values, WORK)
+    for model in (two_stage, poisson_glm):
+        said = say(model, known)[0]
+        assert 14 < said[0] < 18, "at one o'clock"
+        quiet = panel(np.concatenate([np.tile(week, 6), day[:13]]), WORK)
+        assert say(model, quiet)[0][0] == pytest.approx(10, rel=0.05)
+
+
+def test_mondays_twice_as_busy_are_learnt_by_the_two_stages() -> None:
+    day = np.where((np.arange(DAY) >= 9) & (np.arange(DAY) < 17), 10.0, np.nan)
+    week = np.concatenate([2 * day, np.tile(day, 4), np.full(2 * DAY, np.nan)])
+    said = say(two_stage, panel(np.tile(week, 8), WORK), 2 * DAY)[0]
+    assert said[12] == pytest.approx(20, rel=0.1)
+    assert said[DAY + 12] == pytest.approx(10, rel=0.1)
+
+
+def test_rain_to_come_lifts_the_river() -> None:
+    """A river that empties by 2 % an hour and takes up a tenth of the rain; a downpour is announced for the third hour."""
+    rng = np.random.default_rng(0)
+    rain = np.where(rng.random(63 * DAY) < 0.03, rng.gamma(2.0, 3.0, 63 * DAY), 0.0)
+    rain[60 * DAY :] = 0
+    flow = np.full(60 * DAY, 5.0)
+    for t in range(1, len(flow)):
+        flow[t] = flow[t - 1] * 0.98 * np.exp(0.02 * rain[t]) + 0.05
+    dry = say(arx, panel(flow, covariates=rain[None, None]))[0]
+    rain[60 * DAY + 2] = 30
+    wet = say(arx, panel(flow, covariates=rain[None, None]))[0]
+    assert wet[:2] == pytest.approx(dry[:2])
+    assert wet[12] > 1.2 * dry[12]

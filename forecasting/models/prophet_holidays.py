@@ -1,0 +1,105 @@
+"""Prophet: trend, day, week and holidays as parts that can be shown apart (Taylor and Letham 2018). For halls and key figures.
+
+The package `prophet` with its compiled model, which needs no network. Public holidays and worked weekend days come from the
+calendar, covariates are regressors, closed hours are left out of the fit. It is slow (some tenths of a second a series, in a
+process of its own) and does not look at the last hours: what its trend missed on the last day is added and halves every day.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from forecasting.calendar import EPOCH, HOLIDAY, MADE_UP
+from forecasting.models.shape import Ask, Fitted
+from forecasting.panel import DAY_S, Floats, Indices, Panel
+
+LEARNS_D = 182
+MIN_D = 7
+DAY_ORDER = 8
+"""Harmonics of the day."""
+DAY_OFF = {HOLIDAY: "off", MADE_UP: "worked"}
+
+
+@dataclass(frozen=True, slots=True)
+class Prophets:
+    """A fitted model of the package for each series, None where there was too little to fit."""
+
+    models: tuple[Any, ...]
+
+    def paths(self, panel: Panel, origins: Indices, horizon: int) -> Floats:
+        m, at = panel.slots_per_day, np.asarray(origins)
+        first = max(int(at.min()) - m, 0)
+        slots = np.arange(first, int(at.max()) + horizon)
+        made = np.full((panel.n, len(at), horizon), np.nan)
+        ahead = np.arange(horizon)
+        for series, model in enumerate(self.models):
+            if model is None:
+                continue
+            frame = _frame(panel, series, slots, with_values=False)
+            said = np.asarray(model.predict(frame)["yhat"], dtype=float)
+            for k, origin in enumerate(at.tolist()):
+                day = np.arange(max(origin - m, first), origin)
+                missed = panel.values[series, day] - said[day - first]
+                offset = float(np.nanmean(missed)) if np.isfinite(missed).any() else 0.0
+                made[series, k] = said[origin - first + ahead] + offset * 0.5 ** ((ahead + 1) / m)
+        return made
+
+
+def fit(panel: Panel, ask: Ask) -> Fitted:
+    return Prophets(tuple(_fit_one(panel, series, ask.seed) for series in range(panel.n)))
+
+
+def _fit_one(panel: Panel, series: int, seed: int) -> Any:
+    start = max(panel.slots - LEARNS_D * panel.slots_per_day, 0)
+    told = panel.measured[series] & panel.are_open(panel.slots)
+    slots = np.flatnonzero(told)
+    slots = slots[slots >= start]
+    if len(slots) < MIN_D * panel.slots_per_day // 2 or np.ptp(panel.values[series, slots]) == 0:
+        return None
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    for name in ("prophet", "prophet.plot", "cmdstanpy"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    from prophet import Prophet  # two seconds and a compiled model, which only a few series need
+
+    frame = _frame(panel, series, slots, with_values=True)
+    model = Prophet(
+        daily_seasonality=DAY_ORDER if panel.slots_per_day > 2 * DAY_ORDER else False, weekly_seasonality=len(slots) > 0,
+        yearly_seasonality=False, holidays=_holidays(panel), uncertainty_samples=0,
+    )  # fmt: skip
+    for name in frame.columns:
+        if name.startswith("x"):
+            model.add_regressor(name)
+    try:
+        model.fit(frame, seed=seed)
+    except RuntimeError:
+        return None
+    return model
+
+
+def _frame(panel: Panel, series: int, slots: Indices, *, with_values: bool) -> Any:
+    import pandas as pd
+
+    seconds = panel.first_day * DAY_S + slots * panel.step_s
+    columns: dict[str, Any] = {"ds": pd.to_datetime(seconds, unit="s")}
+    if with_values:
+        columns["y"] = panel.values[series, slots]
+    for k, given in enumerate(() if panel.covariates is None else panel.covariates):
+        told = given[series, np.minimum(slots, given.shape[1] - 1)]
+        columns[f"x{k}"] = np.nan_to_num(told)
+    return pd.DataFrame(columns)
+
+
+def _holidays(panel: Panel) -> Any:
+    import pandas as pd
+
+    kinds = panel.kinds(panel.slots // panel.slots_per_day + 30)
+    days = [(DAY_OFF[int(kind)], day) for day, kind in enumerate(kinds) if int(kind) in DAY_OFF]
+    if not days:
+        return None
+    dates = [np.datetime64(EPOCH) + panel.first_day + day for _, day in days]
+    return pd.DataFrame({"holiday": [name for name, _ in days], "ds": pd.to_datetime(np.array(dates))})
