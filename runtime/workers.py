@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -74,9 +75,14 @@ def _ingest(settings: Settings, policy: Policy, stop: threading.Event, is_demo: 
     )
 
 
+GIVES_WAY = 10
+"""Niceness of what can wait: a forecast comes some seconds later, a reading or a click does not."""
+
+
 def _forecaster(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:
     from forecasting import service
 
+    os.nice(GIVES_WAY)  # its own workers inherit it
     service.run(
         _database(settings),
         horizon_s=policy.forecast_horizon_s,
