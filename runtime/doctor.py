@@ -7,7 +7,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from dashboard.deployment import vendor_version
@@ -16,7 +16,7 @@ from runtime import quarters
 from runtime.backing import Backing, describe, find_running, foresee
 from runtime.broker_check import examine_broker
 from runtime.findings import Finding
-from runtime.policy import PolicyError, load_policy
+from runtime.policy import PolicyError, load_calendar, load_policy
 from runtime.settings import Settings
 from runtime.supervisor import busy_port
 from storage.connection import DatabaseUnreachable, connect
@@ -33,6 +33,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     try:
         policy = load_policy(settings.config)
         yield Finding(True, f"Policy: {settings.config} is well-formed, rules to begin with: {len(policy.rules)}.")
+        yield _calendar(settings)
     except PolicyError as error:
         for fault in error.faults:
             yield Finding(False, fault)
@@ -67,6 +68,20 @@ def _names_others(settings: Settings, running: Backing) -> bool:
     """Whether the settings name a database or a broker that the running city does not stand on."""
     named, standing = (settings.database_url, settings.mqtt_url), (running.database_url, running.mqtt_url)
     return any(one is not None and one != other for one, other in zip(named, standing, strict=True))
+
+
+def _calendar(settings: Settings, today: date | None = None) -> Finding:
+    """Whether the working days of this year are known. Raises PolicyError."""
+    calendar, today = load_calendar(settings.config), today or datetime.now(settings.zone).date()
+    place = settings.config.with_name("calendar.toml")
+    cure = f"expected the decree; when it is out, enter its days in {place} and name the year in `decided`"
+    missing = calendar.undecreed([today.year, today.year + 1])
+    if today.year in missing:
+        return Finding(False, f"Calendar: the make-up days (调休) of {today.year} are not decreed as far as is known: {cure}.")
+    if missing:
+        said = f"those of {missing[0]} are not decreed yet as far as is known, and forecasts take the statutory days: {cure}"
+        return Finding(True, f"Calendar: the working days of {today.year} are known; {said}.")
+    return Finding(True, f"Calendar: the working days of {today.year} and {today.year + 1} are known.")
 
 
 def _city(city: Path) -> Finding:

@@ -9,12 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alerts.lifecycle import Silence
 from domain.incidents import Grade
 from domain.indices import IndexPolicy, Part, Parts, Scale
 from domain.warnings import LevelThreshold, ThresholdRule, WarningLevel, WarningSource
+
+if TYPE_CHECKING:
+    from forecasting.calendar import Calendar
 
 
 class PolicyError(Exception):
@@ -159,6 +162,23 @@ _RULE_OPTIONS = (
     _Key("rule", "min_probability", _number(0.01, 0.99), "a share from 0.01 to 0.99", "0.5"),
     _Key("rule", "horizon_h", _number(0.25, 168), "a number of hours from 0.25 to 168", "6"),
 )
+
+
+def load_calendar(policy_path: Path) -> Calendar:
+    """The calendar in calendar.toml beside the policy; where there is none, no day is a holiday. Raises PolicyError with every
+    fault at once."""
+    from forecasting.calendar import ALWAYS, CalendarError, parse_calendar  # numpy, which a command line need not wait for
+
+    path = policy_path.with_name("calendar.toml")
+    try:
+        return parse_calendar(path.read_text(encoding="utf-8"), str(path))
+    except FileNotFoundError:
+        return ALWAYS
+    except CalendarError as fault:
+        raise PolicyError(list(fault.faults)) from None
+    except (OSError, UnicodeDecodeError) as fault:
+        sentence = f"{path} cannot be read ({fault}): expected a TOML file as the one delivered; mend or remove it"
+        raise PolicyError([sentence]) from None
 
 
 def load_policy(path: Path) -> Policy:

@@ -15,7 +15,7 @@ from gis_data.city import ensure_demo_city
 from runtime import deathbound, supervisor
 from runtime.backing import backing, settings_on
 from runtime.gaps import note_gap
-from runtime.policy import Policy, load_policy
+from runtime.policy import Policy, load_calendar, load_policy
 from runtime.processes import list_processes
 from runtime.quarters import Announce, CannotStart
 from runtime.settings import Settings
@@ -30,6 +30,7 @@ DEMO_VARIABLE = "CITYHELM_DEMONSTRATION"
 def run_city(settings: Settings, *, demo: bool, history_days: int = 0, out: TextIO = sys.stdout) -> int:
     """`cityhelm demo` and `cityhelm up`: returns the exit code when everything has stopped. Raises CannotStart."""
     policy = load_policy(settings.config)
+    load_calendar(settings.config)  # its faults are said before anything is started
     if demo and settings.host not in ("127.0.0.1", "localhost", "::1"):
         raise CannotStart(
             f"CITYHELM_HOST is {settings.host}: in the demonstration everybody says who they are, expected 127.0.0.1; "

@@ -8,11 +8,10 @@ import signal
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 from domain.rights import Actor, Role, Scope
 from iot.mqtt import BrokerAddress, parse_address
-from runtime.policy import Policy, load_policy
+from runtime.policy import Policy, load_calendar, load_policy
 from runtime.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -91,17 +90,9 @@ def _forecaster(settings: Settings, policy: Policy, stop: threading.Event, is_de
         history_days=policy.forecast_history_days,
         stop=stop,
         zone=settings.zone,
-        calendar=_calendar(settings),
+        calendar=load_calendar(settings.config),
         dask_scheduler=settings.dask_scheduler,
     )
-
-
-def _calendar(settings: Settings) -> Any:
-    """The calendar beside the policy; without one no day is a holiday."""
-    from forecasting.calendar import ALWAYS, parse_calendar
-
-    place = settings.config.with_name("calendar.toml")
-    return parse_calendar(place.read_text(encoding="utf-8"), place.name) if place.exists() else ALWAYS
 
 
 def _alerts(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:

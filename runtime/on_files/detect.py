@@ -15,13 +15,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
-from runtime.bad_input import BadInput
-from runtime.on_files.tables import Floats, read_table, require_writable, write_table
+from runtime.on_files.tables import Floats, read_table, require_writable, write_table, zone_of
 from runtime.progress import Progress
 from runtime.settings import Settings
 
@@ -53,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     began = time.monotonic()
-    zone = _zone(arguments.zone, settings)
+    zone = zone_of(arguments.zone, settings)
     require_writable(arguments.output)
     table = read_table(arguments.input, ["timestamp", "value"], ["series"], may_be_empty=True)
     names = table.texts("series", may_be_empty=True) if "series" in table else [""] * len(table)
@@ -93,15 +92,6 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def _listed(causes: Counter[str]) -> str:
     return f" ({', '.join(f'{n} {cause}' for cause, n in causes.most_common())})" if causes else ""
-
-
-def _zone(name: str | None, settings: Settings) -> ZoneInfo:
-    if name is None:
-        return settings.zone
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise BadInput(f"--zone {name}: expected a time zone of the tz database, such as Asia/Shanghai") from None
 
 
 def _limits(path: Path, known: dict[str, int], *, is_named: bool) -> dict[int, tuple[float, float]]:

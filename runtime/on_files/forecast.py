@@ -26,7 +26,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from runtime.bad_input import BadInput
-from runtime.on_files.tables import Floats, Stamps, Table, iso_texts, read_table, require_writable, write_table
+from runtime.on_files.tables import Floats, Stamps, Table, iso_texts, read_table, require_writable, write_table, zone_of
 from runtime.progress import Progress
 from runtime.settings import Settings
 
@@ -130,7 +130,7 @@ def _task(arguments: argparse.Namespace, settings: Settings) -> _Task:
     if not all(0 < level < 1 for level in levels) or len(set(levels)) < len(levels):
         raise BadInput(f"--quantiles is '{arguments.quantiles}': expected different numbers between 0 and 1 such as 0.1,0.5,0.9")
     return _Task(
-        step_s, horizon_s // step_s, tuple(sorted(levels)), written, _zone(arguments.zone, settings), _calendar(arguments),
+        step_s, horizon_s // step_s, tuple(sorted(levels)), written, zone_of(arguments.zone, settings), _calendar(arguments),
         _model(arguments.model), arguments.aggregate == "sum",
     )  # fmt: skip
 
@@ -140,15 +140,6 @@ def _seconds(name: str, words: str) -> int:
     if not told or int(told[1]) == 0:
         raise BadInput(f"{name} is '{words}': expected a time such as 15m, 1h or 7d")
     return int(told[1]) * UNITS_S[told[2]]
-
-
-def _zone(name: str | None, settings: Settings) -> ZoneInfo:
-    if name is None:
-        return settings.zone
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise BadInput(f"--zone is '{name}': expected a zone of the tz database such as Asia/Shanghai") from None
 
 
 def _calendar(arguments: argparse.Namespace) -> Any:

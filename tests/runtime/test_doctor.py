@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from runtime import quarters
+from runtime import doctor, quarters
 from runtime.doctor import examine
 from runtime.policy import load_policy
 from runtime.settings import Settings, load_settings
@@ -121,3 +122,23 @@ def test_a_given_broker_is_asked_what_it_keeps(asked: Asked, tmp_path: Path) -> 
 
 def test_a_private_broker_is_not_tried(asked: Asked) -> None:
     assert "Queue" not in asked()
+
+
+@pytest.mark.parametrize(
+    ("text", "day", "is_good", "words"),
+    [
+        ('country = "CN"', date(2026, 3, 2), True, "the working days of 2026 are known; those of 2027 are not decreed yet"),
+        ('country = "CN"\ndecided = [2027]', date(2026, 3, 2), True, "the working days of 2026 and 2027 are known"),
+        (
+            'country = "CN"',
+            date(2042, 3, 2),
+            False,
+            "the make-up days (调休) of 2042 are not decreed as far as is known: expected",
+        ),
+        ('country = "FR"', date(2042, 3, 2), True, "the working days of 2042 and 2043 are known"),
+    ],
+)
+def test_a_year_without_a_decree_is_said_loudly(tmp_path: Path, text: str, day: date, is_good: bool, words: str) -> None:
+    (tmp_path / "calendar.toml").write_text(text)
+    found = doctor._calendar(load_settings({"CITYHELM_CONFIG": str(tmp_path / "city.toml")}), day)
+    assert (found.is_good, words in found.sentence) == (is_good, True), found.sentence

@@ -80,7 +80,8 @@ def test_of_finer_rows_an_origin_knows_only_those_that_came(tmp_path: Path) -> N
     """Five-minute rows: from 09:00 on only the row of 09:00 is known, whatever its hour brings."""
     start = MONDAY - timedelta(days=10)
     rows = [
-        ("a", (start + timedelta(minutes=5 * k)).isoformat(timespec="minutes"), f"{20 + (k * 7919 % 13):d}") for k in range(10 * 288)
+        ("a", (start + timedelta(minutes=5 * k)).isoformat(timespec="minutes"), f"{20 + (k * 7919 % 13):d}")
+        for k in range(10 * 288)
     ]
     origins = "series,origin\na,2026-03-01T09:00\n"
     before = run(tmp_path, rows, origins=origins)

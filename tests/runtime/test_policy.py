@@ -9,7 +9,8 @@ import pytest
 from domain.incidents import Grade
 from domain.indices import DELIVERED as BORN_WITH
 from domain.warnings import WarningLevel, WarningSource
-from runtime.policy import Policy, PolicyError, load_policy
+from forecasting.calendar import ALWAYS
+from runtime.policy import Policy, PolicyError, load_calendar, load_policy
 
 DELIVERED = Path(__file__).parents[2] / "config/city.toml"
 
@@ -112,3 +113,15 @@ def test_a_file_that_is_not_there_or_no_toml_is_a_sentence(tmp_path: Path) -> No
     (tmp_path / "half.toml").write_text("[ingest\n")
     (fault,) = faults_of(tmp_path / "half.toml")
     assert fault.startswith(f"{tmp_path / 'half.toml'} cannot be read (")
+
+
+def test_a_calendar_that_cannot_be_used_is_told_with_all_its_faults(tmp_path: Path) -> None:
+    (tmp_path / "calendar.toml").write_text('country = "ZZ"\nworkdays = "mon-fry"\nholiday = 1\n')
+    with pytest.raises(PolicyError) as told:
+        load_calendar(tmp_path / "city.toml")
+    assert len(told.value.faults) == 3
+    assert all("calendar.toml" in fault and "expected" in fault for fault in told.value.faults)
+
+
+def test_without_a_calendar_no_day_is_a_holiday(tmp_path: Path) -> None:
+    assert load_calendar(tmp_path / "city.toml") == ALWAYS
