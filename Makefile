@@ -15,6 +15,8 @@ DEBIAN := Debian and Ubuntu: apt-get install
 # Only wheels: nothing is compiled here. The build tool is pinned like the rest, hence no isolation.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: -c constraints.txt
 PYTEST := $(BIN)/python -m pytest
+# One more than there are cores: half of the time tests wait, for a browser, a broker, a clock.
+WORKERS := $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n < 4 ? n + 1 : 4)))
 # Node brings a list of authorities of its own: it is to trust those of this machine as well, such as a proxy's.
 AUTHORITIES := $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt))
 ifneq ($(AUTHORITIES),)
@@ -39,7 +41,7 @@ demo: $(VENV)/.runtime $(ASSETS) ## the demonstration city on this machine, at h
 	$(BIN)/cityhelm demo
 
 test: install programs ## everything that a change can break, in at most ten minutes
-	$(PYTEST) -n logical --maxprocesses 4 --dist worksteal -m "not long"
+	$(PYTEST) -n $(WORKERS) --dist worksteal -m "not long"
 
 test-long: install programs ## soaks and faults that take their time, one after the other
 	$(PYTEST) -m long

@@ -23,7 +23,7 @@ from requests import RequestException
 ENTERING = timedelta(minutes=10)
 MOST_ENTERING = 1_000
 TIMEOUT_S = 10
-SIGNED_BY = ("RS256", "ES256", "PS256", "EdDSA")
+SIGNED_BY = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signatures by a key that only the provider has."""
 
 

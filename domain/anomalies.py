@@ -21,7 +21,7 @@ class Lane(Labelled):
     WARNING = "warning", "预警", "warning"
 
 
-class Cause(Labelled):
+class Oddity(Labelled):
     """What is odd."""
 
     STUCK = "stuck", "数值卡滞", "stuck"
@@ -44,54 +44,54 @@ class Cause(Labelled):
 
 
 _LANES = {
-    Cause.STUCK: Lane.QUALITY, Cause.SILENT: Lane.QUALITY, Cause.JUMP: Lane.QUALITY, Cause.DRIFT: Lane.QUALITY,
-    Cause.CEASELESS: Lane.QUALITY, Cause.LIMIT: Lane.WARNING,
+    Oddity.STUCK: Lane.QUALITY, Oddity.SILENT: Lane.QUALITY, Oddity.JUMP: Lane.QUALITY, Oddity.DRIFT: Lane.QUALITY,
+    Oddity.CEASELESS: Lane.QUALITY, Oddity.LIMIT: Lane.WARNING,
 }  # fmt: skip
 
-_WORDS: dict[Cause, tuple[str, str]] = {
-    Cause.STUCK: ("自 {since} 起一直为 {value}", "unchanged at {value} since {since}"),
-    Cause.SILENT: (
+_WORDS: dict[Oddity, tuple[str, str]] = {
+    Oddity.STUCK: ("自 {since} 起一直为 {value}", "unchanged at {value} since {since}"),
+    Oddity.SILENT: (
         "自 {since} 起 {waited} 无数据，通常每 {interval} 一条",
         "nothing came for {waited} since {since}, usually every {interval}",
     ),
-    Cause.JUMP: (
+    Oddity.JUMP: (
         "由 {before} 跳至 {value}，此处预期 {low}–{high}",
         "jumped from {before} to {value} where {low}–{high} was expected, at {since}",
     ),
-    Cause.DRIFT: (
+    Oddity.DRIFT: (
         "自 {since} 起逐渐偏离：近一天平均偏 {off}，通常不超过 {reach}",
         "creeps away since {since}: the last day was {off} off the usual of its hours on average, {reach} is common",
     ),
-    Cause.SHIFT: (
+    Oddity.SHIFT: (
         "自 {since} 起持续偏离：{value}，此时段通常 {low}–{high}",
         "{value} stays outside the usual {low}–{high} of these hours since {since}",
     ),
-    Cause.UNUSUAL_HOUR: (
+    Oddity.UNUSUAL_HOUR: (
         "{value} 超出该时段通常的 {low}–{high}，自 {since} 起",
         "{value} is outside the usual {low}–{high} of this hour since {since}",
     ),
-    Cause.UNUSUAL_LEVEL: (
+    Oddity.UNUSUAL_LEVEL: (
         "{value} 超出近期通常的 {low}–{high}，自 {since} 起",
         "{value} is outside the usual {low}–{high} of late since {since}",
     ),
-    Cause.NEW_EXTREME: (
+    Oddity.NEW_EXTREME: (
         "{value} 超出以往全部数据的 {low}–{high}，自 {since} 起",
         "{value} is outside {low}–{high}, all that was seen before, since {since}",
     ),
-    Cause.RESTLESS: (
+    Oddity.RESTLESS: (
         "自 {since} 起波动为通常的 {ratio} 倍，当前 {value}",
         "varies {ratio} times as much as usual since {since}, now {value}",
     ),
-    Cause.BREACH: (
+    Oddity.BREACH: (
         "{value} 超出预测的 {low}–{high}，自 {since} 起",
         "{value} is outside the forecast {low}–{high} since {since}",
     ),
-    Cause.STATION: (
+    Oddity.STATION: (
         "{value} 与同站其他传感器不符，应在 {low}–{high}，自 {since} 起",
         "{value} does not fit the other sensors of its station, {low}–{high} would, since {since}",
     ),
-    Cause.CEASELESS: ("自 {since} 起未归零，当前 {value}", "not back to zero since {since}, now {value}"),
-    Cause.LIMIT: (
+    Oddity.CEASELESS: ("自 {since} 起未归零，当前 {value}", "not back to zero since {since}, now {value}"),
+    Oddity.LIMIT: (
         "{value} 超出限值 {low}–{high}，自 {since} 起",
         "{value} is outside the limits {low}–{high} since {since}",
     ),
@@ -109,7 +109,7 @@ class Anomaly:
     datastream_id: int
     detected_at: datetime
     since: datetime
-    cause: Cause
+    cause: Oddity
     value: float
     low: float
     high: float

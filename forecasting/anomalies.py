@@ -18,7 +18,7 @@ from datetime import UTC, datetime, tzinfo
 import numpy as np
 import numpy.typing as npt
 
-from domain.anomalies import Anomaly, Cause
+from domain.anomalies import Anomaly, Oddity
 from forecasting.detectors import rhythm, station, surprise
 from forecasting.detectors.registry import DETECTORS, LIMITS, NEW_EXTREME, STATION
 from forecasting.detectors.shape import Floats, Moment, State, Verdict, keep
@@ -174,24 +174,24 @@ class Detectors:
         extras: dict[str, float] = {}
         low, high = center - reach * width, center + reach * width
         match detector.cause:
-            case Cause.LIMIT:
+            case Oddity.LIMIT:
                 low, high = float(self._states[LIMITS.name]["low"][i]), float(self._states[LIMITS.name]["high"][i])
-            case Cause.NEW_EXTREME:
+            case Oddity.NEW_EXTREME:
                 low, high = center - width, center + width
-            case Cause.SHIFT | Cause.BREACH:
-                reach = SHIFT_BAND if detector.cause is Cause.SHIFT else 1.0
+            case Oddity.SHIFT | Oddity.BREACH:
+                reach = SHIFT_BAND if detector.cause is Oddity.SHIFT else 1.0
                 low, high = center - reach * width, center + reach * width
-            case Cause.DRIFT:
+            case Oddity.DRIFT:
                 extras = {"off": float(verdict.off[i]) * width if verdict.off is not None else 0.0, "reach": reach * width}
-            case Cause.RESTLESS:
+            case Oddity.RESTLESS:
                 extras = {"ratio": float(verdict.off[i]) if verdict.off is not None else 1.0}
-            case Cause.JUMP:
+            case Oddity.JUMP:
                 extras = {"before": float(m.before[i]) + anchor}
-            case Cause.SILENT:
+            case Oddity.SILENT:
                 extras = {"waited_s": float(m.waited_s[i]), "interval_s": float(m.interval_s[i])}
             case _:
                 pass
-        if detector.cause is not Cause.LIMIT and float(self._states[NEW_EXTREME.name]["least"][i]) + anchor >= 0 <= value:
+        if detector.cause is not Oddity.LIMIT and float(self._states[NEW_EXTREME.name]["least"][i]) + anchor >= 0 <= value:
             low = max(low, 0.0)  # what was never negative is not said to be so usually
         return Anomaly(
             self._ids[i], datetime.fromtimestamp(float(m.times_s[i]), UTC), datetime.fromtimestamp(since_s, UTC), detector.cause,

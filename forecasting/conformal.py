@@ -72,9 +72,7 @@ class Errors:
             made *= width[None, :, None]
         return made
 
-    def _borrowed(
-        self, few: Indices, size: Floats, weight: Floats, levels: Sequence[float], origins_told: Indices
-    ) -> Floats:
+    def _borrowed(self, few: Indices, size: Floats, weight: Floats, levels: Sequence[float], origins_told: Indices) -> Floats:
         """Offsets of series with few errors: those of all series at all distances, in units of the series' mean error, growing
         with distance as the errors of all do."""
         scaled = self.values[size > 0] / size[size > 0][:, None, None]

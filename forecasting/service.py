@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from domain.anomalies import Cause
+from domain.anomalies import Oddity
 from domain.datastreams import Datastream
 from domain.derived import Derived
 from domain.forecasts import Forecast
@@ -785,7 +785,7 @@ LEARNT_ROWS = 3_000_000
 """At most so many values at a start: with many series less of the past."""
 LEARNT_TOGETHER = 400
 CALM_FOR = timedelta(minutes=30)
-OWED_BY_PERIODIC = (Cause.SILENT, Cause.STUCK)
+OWED_BY_PERIODIC = (Oddity.SILENT, Oddity.STUCK)
 """A device that speaks on change owes no regular readings, and repeats itself as it likes."""
 ODD_SCORE = 0.75
 """A score from which a series is still odd, whether or not it is worth another alarm (`forecasting.anomalies`)."""

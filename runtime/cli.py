@@ -98,7 +98,10 @@ ON_FILES = {
     ),
     "staff": (
         "how many windows a hall should open in each interval of a day, from a file",
-        "cityhelm staff --arrivals a.csv --output o.csv --service-time-s 480 --service-cv 0.8 --patience-s 2700 --windows 20 …",
+        (
+            "cityhelm staff --arrivals a.csv --output o.csv --service-time-s 480 --service-cv 0.8 --patience-s 2700 "
+            "--windows 20 --target-wait-s 900"
+        ),
     ),
     "redeploy": (
         "where free units should stand by, from files",

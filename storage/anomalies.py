@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from psycopg.types.json import Jsonb
 
-from domain.anomalies import Anomaly, Cause
+from domain.anomalies import Anomaly, Oddity
 from storage.connection import Connection
 
 
@@ -62,7 +62,7 @@ def list_anomalies(
         + "ORDER BY detected_at DESC, anomaly_id DESC LIMIT %(limit)s",
         {"since": since, "until": until, "series": series_id, "lane": lane, "limit": limit},
     )
-    return [_stored(*row) for row in rows if Cause.known(row[2]) is not None]
+    return [_stored(*row) for row in rows if Oddity.known(row[2]) is not None]
 
 
 def count_anomalies(conn: Connection, *, since: datetime) -> dict[str, int]:
@@ -75,7 +75,7 @@ def _stored(
     number: int, series_id: int, cause: str, since: datetime, detected_at: datetime, ended_at: datetime | None, value: float,
     low: float, high: float, score: float, extras: dict[str, float],
 ) -> StoredAnomaly:  # fmt: skip
-    anomaly = Anomaly(series_id, detected_at, since, Cause.of(cause), value, low, high, score, tuple(extras.items()))
+    anomaly = Anomaly(series_id, detected_at, since, Oddity.of(cause), value, low, high, score, tuple(extras.items()))
     return StoredAnomaly(number, anomaly, ended_at)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from domain.anomalies import Cause
+from domain.anomalies import Oddity
 
 Floats = npt.NDArray[np.floating[Any]]
 Bools = npt.NDArray[np.bool_]
@@ -89,7 +89,7 @@ class Detector:
 
     name: str
     version: str
-    cause: Cause
+    cause: Oddity
     start: Callable[[int], State]
     update: Callable[[State, Moment], Verdict]
     least_days: float = 1.0

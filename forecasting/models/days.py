@@ -92,5 +92,3 @@ def so_far(panel: Panel, origin: int, expected: Floats) -> Floats:
     doubt = DOUBT * np.maximum(foreseen, expected.max(axis=1, initial=0.0) * m / 3)
     ratio = (observed + doubt) / np.maximum(foreseen + doubt, 1e-12)
     return np.asarray(np.where(foreseen > 0, 1 + TRUST * (np.clip(ratio, 0.2, 5.0) - 1), 1.0))
-
-

@@ -272,6 +272,7 @@ def test_nothing_is_cut_small_or_out_of_reach(
             assert CJK.findall(said) == []
 
 
+@pytest.mark.long
 def test_the_page_does_not_grow(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
     """As many things on it after a hundred drawings with other incidents as after ten."""
     draw = """async (n) => {

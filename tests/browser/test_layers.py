@@ -112,6 +112,7 @@ def test_a_place_is_found_by_a_part_of_its_name_with_keys_alone(
         expect(page.locator("#map-found")).to_contain_text("没有找到")
 
 
+@pytest.mark.long
 def test_what_is_in_view_stands_in_a_table_too(serve: Serve, visit: Visit, database_url: str, conn: Connection) -> None:
     stored(
         conn, a_device(name="空气站"), a_reading(41), an_incident(), a_unit(), a_position(113.26), a_status(UnitStatus.AVAILABLE)

@@ -83,6 +83,7 @@ def test_numbers_change_by_themselves_when_rows_come(
         assert page.evaluate("number => cityhelm.city.streams.get(number).quality", scene) == "good"
 
 
+@pytest.mark.long
 def test_units_move_on_the_map_and_the_view_stays_where_the_viewer_put_it(
     serve: Serve, visit: Visit, database_url: str, conn: Connection, scene: int
 ) -> None:

@@ -105,6 +105,7 @@ def test_a_word_that_is_cut_would_be_seen(serve: Serve, visit: Visit, database_u
         assert ["kpi", "kpi"] in overlapping(page, ".kpi")
 
 
+@pytest.mark.long
 def test_large_text_is_a_quarter_larger_and_remembered(serve: Serve, visit: Visit, database_url: str, full: Connection) -> None:
     size = "parseFloat(getComputedStyle(document.documentElement).fontSize)"
     with serve(database_url) as server:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from domain.anomalies import Anomaly, Cause, Lane
+from domain.anomalies import Anomaly, Lane, Oddity
 from forecasting.anomalies import ALARM_SCORE, Detectors, Outdated
 from forecasting.detectors import rhythm
 from forecasting.detectors.registry import DETECTORS
@@ -98,7 +98,7 @@ def test_a_detector_names_a_cause_with_a_lane_and_words_in_two_languages(detecto
 
 def test_names_are_unlike() -> None:
     assert len({d.name for d in DETECTORS}) == len(DETECTORS)
-    assert {d.cause for d in DETECTORS} == set(Cause)
+    assert {d.cause for d in DETECTORS} == set(Oddity)
 
 
 def test_a_restart_in_the_middle_says_the_same_of_the_rest() -> None:

@@ -51,7 +51,9 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def paths(model: Model, panel: Panel, origins: list[int], *, learnt: int | None = None, horizon: int = DAY, seed: int = 0) -> Floats:
+def paths(
+    model: Model, panel: Panel, origins: list[int], *, learnt: int | None = None, horizon: int = DAY, seed: int = 0
+) -> Floats:
     fitted = model.fit(panel.until(learnt or min(origins)), Ask(horizon, min(origins) % DAY, seed))
     return fitted.paths(panel.until(max(origins)), np.array(origins), horizon)
 

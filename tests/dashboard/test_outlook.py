@@ -12,7 +12,7 @@ import pytest
 from dashboard.api.outlook import meanings
 from dashboard.app import create_app
 from dashboard.figures.accuracy import accuracy
-from domain.anomalies import Cause
+from domain.anomalies import Oddity
 from domain.derived import CITY
 from domain.moments import Moment
 from domain.scores import Champion, ScoreKey, Tally
@@ -66,7 +66,7 @@ def scene(conn: Connection) -> tuple[int, int]:
     }
     add_scores(conn, tallies, 900, since=None, until=NOW)
     crown(conn, [Champion(good, "autoreg", NOW - HOUR, "", NOW, {"autoreg": 0.5, "seasonal_naive": 1.0})])
-    write_anomalies(conn, [an_anomaly(good), an_anomaly(bad, Cause.STUCK, 30)])
+    write_anomalies(conn, [an_anomaly(good), an_anomaly(bad, Oddity.STUCK, 30)])
     return good, bad
 
 

@@ -14,7 +14,7 @@ import requests
 
 from dashboard.app import create_app
 from dashboard.door import Door, DoorPolicy
-from dashboard.provider import Provider, ProviderFailed, ProviderPolicy
+from dashboard.provider import SIGNED_BY, Provider, ProviderFailed, ProviderPolicy
 from domain.rights import EVERYWHERE, Role
 from storage import accounts, audit
 from storage.connection import Connection
@@ -58,6 +58,11 @@ def test_the_provider_vouches_for_who_signed_in_there(provider: Provider) -> Non
     asked = parse_qs(urlsplit(address).query)
     assert (asked["response_type"], asked["code_challenge_method"], asked["scope"]) == (["code"], ["S256"], ["openid"])
     assert provider.finish(agreed(address, "wang-7"), state, now()) == "wang-7"
+
+
+def test_only_the_provider_can_sign() -> None:
+    """No algorithm whose key is shared, or that signs nothing."""
+    assert {name[:2] for name in SIGNED_BY} == {"RS", "PS", "ES", "Ed"}
 
 
 def test_a_state_counts_once_and_for_ten_minutes(provider: Provider) -> None:

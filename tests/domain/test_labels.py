@@ -76,6 +76,9 @@ STORED = {
     "rating",
     "IncidentState": "reported verified responding controlled recovering closed merged false_alarm",
     "SegmentKind": "processing answering turnout travel at_scene",
+    "Lane": "quality insight warning",
+    "Measure": "arrivals served requests incidents mean",
+    "Oddity": "stuck silent jump drift shift unusual_hour unusual_level new_extreme restless breach station ceaseless limit",
     "OrderState": "issued sent accepted declined expired done cancelled",
     "Quality": "good uncertain bad simulated backfilled",
     "Reason": "unknown_topic unknown_kind too_large nul_character broken_json cut_short too_deep number_too_great no_object missing no_text no_number "

@@ -53,7 +53,9 @@ def test_a_slot_that_yesterday_lacks_is_taken_from_the_day_before() -> None:
 def test_a_monday_is_like_the_monday_before() -> None:
     history = np.arange(7.0 * DAY)
     known = panel(history)
-    assert seasonal_naive.fit_weekly(known, Ask(DAY)).paths(known, np.array([7 * DAY]), DAY)[0, 0].tolist() == history[:DAY].tolist()
+    assert (
+        seasonal_naive.fit_weekly(known, Ask(DAY)).paths(known, np.array([7 * DAY]), DAY)[0, 0].tolist() == history[:DAY].tolist()
+    )
 
 
 def test_a_saturday_seen_for_the_first_time_is_like_other_days_and_the_second_like_the_first() -> None:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from domain.anomalies import Cause
+from domain.anomalies import Oddity
 from domain.derived import CITY
 from domain.forecasts import Forecast
 from domain.halls import HallEvent, HallEventKind
@@ -438,5 +438,5 @@ def test_a_device_that_speaks_on_change_owes_nothing(conn: Connection) -> None:
         stored(conn, *(a_reading(21, minutes_ago=-later, device_id=device) for device in (STATION, lamp)))
         forecaster.tick(conn, NOW + minutes(later + 0.1))
     found = {(row.anomaly.datastream_id, row.anomaly.cause) for row in list_anomalies(conn, since=NOW, until=NOW + minutes(700))}
-    assert (the_stream(conn), Cause.SILENT) in found
-    assert (the_stream(conn, lamp), Cause.SILENT) not in found
+    assert (the_stream(conn), Oddity.SILENT) in found
+    assert (the_stream(conn, lamp), Oddity.SILENT) not in found

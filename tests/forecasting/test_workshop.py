@@ -92,10 +92,10 @@ def test_the_same_fits_are_made_by_workers_of_dask() -> None:
     from forecasting.contest import medians
 
     question = a_question()
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, host="tcp://127.0.0.1") as cluster:
-        workshop = Workshop(
-            scheduler=cluster.scheduler_address
-        )
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, host="tcp://127.0.0.1"
+    ) as cluster:
+        workshop = Workshop(scheduler=cluster.scheduler_address)
         try:
             found = workshop.collect(done(workshop.submit(medians, question, ["profile"])))
         finally:

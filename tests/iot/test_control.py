@@ -157,6 +157,7 @@ def state(payload: bytes) -> str:
     return str(msgspec.json.decode(payload)["state"])
 
 
+@pytest.mark.long
 def test_an_outage_silences_a_district_and_its_words_come_late(
     broker: BrokerAddress, listener: Listener, paper_city: City
 ) -> None:

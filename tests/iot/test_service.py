@@ -56,6 +56,7 @@ def statuses(listener: Listener, unit: str) -> list[tuple[str, str | None]]:
     return [(r.status, r.order_id) for r in said if isinstance(r, UnitStatusReport)]
 
 
+@pytest.mark.long
 def test_the_simulator_speaks_obeys_and_says_goodbye(broker: BrokerAddress, listener: Listener, paper_city: City) -> None:
     with running(broker, paper_city) as stop:
         unit = unit_topic(listener)

@@ -37,6 +37,7 @@ def as_local(command: list[str]) -> list[str]:
     return [sys.executable, "-m", "runtime.cli", *rest] if program == "cityhelm" else [sys.executable, *rest]
 
 
+@pytest.mark.long
 def test_every_process_of_compose_runs_alone_and_passes_its_health_check(
     empty_database_url: str, city_dir: Path, home: Path
 ) -> None:

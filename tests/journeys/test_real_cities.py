@@ -13,6 +13,7 @@ from tests.support.cities import CHECKOUT, run_cityhelm, running_city, wait_for
 DATA = CHECKOUT.parent / "shared" / "data"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not (DATA / "sf").is_dir(), reason="the public data sets are not beside the checkout: nothing to replay")
 def test_an_afternoon_of_san_francisco_ends_with_its_units_where_they_were(home: Path) -> None:
     """13:00 to 18:00 on 17 January 2018, local time. Counted in the file by itself: 99 incidents were reported then, and 18 of them

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain.anomalies import Anomaly, Cause, Lane
+from domain.anomalies import Anomaly, Lane, Oddity
 from storage.anomalies import count_anomalies, end_anomalies, list_anomalies, list_open_series, write_anomalies
 from storage.connection import Connection
 from tests.support.scenes import NOW, minutes
@@ -14,14 +14,14 @@ from tests.support.scenes import NOW, minutes
 DAY = timedelta(days=1)
 
 
-def an_anomaly(series_id: int = 7, cause: Cause = Cause.UNUSUAL_HOUR, minutes_ago: float = 5) -> Anomaly:
+def an_anomaly(series_id: int = 7, cause: Oddity = Oddity.UNUSUAL_HOUR, minutes_ago: float = 5) -> Anomaly:
     time = NOW - minutes(minutes_ago)
     return Anomaly(series_id, time, time - minutes(10), cause, 9.7, 2.4, 4.0, 0.95, (("ratio", 2.0),))
 
 
 @pytest.fixture
 def some(conn: Connection) -> list[Anomaly]:
-    told = [an_anomaly(), an_anomaly(cause=Cause.STUCK, minutes_ago=30), an_anomaly(8, minutes_ago=60)]
+    told = [an_anomaly(), an_anomaly(cause=Oddity.STUCK, minutes_ago=30), an_anomaly(8, minutes_ago=60)]
     assert write_anomalies(conn, told) == 3
     return told
 

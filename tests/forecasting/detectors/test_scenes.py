@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from domain.anomalies import Anomaly, Cause, Lane, figure
+from domain.anomalies import Anomaly, Lane, Oddity, figure
 from forecasting.anomalies import Detectors
 from tests.forecasting.detectors.panels import Floats, watched
 
@@ -41,7 +41,7 @@ def test_an_ordinary_fortnight_is_no_event() -> None:
 def test_a_stuck_sensor_is_named_with_its_value_and_since_when() -> None:
     values = a_sensor()
     values[10 * DAY : 10 * DAY + 36] = values[10 * DAY]
-    (row, anomaly), *_ = [(row, a) for row, a in said_of(values) if a.cause is Cause.STUCK]
+    (row, anomaly), *_ = [(row, a) for row, a in said_of(values) if a.cause is Oddity.STUCK]
     assert row < 10 * DAY + 18
     assert anomaly.lane is Lane.QUALITY
     assert anomaly.since == datetime(2026, 3, 12, tzinfo=SHANGHAI)
@@ -52,7 +52,7 @@ def test_silence_is_told_by_the_first_reading_after_it() -> None:
     values = a_sensor()
     values[10 * DAY : 10 * DAY + 30] = np.nan
     said = said_of(values)
-    assert [(row, a.cause) for row, a in said] == [(10 * DAY + 30, Cause.SILENT)]
+    assert [(row, a.cause) for row, a in said] == [(10 * DAY + 30, Oddity.SILENT)]
     assert said[0][1].sentence("en", SHANGHAI) == "nothing came for 5.17 h since 23:50, usually every 10 min"
     assert said[0][1].sentence("zh", SHANGHAI) == "自 23:50 起 5.17 小时 无数据\uff0c通常每 10 分钟 一条"
 
@@ -69,7 +69,7 @@ def test_a_spike_is_a_jump_from_what_to_what() -> None:
     values[10 * DAY + 36] = 95.0
     said = said_of(values)
     assert [(row, a.lane) for row, a in said] == [(10 * DAY + 36, Lane.QUALITY)]
-    assert said[0][1].cause is Cause.JUMP
+    assert said[0][1].cause is Oddity.JUMP
     assert dict(said[0][1].extras)["before"] == pytest.approx(values[10 * DAY + 35, 0])
 
 
@@ -137,7 +137,7 @@ def test_a_sensor_at_odds_with_its_station_is_named_and_its_companions_are_not()
     values[14 * DAY : 14 * DAY + 24, 0] -= 2.5 * np.sign(walk[14 * DAY])
     detectors = Detectors(3, SHANGHAI, stations=[[0, 1, 2]])
     said = watched(times(values), values, SHANGHAI, detectors)
-    assert any(14 * DAY <= row < 14 * DAY + 24 and a.cause is Cause.STATION for row, a in said[0])
+    assert any(14 * DAY <= row < 14 * DAY + 24 and a.cause is Oddity.STATION for row, a in said[0])
 
 
 def test_days_of_a_changed_clock_are_days_like_others() -> None:
