@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runtime import logs, quarters
-from runtime.bad_input import BadInput, CannotWrite
+from runtime.bad_input import BadInput
 from runtime.processes import PROCESSES
 from runtime.quarters import CannotStart
-from runtime.settings import Settings, SettingsError, load_settings
+from runtime.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from domain.rights import Role, Scope
@@ -55,27 +55,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code
 
 
-def _exit_code(fault: Exception) -> int | None:
-    """The exit code of a foreseen fault, whose message is fit to show; None for one that must be seen whole."""
-    from dashboard.service import CannotListen
-    from domain.refusals import Refused
-    from iot.mapping import UnusableInput
-    from iot.mqtt import BrokerUnreachable
-    from runtime.anchors import BadAnchor
-    from runtime.audit_file import UnusableFile
-    from runtime.policy import PolicyError
-    from runtime.scenarios import NotDone
-    from storage.connection import DatabaseUnreachable
-    from storage.migrate import SchemaMismatch
+FORESEEN = {
+    "runtime.settings.SettingsError": ASKED_WRONGLY,
+    "runtime.policy.PolicyError": ASKED_WRONGLY,
+    "runtime.bad_input.BadInput": ASKED_WRONGLY,
+    "runtime.anchors.BadAnchor": ASKED_WRONGLY,
+    "iot.mapping.UnusableInput": ASKED_WRONGLY,
+    "runtime.audit_file.UnusableFile": ASKED_WRONGLY,
+    "runtime.bad_input.CannotWrite": FAILED,
+    "runtime.quarters.CannotStart": FAILED,
+    "dashboard.service.CannotListen": FAILED,
+    "storage.connection.DatabaseUnreachable": FAILED,
+    "iot.mqtt.BrokerUnreachable": FAILED,
+    "storage.migrate.SchemaMismatch": FAILED,
+    "runtime.scenarios.NotDone": FAILED,
+    "domain.refusals.Refused": FAILED,
+}
+"""Foreseen faults, whose message is fit to show, and their exit codes; by name, since whoever made a slip need not wait seconds
+until the dashboard has been loaded."""
 
-    if isinstance(fault, SettingsError | PolicyError | BadInput | BadAnchor | UnusableInput | UnusableFile):
-        return ASKED_WRONGLY
-    stands_against = (
-        CannotWrite | CannotStart | CannotListen | DatabaseUnreachable | BrokerUnreachable | SchemaMismatch | NotDone | Refused
-    )
-    if isinstance(fault, stands_against):
-        return FAILED
-    return None
+
+def _exit_code(fault: Exception) -> int | None:
+    """The exit code of a foreseen fault; None for one that must be seen whole."""
+    names = (f"{kind.__module__}.{kind.__qualname__}" for kind in type(fault).__mro__)
+    return next((FORESEEN[name] for name in names if name in FORESEEN), None)
 
 
 def _complain(sentence: str) -> None:

@@ -38,6 +38,7 @@ def test_processes_are_alive_late_or_dead_by_their_heartbeats(
         assert states["预警"] == "迟到"
 
 
+@pytest.mark.long
 def test_figures_come_by_themselves_and_say_where_from(serve: Serve, visit: Visit, database_url: str, conn: Connection) -> None:
     stored(conn, a_device(), a_reading(41), a_reading(41), a_rejection())
     with serve(database_url) as server:

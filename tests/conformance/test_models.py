@@ -18,7 +18,10 @@ from forecasting.trial import Trials
 DAY = 24
 N_DAYS = 35
 LEVELS = (0.05, 0.1, 0.5, 0.9, 0.95)
-EVERY_MODEL = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+SLOW = ("mstl_ets", "prophet", "poisson_glm")
+"""Seconds a fit: their turn is the long tests'."""
+PARAMETERS = {name: pytest.param(model, id=name, marks=[pytest.mark.long] * (name in SLOW)) for name, model in MODELS.items()}
+EVERY_MODEL = pytest.mark.parametrize("model", PARAMETERS.values())
 MONDAY = 20_017
 """21 October 2024, in days after 1 January 1970."""
 
@@ -65,7 +68,7 @@ def test_a_path_has_one_value_for_every_slot_ahead(model: Model, panel: Panel) -
     assert np.isfinite(said).all()
 
 
-@pytest.mark.parametrize("model", [model for model in MODELS.values() if model.name != "flat"], ids=lambda model: model.name)
+@pytest.mark.parametrize("model", [PARAMETERS[name] for name in PARAMETERS if name != "flat"])
 def test_it_foresees_better_than_the_mean(model: Model, panel: Panel) -> None:
     origin = 31 * DAY
     off = np.abs(panel.values[:, origin : origin + DAY] - paths(model, panel, [origin])[:, 0]).mean(axis=1)

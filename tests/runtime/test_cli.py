@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -346,3 +347,9 @@ def test_a_demonstration_may_have_no_history() -> None:
     assert cli._parser().parse_args(["demo", "--history-days", "0"]).history_days == 0
     with pytest.raises(SystemExit):
         cli._parser().parse_args(["demo", "--history-days", "-1"])
+
+
+@pytest.mark.parametrize("name", cli.FORESEEN)
+def test_every_foreseen_fault_is_there_under_its_name(name: str) -> None:
+    module, _, fault = name.rpartition(".")
+    assert issubclass(getattr(importlib.import_module(module), fault), Exception)

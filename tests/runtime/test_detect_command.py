@@ -159,6 +159,6 @@ def test_limits_that_make_no_sense_are_refused_by_line_and_column(tmp_path: Path
 
 def test_an_unknown_zone_is_refused(tmp_path: Path) -> None:
     write(tmp_path, fortnight())
-    with pytest.raises(BadInput, match="--zone Mars/Olympus"):
+    with pytest.raises(BadInput, match="--zone is 'Mars/Olympus': expected a zone"):
         run(tmp_path, "--zone", "Mars/Olympus")
     assert not (tmp_path / "out.csv").exists()

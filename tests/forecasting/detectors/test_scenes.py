@@ -57,6 +57,7 @@ def test_silence_is_told_by_the_first_reading_after_it() -> None:
     assert said[0][1].sentence("zh", SHANGHAI) == "自 23:50 起 5.17 小时 无数据\uff0c通常每 10 分钟 一条"
 
 
+@pytest.mark.long
 def test_a_counter_that_is_closed_at_night_is_not_silent_every_morning() -> None:
     values = a_sensor(21)
     hour = np.arange(len(values)) % DAY / 6
@@ -80,6 +81,7 @@ def test_a_level_that_shifts_is_told_once() -> None:
     assert len([row for row in said if 10 * DAY <= row < 10 * DAY + 12]) == 1
 
 
+@pytest.mark.long
 def test_a_slow_drift_is_found_before_it_is_as_large_as_the_daily_wave() -> None:
     values = a_sensor(21)
     drift = np.zeros(len(values))
@@ -90,6 +92,7 @@ def test_a_slow_drift_is_found_before_it_is_as_large_as_the_daily_wave() -> None
     assert drift[said[0]] < 10
 
 
+@pytest.mark.long
 def test_rain_may_fall() -> None:
     """Dry for a day or two, then a shower: rest is no level that rain departs from."""
     rng = np.random.default_rng(3)
@@ -113,6 +116,7 @@ def test_at_a_physical_limit_is_none() -> None:
     assert said_of(values, limits={0: (float(values.min()), float(values.max()))}) == []
 
 
+@pytest.mark.long
 def test_what_a_forecast_foresaw_is_no_breach_and_what_it_did_not_is() -> None:
     """A quiet band around the truth for twelve days; then the truth leaves it by ten of its half widths."""
     values = a_sensor()
@@ -140,6 +144,7 @@ def test_a_sensor_at_odds_with_its_station_is_named_and_its_companions_are_not()
     assert any(14 * DAY <= row < 14 * DAY + 24 and a.cause is Oddity.STATION for row, a in said[0])
 
 
+@pytest.mark.long
 def test_days_of_a_changed_clock_are_days_like_others() -> None:
     """Berlin, 29 March 2026: the wave follows local time through the short day."""
     berlin = ZoneInfo("Europe/Berlin")
