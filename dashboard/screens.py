@@ -63,7 +63,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("/command", "command", MAP, command.layout, command_callbacks.register, Action.READ_LOG),
     Screen("/halls", "halls", HALLS, halls.layout, halls_callbacks.register, Action.READ_HALLS),
     Screen("/warnings", "warnings", MAP, warnings.layout, warnings_callbacks.register, Action.READ_CITY),
-    Screen("/forecasts", "forecasts", OVERVIEW, forecasts.layout, forecasts_callbacks.register, Action.READ_CITY),
+    Screen("/forecasts", "forecasts", MAP, forecasts.layout, forecasts_callbacks.register, Action.READ_CITY),
     Screen("/map", "map", MAP, operations.layout, operations_callbacks.register, Action.READ_CITY),
     Screen("/system", "system", SYSTEM, system.layout, system_callbacks.register, Action.READ_SYSTEM),
     Screen("/data", "data", SYSTEM, data.layout, data_callbacks.register, Action.READ_DATA),

@@ -61,7 +61,7 @@ VIEWS = (
     View("data", "data", shows=".data-verdict"),
     View("approvals", "approvals", shows="#approvals-waiting .quiet", states=("away", "large")),
     View("audit", "audit", shows="#audit-entries .table, #audit-entries .face", states=("away", "large"), role=Role.AUDITOR),
-    View("people", "people", shows="#people-policy .access-pair", states=("away", "large"), role=Role.ADMINISTRATOR),
+    View("people", "people", shows="#people-policy tbody tr", states=("away", "large"), role=Role.ADMINISTRATOR),
     View("parts", "parts", shows=".block", states=("large",)),
 )  # fmt: skip
 
