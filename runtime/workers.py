@@ -74,8 +74,9 @@ def _ingest(settings: Settings, policy: Policy, stop: threading.Event, is_demo: 
     )
 
 
-GIVES_WAY = 10
-"""Niceness of what can wait: a forecast comes some seconds later, a reading or a click does not."""
+GIVES_WAY = 5
+"""Niceness of what can wait: a forecast comes some seconds later, a reading or a click does not. Not more, or a history that is
+written on all cores keeps it from speaking at all."""
 
 
 def _forecaster(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:

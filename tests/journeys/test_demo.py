@@ -43,7 +43,7 @@ def test_one_command_from_mqtt_to_the_map_and_back_to_a_unit(home: Path, city_di
             within_s=30,
             city=city,
         )
-        wait_for("a forecast", lambda: count(city, "SELECT count(*) FROM forecast") > 0, within_s=90, city=city)
+        wait_for("a forecast", lambda: count(city, "SELECT count(*) FROM forecast") > 0, within_s=240, city=city)
         snapshot = wait_for(
             "an incident and a free unit",
             lambda: (s := city.get("/api/map"))["incidents"] and free_cars(s) and s,
