@@ -56,11 +56,11 @@ def test_a_real_morning_of_loop_detectors_and_an_evening_of_car_parks(home: Path
         )
         wait_for(
             "a forecast that is not a fallback",
-            lambda: rows(city, "SELECT FROM forecast WHERE model = 'autoreg' AND fallback_reason = '' LIMIT 1"),
+            lambda: rows(city, "SELECT FROM forecast WHERE fallback_reason = '' LIMIT 1"),
             within_s=240,
             city=city,
         )
-        ((watched,),) = rows(city, "SELECT datastream_id FROM forecast WHERE model = 'autoreg' AND fallback_reason = '' LIMIT 1")
+        ((watched,),) = rows(city, "SELECT datastream_id FROM forecast WHERE fallback_reason = '' LIMIT 1")
         chart = city.get(f"/api/chart/{watched}")
         assert chart["forecast"]["q10"][0] <= chart["forecast"]["q50"][0] <= chart["forecast"]["q90"][0]
         assert rows(city, "SELECT FROM ingest_ledger WHERE received <> stored + corrected + duplicate + rejected") == []
