@@ -39,6 +39,58 @@ def check_acknowledge(warning: Warning, acknowledged: tuple[str, datetime] | Non
     )
 
 
+def check_verify(warning: Warning, *, zone: ZoneInfo) -> None:
+    """Raises Refused unless the warning waits for somebody to say that it is so."""
+    _require_open(warning, zone, "核实", "verify")
+    if warning.state is not WarningState.CANDIDATE:
+        since = _clock(warning.updated_at, zone)
+        raise Refused(
+            "warning_verified",
+            f"预警{warning.state.zh}（{since} 起），无需核实",
+            f"the warning has been {warning.state.en} since {since}: there is nothing to verify",
+        )
+
+
+def check_handle(warning: Warning, *, zone: ZoneInfo) -> None:
+    """Raises Refused unless somebody may begin to deal with the warning."""
+    _require_open(warning, zone, "处置", "handle")
+    if warning.state in (WarningState.HANDLING, WarningState.PENDING_APPROVAL):
+        since = _clock(warning.updated_at, zone)
+        raise Refused(
+            "warning_handling" if warning.state is WarningState.HANDLING else "warning_taken",
+            f"预警{warning.state.zh}（{since} 起）",
+            f"the warning has been {warning.state.en} since {since}",
+        )
+
+
+def check_dismiss(warning: Warning, published: datetime | None, *, zone: ZoneInfo) -> None:
+    """Raises Refused unless the warning may be called untrue by those who watch. `published` is since when it is known outward:
+    then only a publication takes it back."""
+    _require_open(warning, zone, "取消", "dismiss")
+    if published is not None:
+        since = _clock(published, zone)
+        raise Refused(
+            "warning_published",
+            f"预警已于 {since} 对外发布，须经发布流程撤销",
+            f"the warning was published at {since}: take it back by a publication",
+        )
+
+
+def check_open(warning: Warning, *, zone: ZoneInfo) -> None:
+    """Raises Refused for a warning that is over."""
+    _require_open(warning, zone, "再作安排", "arrange")
+
+
+def _require_open(warning: Warning, zone: ZoneInfo, zh: str, en: str) -> None:
+    if warning.state not in OPEN_WARNING_STATES:
+        since = _clock(warning.updated_at, zone)
+        raise Refused(
+            "warning_closed",
+            f"预警已于 {since} {warning.state.zh.removeprefix('已')}，无需{zh}",
+            f"the warning was {warning.state.en} at {since}: there is nothing to {en}",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Silence:
     """The policy: a warning expires when its series has said nothing for `intervals` of its own, at the latest after `longest_s`.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from domain.incidents import HAZARD_CLASSES
 from domain.sensors import PROPERTIES
 from domain.warnings import Warning, WarningSource
 
@@ -15,7 +17,9 @@ def sentence(warning: Warning, lang: str) -> str:
     said = warning.evidence
     is_zh = lang == "zh"
     head = warning.zh if is_zh else warning.en
-    place = said.get("device_name") or warning.device_id or warning.object_id
+    place = (not is_zh and said.get("device_name_en")) or said.get("device_name") or warning.device_id or warning.object_id
+    if "fault" in said:  # of the rule itself
+        return f"{head}：{said.get('fault_zh') or said['fault']}" if is_zh else f"{head}: {said['fault']}"
     if "value" not in said or "threshold" not in said:  # evidence of a rule that this version does not know
         return f"{head}：{place}" if is_zh else f"{head}: {place}"
     what = _property(said, lang)
@@ -31,14 +35,31 @@ def sentence(warning: Warning, lang: str) -> str:
     return f"{head}: {place}, {what} {value} (threshold {threshold})"
 
 
+def cause(root: Warning, hazards: Mapping[str, int], lang: str) -> str:
+    """One sentence for a situation: what its root says and where, and how many warnings of which hazards belong to it."""
+    is_zh = lang == "zh"
+    head = root.zh if is_zh else root.en
+    place = root.evidence.get("device_name") or root.device_id or root.object_id
+    k = 0 if is_zh else 1
+    ordered = sorted(hazards.items(), key=lambda row: (-row[1], row[0]))
+    parts = [(HAZARD_CLASSES.get(name, (name, name))[k], n) for name, n in ordered]
+    total = sum(hazards.values())
+    if len(parts) == 1:
+        return f"{head}：{place}等 {total} 处" if is_zh else f"{head}: {place} and {total - 1} more places"
+    told = "、".join(f"{name} {n}" for name, n in parts) if is_zh else ", ".join(f"{name} {n}" for name, n in parts)
+    return f"{head}（{place}）起，共 {total} 条：{told}" if is_zh else f"From {head} ({place}): {total} warnings, {told}"
+
+
 def _property(said: dict[str, Any], lang: str) -> str:
+    if told := said.get(f"what_{lang}"):  # of what is no property
+        return str(told)
     name = str(said.get("property", ""))
     known = PROPERTIES.get(name)
     return known.label(lang) if known is not None else name
 
 
 def _quantity(said: dict[str, Any], key: str, lang: str) -> str:
-    ucum = said.get("unit") or ""
+    ucum = (lang == "en" and said.get("unit_en")) or said.get("unit") or ""
     known = PROPERTIES.get(str(said.get("property", "")))
     unit = known.zh_unit if lang == "zh" and known is not None and known.unit == ucum else _ENGLISH_UNITS.get(ucum, ucum)
     number = float(said[key])

@@ -356,11 +356,19 @@ def _addresses(url: str, city: City, full: FullCity) -> list[Asked]:
         "/api/map/heat/{kind}": "requests", "/api/map/requests": f"?bounds={west},{south},{east},{north}",
         "/api/map/track/{unit_id}": full.units[0][0], "/api/map/district/{district}": f"{code}?property=intensity",
         "/api/streets/{district}": code, "/api/surroundings": f"?{middle}",
+        "/api/alarms": "?days=1", "/api/cap/feed.atom": "", "/api/cap/received": "", "/api/closures": "", "/api/notices": "",
+        "/api/incidents/duplicates": f"?{middle}&hazard=fire", "/api/isochrones": f"?incident={full.incidents[0]}&minutes=4,8",
+        "/api/incidents/{incident_id}/impact": f"{full.incidents[0]}/impact", "/api/proposals": "", "/api/publications": "",
+        "/api/resource_requests": "", "/api/resources": "?kind=shelter", "/api/resources/types": "", "/api/risk": "",
+        "/api/routes": f"?unit={full.units[0][0]}&incident={full.incidents[0]}", "/api/rules": "",
+        "/api/scoreboard": "", "/api/segments": "?days=1", "/api/situations": "",
+        "/api/warnings/{warning_id}/cap": f"{full.warnings[0]}/cap",
         "/api/incidents/{incident_id}": full.incidents[0], "/api/warnings/{warning_id}": full.warnings[0],
     }  # fmt: skip
     asked = [Asked(name, name.partition("{")[0] + more) for name, more in read.items()]
     asked.append(Asked("/api/overview?at=", f"/api/overview?at={quote(past)}"))
     asked.append(Asked("/api/map/area", "/api/map/area", {"ring": part}))
+    asked.append(Asked("/api/impact", "/api/impact", {"shape": {"type": "Polygon", "coordinates": [[*part, part[0]]]}}))
     for what in ("replay", "trial"):
         asked.append(Asked(f"/api/letters/{{letter_id}}/{what}", f"/api/letters/{letter_id}/{what}", {}))
         asked.append(Asked(f"/api/letters/{what}", f"/api/letters/{what}", {"code": "broken_json", "device": device}))

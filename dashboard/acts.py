@@ -6,100 +6,41 @@ Screens and the open interface come here; the right is checked, and the act audi
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import access.approvals
 import access.keys
 import access.people
-import alerts.acts
 import dispatch.closing
-import dispatch.orders
 import ingest.acts
 import ingest.letters
+from alerts.outward import Outward
+from alerts.practice import ShelvingPolicy
+from dashboard.answers import LONGEST_NUMBER, Answer, Circumstances, Request
+from dashboard.answers import answered as _said
+from dashboard.answers import number as _number
 from dashboard.bodies import Field, Malformed, check, echo, id_of, payload, text
 from dashboard.database import Database, OutcomeUnknown
+from dashboard.dispatch_acts import DISPATCH_ACTS
+from dashboard.incident_acts import INCIDENT_ACTS
+from dashboard.publication_acts import PUBLICATION_ACTS
+from dashboard.resource_acts import RESOURCE_ACTS
+from dashboard.rule_acts import RULE_ACTS, check_rule
+from dashboard.warning_acts import WARNING_ACTS
 from domain.approvals import Approval, ApprovalState
 from domain.refusals import Refused
 from domain.rights import Action, Actor
+from gis_data.city import City
 from layouts.words import CATALOGUE
 from storage.connection import Connection, DatabaseUnreachable
 from storage.deadletters import LetterFilter
 from storage.ingestion import Ingestion
 
 log = logging.getLogger(__name__)
-
-Request = Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What an act needs beside the request: who, when, and the policy of the place."""
-
-    actor: Actor
-    now: datetime
-    zone: ZoneInfo
-    order_expiry_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What became of a request; `zh` and `en` are the sentence to show, `secret` what is told this once.
-
-    `outcome` is done, waiting (for a second person), refused,
-    unreadable (no JSON object), malformed (a field is wrong), failed (nothing was done), unknown
-    or broken.
-    """
-
-    outcome: str
-    code: str
-    zh: str
-    en: str
-    object_id: str | None = None
-    secret: str | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        said = asdict(self)
-        if self.secret is None:
-            del said["secret"]
-        return said
-
-    @property
-    def http_status(self) -> int:
-        return _HTTP_STATUS[self.outcome]
-
-
-_HTTP_STATUS = {
-    "done": 200,
-    "waiting": 202,
-    "refused": 409,
-    "unreadable": 400,
-    "malformed": 422,
-    "failed": 503,
-    "unknown": 503,
-    "broken": 500,
-}
-
-
-def _issue_order(conn: Connection, request: Request, at: Circumstances) -> Answer:
-    order = dispatch.orders.issue(
-        conn, request["incident"], request["unit"], at.actor, at.now, zone=at.zone, order_expiry_s=at.order_expiry_s
-    )
-    return _said("done", "answer.order", order.order_id, unit=order.unit_id, incident=order.incident_id, order=order.order_id)
-
-
-def _cancel_order(conn: Connection, request: Request, at: Circumstances) -> Answer:
-    order = dispatch.orders.cancel(conn, request["order"], at.actor, at.now, zone=at.zone, reason=request.get("reason"))
-    return _said("done", "answer.cancelled", order.order_id, order=order.order_id)
-
-
-def _acknowledge_warning(conn: Connection, request: Request, at: Circumstances) -> Answer:
-    alerts.acts.acknowledge(conn, request["warning"], at.actor, at.now, zone=at.zone, comment=request.get("comment"))
-    return _said("done", "answer.acknowledged", request["warning"])
 
 
 def _close_incident(conn: Connection, request: Request, at: Circumstances) -> Answer:
@@ -240,25 +181,11 @@ def _review_break_glass(conn: Connection, request: Request, at: Circumstances) -
     return _said("done", "answer.reviewed", request["request"], request=request["request"])
 
 
-def _number(said: str) -> int:
-    """Raises Refused for what is no whole number of ours."""
-    if said.isascii() and said.isdigit() and len(said) <= LONGEST_NUMBER:
-        return int(said)
-    zh, en = (words.format(value=echo(said)) for words in CATALOGUE["answer.no_number"])
-    raise Refused("no_number", zh, en)
-
-
-LONGEST_NUMBER = 18
-"""Digits that fit the database's numbers."""
-
 _WHERE = (text("districts"), text("halls"), text("department"))
 """Where a grant or a key holds; left out: everywhere."""
 
 ACTS: dict[Action, tuple[tuple[Field, ...], Callable[[Connection, Request, Circumstances], Answer]]] = {
-    Action.ISSUE_ORDER: ((id_of("incident"), id_of("unit")), _issue_order),
-    Action.CANCEL_ORDER: ((id_of("order"), text("reason")), _cancel_order),
     Action.CLOSE_INCIDENT: ((id_of("incident"), id_of("ending"), text("reason", is_required=True)), _close_incident),
-    Action.ACKNOWLEDGE_WARNING: ((id_of("warning"), text("comment")), _acknowledge_warning),
     Action.REPLAY_LETTER: ((id_of("letter"), text("topic"), payload("payload"), text("encoding")), _replay_letter),
     Action.REPLAY_LETTERS: ((id_of("code"), text("device"), text("after")), _replay_letters),
     Action.RETIRE_DEVICE: ((id_of("device"), text("reason")), _retire_device),
@@ -277,8 +204,17 @@ ACTS: dict[Action, tuple[tuple[Field, ...], Callable[[Connection, Request, Circu
     Action.CHANGE_POLICY: ((id_of("action"), id_of("required"), id_of("minutes")), _change_policy),
     Action.DECIDE_REQUEST: ((id_of("request"), id_of("verdict"), text("reason")), _decide_request),
     Action.REVIEW_BREAK_GLASS: ((id_of("request"), text("review", is_required=True)), _review_break_glass),
+    **DISPATCH_ACTS,
+    **INCIDENT_ACTS,
+    **PUBLICATION_ACTS,
+    **RESOURCE_ACTS,
+    **RULE_ACTS,
+    **WARNING_ACTS,
 }
 """Action → what its request may say, and who does it. What a second person has agreed to is executed by this same table."""
+
+BEFOREHAND: dict[Action, Callable[[Connection, Request, Circumstances], None]] = {Action.CHANGE_RULE: check_rule}
+"""What is looked at before a second person is asked: nobody is to agree to what cannot be done. Each raises Refused."""
 
 BECAUSE = text("because")
 BREAK_GLASS = text("break_glass")
@@ -293,7 +229,8 @@ TRIALS: dict[Action, Callable[[Connection, Request, Circumstances], Answer]] = {
 
 async def perform(
     database: Database, action: Action | None, request: object, *, actor: Actor | None, now: datetime, zone: ZoneInfo,
-    order_expiry_s: float, is_trial: bool = False,
+    order_expiry_s: float, is_trial: bool = False, city: City | None = None, shelving: ShelvingPolicy | None = None,
+    outward: Outward | None = None,
 ) -> Answer:  # fmt: skip
     """Does what was asked, or tries it out, and says what became of it; never raises for what an operator can cause. `request` is
     what came in: anything at all."""
@@ -306,7 +243,7 @@ async def perform(
         return _malformed(checked)
     if actor is None:
         return _said("refused", "answer.no_actor")
-    circumstances = Circumstances(actor, now, zone, order_expiry_s)
+    circumstances = Circumstances(actor, now, zone, order_expiry_s, city, shelving or ShelvingPolicy(), outward)
     payload = {name: said for name, said in checked.items() if name not in (BECAUSE.name, BREAK_GLASS.name)}
     urgency = Urgency(checked.get(BECAUSE.name), checked.get(BREAK_GLASS.name) == "yes", is_trial)
     try:
@@ -341,6 +278,8 @@ def _do(
     rule = None if urgency.is_trial else access.approvals.needs_second_person(conn, action, payload)
     if rule is None:
         return act(conn, payload, at)
+    if action in BEFOREHAND:
+        BEFOREHAND[action](conn, payload, at)
     if not urgency.breaks_glass:
         asked = access.approvals.ask(conn, rule, payload, at.actor, at.now, reason=urgency.because)
         return _said("waiting", "answer.waiting", asked.approval_id, request=asked.approval_id)
@@ -352,8 +291,3 @@ def _do(
 
 def _malformed(fault: Malformed) -> Answer:
     return Answer("unreadable" if fault.is_unreadable else "malformed", fault.code, fault.zh, fault.en)
-
-
-def _said(outcome: str, key: str, object_id: str | None = None, **fillings: object) -> Answer:
-    zh, en = (text.format(**fillings) for text in CATALOGUE[key])
-    return Answer(outcome, key.partition(".")[2], zh, en, object_id)

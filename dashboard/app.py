@@ -22,20 +22,27 @@ from dashboard.api import (
     acts,
     approvals,
     atlas,
+    cap,
     chart,
     city,
+    closures,
     data,
     dossiers,
     halls,
     health,
+    incidents,
     outlook,
     overview,
     people,
+    proposals,
+    resources,
+    rules,
     session,
     stream,
     streets,
     system,
     tiles,
+    warnings,
 )
 from dashboard.callbacks import shell as shell_callbacks
 from dashboard.callbacks.shell import LANGUAGE_COOKIE, asked_language
@@ -80,8 +87,8 @@ def create_app(house: Deployment) -> FastAPI:
     """The server for `house`. Its hub is started and stopped by the service."""
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     for part in (
-        health, session, stream, city, chart, system, acts, approvals, people, data, tiles, streets, dossiers, halls, overview,
-        atlas, outlook,
+        health, session, stream, city, chart, system, acts, approvals, people, data, tiles, streets, incidents, dossiers, halls,
+        overview, atlas, outlook, resources, proposals, closures, cap, rules, warnings,
     ):  # fmt: skip
         part.mount(server, house)
     pages: dict[str, Any] = {}

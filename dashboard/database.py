@@ -27,6 +27,11 @@ class Database:
         self._idle: deque[Connection] = deque()
         self._places = asyncio.Semaphore(AT_ONCE)
 
+    @property
+    def url(self) -> str:
+        """Where it is, for a process of one's own that asks for long."""
+        return self._database_url
+
     async def ask(self, question: Callable[[Connection], Answer]) -> Answer:
         """The answer to a question that changes nothing. Raises DatabaseUnreachable."""
         async with self._places:

@@ -10,11 +10,17 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from alerts.outward import Outward
+from alerts.practice import WarningPractice
 from dashboard.database import Database
 from dashboard.door import Door
 from dashboard.hub import Hub
 from dashboard.provider import Provider
+from domain import segments
+from domain.incidents import DELIVERED_RADII, Radii
 from domain.indices import DELIVERED, IndexPolicy
+from domain.segments import Targets
+from forecasting.calendar import ALWAYS, Calendar
 from gis_data.city import City, load_city
 from gis_data.tiles import TileStore
 
@@ -48,6 +54,11 @@ class Deployment:
     vendor: Path
     vendor_version: str | None
     index: IndexPolicy = DELIVERED
+    targets: Targets = segments.DELIVERED
+    radii: Radii = DELIVERED_RADII
+    practice: WarningPractice = field(default_factory=WarningPractice)
+    calendar: Calendar = ALWAYS
+    outward: Outward | None = None
     marks: Marks = field(default_factory=Marks)
     provider: Provider | None = None
     """The city's identity provider; None: people sign in by password alone."""

@@ -18,13 +18,14 @@ from dashboard.callbacks import halls as halls_callbacks
 from dashboard.callbacks import operations as operations_callbacks
 from dashboard.callbacks import parts as parts_callbacks
 from dashboard.callbacks import people as people_callbacks
+from dashboard.callbacks import rules as rules_callbacks
 from dashboard.callbacks import system as system_callbacks
 from dashboard.callbacks import warnings as warnings_callbacks
 from dashboard.deployment import Deployment
 from dashboard.hub import HALLS, MAP, OVERVIEW, SYSTEM
 from dashboard.visitor import Visitor
 from domain.rights import Action
-from layouts import approvals, audit, cockpit, command, data, forecasts, halls, operations, parts, people, system, warnings
+from layouts import approvals, audit, cockpit, command, data, forecasts, halls, operations, parts, people, rules, system, warnings
 from layouts.page import PageFacts, Tab
 from layouts.words import Words
 
@@ -64,6 +65,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("/halls", "halls", HALLS, halls.layout, halls_callbacks.register, Action.READ_HALLS),
     Screen("/warnings", "warnings", MAP, warnings.layout, warnings_callbacks.register, Action.READ_CITY),
     Screen("/forecasts", "forecasts", MAP, forecasts.layout, forecasts_callbacks.register, Action.READ_CITY),
+    Screen("/rules", "rules", SYSTEM, rules.layout, rules_callbacks.register, Action.READ_SYSTEM, is_tab=False),
     Screen("/map", "map", MAP, operations.layout, operations_callbacks.register, Action.READ_CITY),
     Screen("/system", "system", SYSTEM, system.layout, system_callbacks.register, Action.READ_SYSTEM),
     Screen("/data", "data", SYSTEM, data.layout, data_callbacks.register, Action.READ_DATA),

@@ -18,6 +18,8 @@ LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 """Headers by which a proxy says that somebody else asks than it seems."""
 MAX_BODY_BYTES = 1_000_000
+CONTENT_TYPES = {"/api/cap": ("application/cap+xml", "application/xml")}
+"""Of addresses that take something else than JSON: kinds that no page of another site can send without asking first."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -86,8 +88,9 @@ def refusal_of(
     has_cookie = cookie is not None and f"{cookie}=" in headers.get("cookie", "")
     if has_cookie and origin is None and site is None:  # every browser says where a POST comes from; a program takes a key
         return 403, "the request carries a session and does not say where it comes from: expected the header Origin"
-    if not headers.get("content-type", "").startswith("application/json"):
-        return 415, f"the content type is '{headers.get('content-type', '')}': expected application/json"
+    kinds = CONTENT_TYPES.get(path, ("application/json",))
+    if not headers.get("content-type", "").startswith(kinds):
+        return 415, f"the content type is '{headers.get('content-type', '')}': expected {' or '.join(kinds)}"
     length = headers.get("content-length", "")
     if not length.isdigit() or int(length) > MAX_BODY_BYTES:
         return 413, f"the content length is '{length}': expected at most {MAX_BODY_BYTES} bytes, declared beforehand"

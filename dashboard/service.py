@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 import uvicorn
 
 from access import doors
+from alerts.outward import Outward
+from alerts.practice import WarningPractice
 from dashboard import clock
 from dashboard.app import create_app
 from dashboard.database import Database
@@ -23,7 +25,11 @@ from dashboard.door import Door, DoorPolicy
 from dashboard.hub import Hub
 from dashboard.provider import Provider, ProviderPolicy
 from dashboard.security import LOOPBACK_NAMES
+from domain import segments
+from domain.incidents import DELIVERED_RADII, Radii
 from domain.indices import DELIVERED, IndexPolicy
+from domain.segments import Targets
+from forecasting.calendar import ALWAYS, Calendar
 from storage.connection import connect
 from storage.migrate import require_current_schema
 from storage.ticking import run_ticks
@@ -54,6 +60,11 @@ def run(
     now: Callable[[], datetime] = clock.now,
     provider: ProviderPolicy | None = None,
     index: IndexPolicy = DELIVERED,
+    targets: Targets = segments.DELIVERED,
+    radii: Radii = DELIVERED_RADII,
+    practice: WarningPractice | None = None,
+    outward: Outward | None = None,
+    calendar: Calendar = ALWAYS,
 ) -> None:
     """Serves until `stop` is set. `door` says how people get in: those of the demonstration on
     loopback alone. `now` is the clock.
@@ -75,7 +86,10 @@ def run(
         house = Deployment(
             database=database, hub=hub, clock=now, zone=zone, door=Door(database, door, now), order_expiry_s=order_expiry_s,
             unit_speed_kmh=unit_speed_kmh, road_detour=road_detour, hall_target_s=hall_target_s, city=city, tiles=tiles,
-            vendor=VENDOR, vendor_version=vendor_version(), index=index, provider=Provider(provider) if provider else None,
+            vendor=VENDOR, vendor_version=vendor_version(), index=index, targets=targets, radii=radii,
+            practice=practice or WarningPractice(),
+            outward=outward,
+            provider=Provider(provider) if provider else None, calendar=calendar,
         )  # fmt: skip
         if door.demonstration:
             with connect(database_url) as conn:

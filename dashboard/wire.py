@@ -20,12 +20,13 @@ from domain.incidents import Incident
 from domain.observations import Freshness, freshness, word_age_s
 from domain.orders import Order
 from domain.units import Unit
-from domain.warnings import Warning
+from domain.warnings import Assignment, Shelving, Warning
 from forecasting.reasons import sentence as reason
 from layouts.words import LANGUAGES
 from storage.deadletters import DeadLetter
 from storage.heartbeats import Heartbeat
 from storage.observations import Value
+from storage.situations import Situation
 from storage.snapshots import ChartSnapshot, DeviceNow, LiveFrame, MapSnapshot, SystemSnapshot
 
 Json = dict[str, Any]
@@ -54,6 +55,7 @@ def city(snapshot: MapSnapshot) -> Json:
         "units": [unit(u) for u in snapshot.units],
         "incidents": [incident(i) for i in snapshot.incidents],
         "warnings": [warning(w) for w in snapshot.warnings],
+        "situations": [situation(s) for s in snapshot.situations],
         "orders": [order(o) for o in snapshot.orders],
     }
 
@@ -115,7 +117,28 @@ def warning(w: Warning) -> Json:
         "object": w.object_id, "device": w.device_id, "lon": w.lon, "lat": w.lat, "raised": ms(w.raised_at),
         "updated": ms(w.updated_at), "zh": w.zh, "en": w.en, "sentence": _both(sentence, w),
         "probability": w.probability, "lead_s": w.lead_time_s,
-        "evidence": w.evidence, "exercise": w.exercise_id,
+        "evidence": w.evidence, "exercise": w.exercise_id, "district": w.district_code, "situation": w.situation,
+        "assigned": assignment(w.assignment) if w.assignment else None,
+        "shelved": _shelved(w.shelving), "verdict": w.verdict,
+        "reminded": {"n": w.reminder.n, "role": w.reminder.role, "at": ms(w.reminder.at)} if w.reminder else None,
+    }  # fmt: skip
+
+
+def assignment(a: Assignment) -> Json:
+    return {"to": a.to, "kind": a.kind, "at": ms(a.at), "by": a.by}
+
+
+def _shelved(s: Shelving | None) -> Json | None:
+    return {"shelf": s.shelf_id, "until": ms(s.until), "reason": s.reason, "by": s.by} if s else None
+
+
+def situation(s: Situation) -> Json:
+    """A situation under its number, which is its id in lists."""
+    return {
+        "id": str(s.number), "number": s.number, "root": s.root, "members": s.members, "n": len(s.members), "level": s.level,
+        "shape": s.level.shape, "lon": _rounded(s.lon, PLACES), "lat": _rounded(s.lat, PLACES), "outline": s.outline, "zh": s.zh,
+        "en": s.en, "opened": ms(s.opened_at), "updated": ms(s.updated_at), "hazards": s.hazards,
+        "shelved": _shelved(s.shelving),
     }  # fmt: skip
 
 
@@ -145,8 +168,8 @@ class MapChanges:
 
     def take(self, frame: LiveFrame, heartbeats: Iterable[Heartbeat]) -> Json:
         """`values` and `moved` are rows of what changed, `units` whole units of which more did than the place. Of the lists
-        (incidents, warnings, orders) `changed` holds new and changed members and `ids` all of them in order, where members or
-        order changed; a list that is absent is as it was, and so are `n_devices`, `n_offline` and `ingest`."""
+        (incidents, warnings, situations, orders) `changed` holds new and changed members and `ids` all of them in order, where
+        members or order changed; a list that is absent is as it was, and so are `n_devices`, `n_offline` and `ingest`."""
         t = _ms(frame.moment.at)
         values = {v.datastream_id: v for v in frame.values}
         units = {u.unit_id: u for u in frame.units}
@@ -163,6 +186,7 @@ class MapChanges:
         out |= self._news({"n_devices": frame.n_devices, "n_offline": frame.n_offline, "ingest": ingest(heartbeats)})
         out |= self._amended("incidents", [incident(i) for i in frame.incidents])
         out |= self._amended("warnings", [warning(w) for w in frame.warnings])
+        out |= self._amended("situations", [situation(s) for s in frame.situations])
         out |= self._amended("orders", [order(o) for o in frame.orders])
         return out
 

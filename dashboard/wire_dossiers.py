@@ -6,14 +6,15 @@ Pure; times are milliseconds since 1970, UTC.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from dashboard import wire
+from dashboard import wire, wire_resources
 from dashboard.wire import Json, ms
-from domain.incidents import OPEN_STATES
+from dispatch.merging import Likeness
+from domain.incidents import OPEN_STATES, STEPS, DrawnArea, Incident, IncidentState, times_of
 from domain.orders import OPEN_ORDER_STATES, Order
-from domain.segments import STANDARD, Segment, of_order, processing
+from domain.segments import DELIVERED, STANDARD, Segment, Targets, of_order, processing
 from domain.warnings import WarningLevel
 from storage.audit import LogEntry
 from storage.dossiers import ALARM_SLOT_S, IncidentDossier, Timeline, WarningBoard, WarningDossier
@@ -22,9 +23,17 @@ from storage.rules import RuleVersion
 from storage.units import StatusStep
 from storage.warnings import PastWarning, WarningStep
 
+TIMES = (
+    "reported", "verified", "responding", "established", "controlled", "recovering", "closed", "merged", "false_alarm",
+)  # fmt: skip
 
-def incident(dossier: IncidentDossier, *, with_texts: bool) -> Json:
-    """An incident with its steps, texts, segments and orders; of texts that may not be read only how many there are."""
+
+def incident(
+    dossier: IncidentDossier, *, with_texts: bool, targets: Targets = DELIVERED,
+    candidates: Sequence[tuple[Incident, Likeness]] = (),
+) -> Json:  # fmt: skip
+    """An incident with its steps, texts, segments, orders, and all that belongs to it; of texts that may not be read only how
+    many there are."""
     found = dossier.incident
     steps_of: dict[str, list[OrderStep]] = defaultdict(list)
     for step in dossier.order_steps:
@@ -33,7 +42,12 @@ def incident(dossier: IncidentDossier, *, with_texts: bool) -> Json:
     for status in dossier.statuses:
         statuses_of[status.order_id].append(status)
     over_at = None if found.state in OPEN_STATES or not dossier.steps else dossier.steps[-1].valid_from
-    first = processing(found.reported_at, (order.issued_at for order in dossier.orders), over_at)
+    first = processing(found.reported_at, (order.issued_at for order in dossier.orders), over_at, targets)
+    times = times_of((step.state, step.response_level, step.valid_from) for step in dossier.steps)
+    texts = [{"at": ms(at), "text": text} for at, text in dossier.texts]
+    texts += [{"at": ms(at), "text": text, "incident": child} for child, at, text in dossier.child_texts]
+    over = () if found.state in (*OPEN_STATES, IncidentState.MERGED) else (found.incident_id,)
+    by_id = {resource.resource_id: resource for resource in dossier.resources}
     return {
         "t": ms(dossier.moment.at),
         "incident": wire.incident(found),
@@ -42,19 +56,68 @@ def incident(dossier: IncidentDossier, *, with_texts: bool) -> Json:
              "recorded": ms(s.recorded_at), "actor": s.actor}
             for s in dossier.steps
         ],
-        "texts": [{"at": ms(at), "text": text} for at, text in dossier.texts] if with_texts else [],
-        "n_texts": len(dossier.texts),
+        "texts": texts if with_texts else [],
+        "n_texts": len(texts),
+        "times": {name: ms(times.get(name)) for name in TIMES},
+        "next": list(_next(dossier)),
+        "command": {"commander": c.commander, "since": ms(c.since)} if (c := dossier.command) else None,
+        "area": _area(dossier.area) if dossier.area else None,
+        "sources": [
+            {"kind": s.kind, "source": s.source_id, "device": s.device_id or None, "at": ms(s.linked_at), "by": s.actor,
+             "incident": s.incident_id}
+            for s in dossier.sources
+        ],
+        "root": dossier.merge.root_id if dossier.merge else None,
+        "children": [
+            {"incident": wire.incident(child), "merged": ms(merge.merged_at), "by": merge.actor}
+            for child, merge in dossier.children
+        ],
+        "candidates": [candidate(other, alike) for other, alike in candidates],
+        "reservations": [wire_resources.reservation(r, by_id, over) for r in dossier.reservations],
+        "requests": [
+            wire_resources.request(r, dossier.resources, dossier.reservations, with_texts=with_texts) for r in dossier.requests
+        ],
         "over": ms(over_at),
         "standard": STANDARD,
         "segments": [_segment(first)],
         "orders": [
-            _order(o, dossier.kinds.get(o.unit_id, ""), steps_of[o.order_id], statuses_of[o.order_id], with_texts=with_texts)
+            _order(
+                o, dossier.kinds.get(o.unit_id, ""), steps_of[o.order_id], statuses_of[o.order_id], targets,
+                with_texts=with_texts,
+            )
+            | {"issued_for": dossier.issued_for.get(o.order_id)}
             for o in dossier.orders
         ],
     }  # fmt: skip
 
 
-def _order(order: Order, kind: str, steps: list[OrderStep], statuses: list[StatusStep], *, with_texts: bool) -> Json:
+def candidate(other: Incident, alike: Likeness) -> Json:
+    """An incident that another may be, with the reasons."""
+    return {
+        "incident": wire.incident(other), "score": round(alike.score, 3), "likely": alike.is_likely,
+        "hazard": "same" if alike.is_same_hazard else "kindred", "distance_m": round(alike.distance_m),
+        "apart_s": round(alike.apart_s), "text": None if alike.text is None else round(alike.text, 2),
+        "scale_m": alike.scale.metres, "scale_s": alike.scale.seconds,
+    }  # fmt: skip
+
+
+def _next(dossier: IncidentDossier) -> Iterable[str]:
+    """What a person may say that the incident has become."""
+    is_verified = any(step.state is IncidentState.VERIFIED for step in dossier.steps)
+    after = STEPS[dossier.incident.state]
+    return (state.value for state in after if not (state is IncidentState.VERIFIED and is_verified))
+
+
+def _area(area: DrawnArea) -> Json:
+    return {
+        "shape": area.shape, "reach_m": area.reach_m, "crs": "EPSG:4326", "origin": area.crs_origin, "by": area.actor,
+        "at": ms(area.since),
+    }  # fmt: skip
+
+
+def _order(
+    order: Order, kind: str, steps: list[OrderStep], statuses: list[StatusStep], targets: Targets, *, with_texts: bool
+) -> Json:  # fmt: skip
     over_at = next((s.valid_from for s in steps if s.state not in OPEN_ORDER_STATES), None)
     said = [(s.valid_from, s.status) for s in statuses if s.source == "unit"]
     return {
@@ -67,7 +130,7 @@ def _order(order: Order, kind: str, steps: list[OrderStep], statuses: list[Statu
         "statuses": [
             {"status": s.status, "at": ms(s.valid_from), "recorded": ms(s.recorded_at), "source": s.source} for s in statuses
         ],
-        "segments": [_segment(s) for s in of_order(kind, order.issued_at, order.acknowledged_at, said, over_at)],
+        "segments": [_segment(s) for s in of_order(kind, order.issued_at, order.acknowledged_at, said, over_at, targets)],
     }  # fmt: skip
 
 
@@ -84,6 +147,7 @@ def warning(dossier: WarningDossier, *, with_texts: bool) -> Json:
         "rule": _rule(dossier.rule) if dossier.rule is not None else None,
         "similar": [_past(w) for w in dossier.similar],
         "forecast": wire.forecast(dossier.forecast) if dossier.forecast is not None else None,
+        "incidents": list(dossier.incidents),
     }
 
 
@@ -91,7 +155,8 @@ def _warning_step(s: WarningStep, *, with_texts: bool) -> Json:
     value, threshold = s.evidence.get("value"), s.evidence.get("threshold")
     return {
         "state": s.state, "level": s.level, "shape": s.level.shape, "at": ms(s.valid_from), "recorded": ms(s.recorded_at),
-        "actor": s.actor, "comment": s.comment if with_texts else None, "probability": s.probability, "lead_s": s.lead_time_s,
+        "transition": s.transition, "actor": s.actor, "comment": s.comment if with_texts else None, "probability": s.probability,
+        "lead_s": s.lead_time_s,
         "value": value if isinstance(value, int | float) else None,
         "threshold": threshold if isinstance(threshold, int | float) else None,
     }  # fmt: skip
@@ -113,7 +178,7 @@ def _rule(version: RuleVersion) -> Json:
 def _past(w: PastWarning) -> Json:
     return {
         "id": w.warning_id, "peak": w.peak, "shape": w.peak.shape, "state": w.state, "raised": ms(w.raised_at),
-        "ended": ms(w.ended_at),
+        "ended": ms(w.ended_at), "verdict": w.verdict,
     }  # fmt: skip
 
 

@@ -3,16 +3,17 @@ Pure; times are milliseconds since 1970, UTC."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
-from dashboard.figures.accuracy import LEADS_H, Accuracy, Badly, Served, by_series
+from dashboard.figures.accuracy import LEADS_H, Accuracy, Badly, Contestant, Served, by_series
 from dashboard.wire import Json, ms
 from domain.forecasts import Forecast
 from domain.halls import ServiceItem
 from domain.scores import Champion, Tally
 from domain.sensors import PROPERTIES, SensorKind
 from forecasting.cards import CARDS, Card
+from forecasting.champions import REFERENCE
 from forecasting.champions import sentence as why
 from forecasting.models.registry import MODELS
 from forecasting.reasons import sentence as reason
@@ -102,7 +103,7 @@ def forecast(f: Forecast) -> Json:
 def champion(c: Champion) -> Json:
     contest = sorted(c.contest.items(), key=lambda item: item[1])
     return {
-        "model": model(c.model), "since": ms(c.since), "decided": ms(c.decided_at),
+        "model": model(c.model), "crowned": c.model != REFERENCE, "since": ms(c.since), "decided": ms(c.decided_at),
         "reason": {lang: why(c.reason, lang) for lang in LANGUAGES} if c.reason else None,
         "contest": [{"model": model(name), "ratio": _rounded(ratio)} for name, ratio in contest],
     }  # fmt: skip
@@ -119,12 +120,17 @@ def anomaly(row: StoredAnomaly, zone: ZoneInfo) -> Json:
     }  # fmt: skip
 
 
-def service(found: Accuracy, at: int | None, since: str, anomalies: Mapping[str, int]) -> Json:
-    """How well all series are served; `at` in ms, `since` the first day of the scores, `anomalies` by lane of the last day."""
+def service(
+    found: Accuracy, contest: Sequence[Contestant], at: int | None, since: str, anomalies: Mapping[str, int],
+    undecreed: Sequence[int],
+) -> Json:  # fmt: skip
+    """How well all series are served; `at` in ms, `since` the first day of the scores, `anomalies` by lane of the last day;
+    `undecreed`: years to be foreseen whose days off are not known."""
     return {
         "t": at, "since": since, "leads": LEADS_H, "series": found.n_series, "foreseen": found.n_foreseen,
         "fallbacks": found.n_fallback, "total": _served(found.total), "rows": [_served(row) for row in found.rows],
-        "worst": [_badly(row) for row in found.worst], "anomalies": dict(anomalies),
+        "worst": [_badly(row) for row in found.worst], "anomalies": dict(anomalies), "undecreed": list(undecreed),
+        "contest": [_contestant(row) for row in contest],
         "cards": [card(name, CARDS[name], found.models.get(name, 0)) for name in MODELS if name in CARDS],
     }  # fmt: skip
 
@@ -143,6 +149,13 @@ def _served(row: Served) -> Json:
         "group": row.group, "group_words": _group(row.group), "model": model(row.model) if row.model else None,
         "series": row.n_series, "n": row.n, "ratios": {str(lead): _rounded(ratio) for lead, ratio in row.ratios.items()},
         "worse": _rounded(row.worse), "in_80": _rounded(row.coverage_80), "in_90": _rounded(row.coverage_90),
+    }  # fmt: skip
+
+
+def _contestant(row: Contestant) -> Json:
+    return {
+        "group": row.group, "group_words": _group(row.group), "model": model(row.model), "series": row.n_series, "n": row.n,
+        "ratio": _rounded(row.ratio), "worse": _rounded(row.worse), "crowned": row.crowned,
     }  # fmt: skip
 
 

@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from dispatch.orders import locked_incident
-from domain.incidents import OPEN_STATES, Grade, Incident, IncidentState, ResponseLevel
+from domain.incidents import OPEN_STATES, Grade, Incident, IncidentState, ResponseLevel, check_step, is_led
+from domain.moments import Moment
+from domain.observations import FUTURE_TOLERANCE
 from domain.refusals import Refused
 from domain.rights import Action, Actor, Role
-from storage import acts, incidents, orders
+from storage import acts, commands, incidents, orders
 from storage.connection import Connection
 from storage.places import place_of_incident
 
@@ -63,6 +65,7 @@ def close(
         incident = locked_incident(conn, incident_id, now, exercise_id)
         since = incidents.find_last_change(conn, incident_id) or incident.reported_at
         _check_close(incident, since, is_attended=orders.has_open(conn, incident_id), zone=zone)
+        check_step(incident, state, since, zone=zone)
         _end(conn, incident, state, actor, max(now, since + _INSTANT))
         deed.changed({"state": incident.state}, {"state": state})
         return state
@@ -78,7 +81,8 @@ def close_unattended(conn: Connection, policy: Unattended, now: datetime) -> lis
     for incident_id in incidents.list_unattended(conn, waiting_since=waiting_since, grades=policy.grades, limit=AT_ONCE):
         with acts.transaction(conn, DISPATCHER, Action.CLOSE_INCIDENT, incident_id, now):
             incident = locked_incident(conn, incident_id, now, None)
-            if incident.state is IncidentState.REPORTED:  # nobody was quicker
+            command = commands.find_command(conn, incident_id, Moment.live(now + FUTURE_TOLERANCE))
+            if incident.state is IncidentState.REPORTED and not is_led(incident, command):  # nobody was quicker
                 acts.begin(conn, DISPATCHER, Action.CLOSE_INCIDENT, incident_id, now, detail=detail)
                 _end(conn, incident, IncidentState.CLOSED, DISPATCHER, now)
                 closed.append(incident_id)

@@ -7,30 +7,17 @@ takes that of the next lighter grade that has one, since a graver incident never
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from dispatch.practice import Needs, RunCard
 from domain.incidents import Grade
 
 ANY = "any"
 """The hazard class of cards for all hazards that have none."""
 GRAVEST_FIRST = (Grade.I, Grade.II, Grade.III, Grade.IV)
-
-Needs = Mapping[str, int]
-"""Capability → how many units."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunCard:
-    """What one hazard of one grade asks for. `is_whole`: half of it is of no use; all or nothing is sent."""
-
-    hazard_class: str
-    grade: Grade
-    needs: Needs
-    is_whole: bool = False
 
 
 def card_for(cards: Sequence[RunCard], hazard_class: str, grade: Grade) -> RunCard | None:
@@ -43,16 +30,21 @@ def card_for(cards: Sequence[RunCard], hazard_class: str, grade: Grade) -> RunCa
     return None
 
 
-def still_needed(needs: Needs, engaged: Iterable[frozenset[str]]) -> dict[str, int]:
+def still_needed(needs: Needs, engaged: Iterable[frozenset[str]], *, is_shared: bool = False) -> dict[str, int]:
     """What is missing of the needs when units with these capabilities are on their way or there already: each of them counts for
-    one head that it is capable of, so that as many heads as possible are met, and among those what fewer of them can do.
+    one head that it is capable of, so that as many heads as possible are met, and among those what fewer of them can do. Where
+    needs are shared, each counts for one head of every need that it is capable of.
 
     >>> still_needed({"engine": 2, "rescue": 1}, [frozenset({"engine", "rescue"}), frozenset({"engine"})])
     {'engine': 1}
     """
+    if is_shared:
+        there = list(engaged)
+        missing = {need: n - sum(need in each for each in there) for need, n in needs.items()}
+        return {need: n for need, n in missing.items() if n > 0}
     heads = [need for need, n in needs.items() for _ in range(n)]
     able = np.array([[need in each for need in heads] for each in sorted(engaged, key=sorted)], bool).reshape(-1, len(heads))
     units, met = linear_sum_assignment(able * (1 + 0.01 / np.maximum(able.sum(axis=0), 1)), maximize=True)
-    missing = Counter(heads)
-    missing.subtract(heads[head] for unit, head in zip(units, met, strict=True) if able[unit, head])
-    return {need: n for need, n in missing.items() if n > 0}
+    left = Counter(heads)
+    left.subtract(heads[head] for unit, head in zip(units, met, strict=True) if able[unit, head])
+    return {need: n for need, n in left.items() if n > 0}

@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 import numpy as np
 
-from dispatch.policies.assignment import NOBODY, Bools, Floats, Ints
+from dispatch.policies.assignment import NOBODY, Bools, Floats, Ints, assign
 from dispatch.policies.tied_assignment import Ties, assign_tied
+from dispatch.practice import Rules
 
 
 class Why(Enum):
@@ -31,12 +33,14 @@ class Why(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Mover:
-    """A unit in service. `under_way_to`: the incident it drives to; `is_free`: whether it may be sent, or turned round."""
+    """A unit in service. `under_way_to`: the incident it drives to; `is_free`: whether it may be sent, or turned round.
+    `handicap_s`: seconds by which it is put behind the others (a crew that should rest, a unit that has just not answered)."""
 
     unit_id: str
     capabilities: frozenset[str]
     under_way_to: str | None = None
     is_free: bool = True
+    handicap_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +55,9 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """What planning weighs: seconds that a head not met counts as; weighted seconds that turning a unit round has to gain; how
-    many are named who could come later."""
-
-    penalty_s: float = 7_200.0
-    turning_s: float = 600.0
-    n_later: int = 3
-
-
-@dataclass(frozen=True, slots=True)
 class Nearer:
     """A nearer unit that is not proposed: where it goes (None: nowhere), and what the whole plan would cost more with it here, in
-    weighted seconds."""
+    weighted seconds, where run cards tie nothing together."""
 
     unit_id: str
     travel_s: float
@@ -114,7 +108,7 @@ def plan(movers: Sequence[Mover], calls: Sequence[Call], times_s: Floats, rules:
     units, cost = board.solved(board.times)
     is_turned = board.is_turned(units)
     cost_unturned = board.solved(np.where(board.is_elsewhere, np.inf, board.times))[1] if is_turned.any() else cost
-    return Proposals(tuple(board.proposal(h, units, cost) for h in range(len(units))), cost, cost_unturned)
+    return Proposals(tuple(board.proposal(h, units) for h in range(len(units))), cost, cost_unturned)
 
 
 class _Board:
@@ -131,38 +125,52 @@ class _Board:
         able = np.array([[need in m.capabilities for need in self._need_of] for m in movers], bool).reshape(shape)
         is_free = np.array([m.is_free for m in movers], bool)
         self._able = able
-        self.times: Floats = np.where(able & is_free[:, None], times_s[:, self._call_of], np.inf)
+        self._travel: Floats = np.where(able & is_free[:, None], times_s[:, self._call_of], np.inf)
         drives_to = [next((c for c, call in enumerate(calls) if call.incident_id == m.under_way_to), -1) for m in movers]
         self._drives_to: Ints = np.array(drives_to, np.intp)
         self._is_there: Bools = (self._drives_to[:, None] == self._call_of[None, :]).reshape(shape)
         self.is_elsewhere: Bools = (self._drives_to >= 0)[:, None] & ~self._is_there
         self._bonus = np.where(self._is_there, rules.turning_s, 0.0)
+        # One that drives to where it meets no head is not torn away for nothing either.
+        is_extra = (self._drives_to >= 0) & ~(self._is_there & able).any(axis=1)
+        handicap = np.array([m.handicap_s for m in movers], float)[:, None] * ~self._is_there
+        self.times: Floats = self._travel + handicap + np.where(is_extra[:, None], rules.turning_s / self._weights, 0.0)
+        numbers = {need: k for k, need in enumerate(dict.fromkeys(self._need_of))}
         self._ties = Ties(
-            self._call_of, np.array([c.is_whole for c in calls], bool), np.array([c.is_shared for c in calls], bool)
-        )
+            self._call_of, np.array([c.is_whole for c in calls], bool), np.array([c.is_shared for c in calls], bool),
+            np.array([numbers[need] for need in self._need_of], np.intp),
+        )  # fmt: skip
 
     def solved(self, times: Floats) -> tuple[Ints, float]:
         """Who meets each head, and what that costs."""
         found = assign_tied(times, self._weights, self._rules.penalty_s, self._ties, self._bonus)
         return found.units, found.total_cost
 
+    @cached_property
+    def _untied(self) -> float:
+        return self._untied_cost(self.times)
+
+    def _untied_cost(self, times: Floats) -> float:
+        """Prices are told without the ties: each with them would be a mixed integer program of its own."""
+        return assign(times, self._weights, self._rules.penalty_s, self._bonus).total_cost
+
     def is_turned(self, units: Ints) -> Bools:
         return np.array([u != NOBODY and bool(self.is_elsewhere[u, h]) for h, u in enumerate(units)], bool)
 
-    def proposal(self, h: int, units: Ints, cost: float) -> Proposal:
+    def proposal(self, h: int, units: Ints) -> Proposal:
         call, u = self._calls[self._call_of[h]], int(units[h])
         if u == NOBODY:
             return Proposal(call.incident_id, self._need_of[h], None, float("inf"), why=self._why(h, units), later=self._later(h))
         mover = self._movers[u]
         is_under_way = bool(self._is_there[u, h])
         return Proposal(
-            call.incident_id, self._need_of[h], mover.unit_id, float(self.times[u, h]), is_under_way,
-            mover.under_way_to if self.is_elsewhere[u, h] else None, None if is_under_way else self._nearer(h, units, cost),
+            call.incident_id, self._need_of[h], mover.unit_id, float(self._travel[u, h]), is_under_way,
+            mover.under_way_to if self.is_elsewhere[u, h] else None, None if is_under_way else self._nearer(h, units),
         )  # fmt: skip
 
-    def _nearer(self, h: int, units: Ints, cost: float) -> Nearer | None:
+    def _nearer(self, h: int, units: Ints) -> Nearer | None:
         """The nearest unit that could meet the head, where that is another which does not meet a head of the same incident."""
-        times = self.times[:, h]
+        times = self._travel[:, h]
         nearest = int(times.argmin())
         goes = np.flatnonzero(units == nearest)
         if times[nearest] >= times[units[h]] or (self._call_of[goes] == self._call_of[h]).any():
@@ -170,10 +178,10 @@ class _Board:
         forced = self.times.copy()
         forced[nearest] = np.inf
         forced[:, h] = np.inf
-        forced[nearest, h] = times[nearest]
-        _, forced_cost = self.solved(forced)
+        forced[nearest, h] = self.times[nearest, h]
+        price = self._untied_cost(forced) - self._untied
         goes_to = self._calls[self._call_of[goes[0]]].incident_id if len(goes) else self._movers[nearest].under_way_to
-        return Nearer(self._movers[nearest].unit_id, float(times[nearest]), goes_to, max(forced_cost - cost, 0.0))
+        return Nearer(self._movers[nearest].unit_id, float(times[nearest]), goes_to, max(price, 0.0))
 
     def _why(self, h: int, units: Ints) -> Why:
         able, may_come = self._able[:, h], self.times[:, h]

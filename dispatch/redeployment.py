@@ -139,3 +139,37 @@ def _moved(present: Ints, pair: tuple[int, int]) -> Ints:
     moved[pair[0]] -= 1
     moved[pair[1]] += 1
     return moved
+
+
+def best_moves(
+    unit_bases: Ints, capacities: Ints, base_times: Floats, covers: Bools, weights: Floats, busy: float, *,
+    least_gain: float, most: int,
+) -> list[Move]:  # fmt: skip
+    """At most `most` moves, one after the other, each the one that gains most for each minute driven of those that gain
+    `least_gain` (in units of weight) or more: what is advised while the city lives, in milliseconds. The whole rearrangement is
+    `plan_moves`.
+
+    One unit at a time as the dynamic form of the model has it (Jagtenberg, Bhulai, van der Mei 2015, "An efficient heuristic for
+    real-time ambulance redeployment").
+    """
+    present = np.bincount(unit_bases, minlength=len(capacities)).astype(np.intp)
+    waiting = {base: np.flatnonzero(unit_bases == base).tolist() for base in range(len(capacities))}
+    moves: list[Move] = []
+    before = expected_coverage(present, covers, weights, busy)
+    for _ in range(most):
+        options = []
+        for a in (base for base, units in waiting.items() if units):  # nobody is moved twice
+            k = present @ covers - covers[a]
+            stays = float(weights @ (1.0 - np.power(busy, k)))
+            after = stays + covers @ (weights * np.power(busy, k) * (1.0 - busy))  # (bases): with the unit at each of them
+            may_take = (present < capacities) & np.isfinite(base_times[a]) & (after - before >= least_gain)
+            for b in np.flatnonzero(may_take).tolist():
+                if a != b:
+                    gain_a_minute = float(after[b] - before) / max(float(base_times[a, b]) / 60, 1.0)
+                    options.append((gain_a_minute, float(after[b]), a, b))
+        if not options:
+            break
+        _, after_best, a, b = max(options, key=lambda option: (option[0], -option[2], -option[3]))
+        moves.append(Move(waiting[a].pop(0), a, b, float(base_times[a, b]), before, after_best))
+        present, before = _moved(present, (a, b)), after_best
+    return moves

@@ -16,11 +16,12 @@ from typing import Any
 
 import msgspec
 
-from dispatch.closing import Unattended, close_unattended
+from dispatch.closing import DISPATCHER, Unattended, close_unattended
 from dispatch.orders import call_back, leave_incident, release
 from dispatch.settle import Step, next_step
 from domain.observations import FUTURE_TOLERANCE
 from domain.orders import OPEN_ORDER_STATES, OrderState
+from domain.rights import Action
 from iot.mqtt import BrokerAddress, BrokerUnreachable, Publisher, PublishRefused
 from storage import audit, orders, outbox, units
 from storage.connection import Connection
@@ -213,7 +214,8 @@ class Dispatcher:
 
 
 def settle(conn: Connection, order: OpenOrder, now: datetime) -> None:
-    """Takes an order one step further, if one is due and nobody has changed it meanwhile."""
+    """Takes an order one step further, if one is due and nobody has changed it meanwhile. One that lapses is in the log of
+    operations: somebody has to send another."""
     now = max(now, order.issued_at + _INSTANT)
     step = next_step(order, now)
     if step is None:
@@ -227,9 +229,13 @@ def settle(conn: Connection, order: OpenOrder, now: datetime) -> None:
         if step.frees_unit:
             release(conn, unit, order.order_id, now, order.exercise_id)
         if step.state not in OPEN_ORDER_STATES:
-            leave_incident(conn, order.incident_id, now)
+            leave_incident(conn, found[0].incident_id, now)  # it may have gone on for another since
         if step.state is OrderState.EXPIRED:
             call_back(conn, unit, order.order_id, now, order.exercise_id)
+            audit.append(
+                conn, DISPATCHER, Action.CANCEL_ORDER.value, f"{order.unit_id} → {order.incident_id}", outcome="done", now=now,
+                detail={"order": order.order_id, "reason": step.why}, exercise_id=order.exercise_id,
+            )  # fmt: skip
             _say_expired(order, step)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +33,15 @@ class Forecast:
     @property
     def target_times(self) -> tuple[datetime, ...]:
         return tuple(self.first_target + timedelta(seconds=self.step_s * k) for k in range(len(self.q50)))
+
+
+class Rival(NamedTuple):
+    """What a contestant says of a series, in a contest that is not shown as a forecast: medians from `first_target` on."""
+
+    series_id: int
+    issued_at: datetime
+    model: str
+    model_version: str
+    first_target: datetime
+    step_s: int
+    q50: tuple[float, ...]

@@ -46,9 +46,50 @@ class Action(Labelled):
     LOWER_WARNING = "warning.lower", "降级已发布预警", "lower a published warning"
     CANCEL_WARNING = "warning.cancel", "撤销已发布预警", "cancel a published warning"
     CHANGE_RULE = "rule.change", "修改预警规则", "change a rule"
+    RETIRE_RULE = "rule.retire", "废止预警规则", "retire a rule"
+    ENABLE_RULE = "rule.enable", "启用预警规则", "enable a rule"
+    DISABLE_RULE = "rule.disable", "停用预警规则", "disable a rule"
     NOTIFY_MANY = "notice.mass", "群发通知", "send a mass notice"
+    RESEND_NOTICE = "notice.replay", "重发通知", "send a notice again"
+    RECEIVE_CAP = "cap.receive", "接收外部预警", "take in a warning from outside"
     DELETE_DATA = "data.delete", "删除数据", "delete data"
     SET_RESPONSE = "incident.response", "调整响应等级", "set the response level"
+    # incidents by people
+    REPORT_INCIDENT = "incident.report", "接报事件", "report an incident"
+    PROMOTE_SOURCE = "incident.promote", "转为事件", "make an incident of a report"
+    VERIFY_INCIDENT = "incident.verify", "核实事件", "verify an incident"
+    CONTROL_INCIDENT = "incident.control", "报告已控制", "report an incident controlled"
+    RECOVER_INCIDENT = "incident.recover", "转入恢复", "begin the recovery"
+    GRADE_INCIDENT = "incident.grade", "调整事件等级", "change the grade of an incident"
+    TAKE_COMMAND = "incident.command", "接任指挥", "take command"
+    DRAW_AREA = "incident.area", "标绘事件范围", "draw the area of an incident"
+    MERGE_INCIDENTS = "incident.merge", "并案", "merge incidents"
+    UNMERGE_INCIDENT = "incident.unmerge", "撤销并案", "undo a merge"
+    # resources of all departments
+    SET_RESOURCE = "resource.set", "登记资源情况", "note the state of a resource"
+    ADD_RESOURCE = "resource.add", "新增资源", "add a resource"
+    RESERVE_RESOURCE = "resource.reserve", "预留资源", "reserve a resource"
+    RELEASE_RESOURCE = "resource.release", "释放资源", "release a resource"
+    CREATE_REQUEST = "request.create", "请求资源", "request a resource"
+    ADVANCE_REQUEST = "request.advance", "办理资源请求", "advance a resource request"
+    # sending units, and the roads they drive on
+    ISSUE_ORDERS = "order.issue_all", "派出多个单位", "send several units"
+    STAND_BY = "unit.stand_by", "调整备勤位置", "move a free unit"
+    CLOSE_ROAD = "road.close", "封闭道路", "close a road"
+    OPEN_ROAD = "road.open", "恢复道路通行", "open a road"
+    # warnings by people
+    DRAFT_RULE = "rule.draft", "起草与回测预警规则", "draft and back-test a rule"
+    VERIFY_WARNING = "warning.verify", "核实预警", "verify a warning"
+    HANDLE_WARNING = "warning.handle", "处置预警", "handle a warning"
+    ASSIGN_WARNING = "warning.assign", "分派预警", "assign a warning"
+    HAND_OVER_WARNINGS = "warning.hand_over", "移交预警", "hand over warnings"
+    JUDGE_WARNING = "warning.judge", "评定预警", "judge a warning"
+    DISMISS_WARNING = "warning.dismiss", "取消不实预警", "dismiss a warning"
+    SHELVE_WARNING = "warning.shelve", "搁置预警", "shelve a warning"
+    UNSHELVE_WARNING = "warning.unshelve", "取消搁置", "take a warning off its shelf"
+    HANDLE_MANY_WARNINGS = "warning.bulk", "批量处理预警", "act on many warnings"
+    PLAN_MAINTENANCE = "maintenance.plan", "登记检修", "plan a maintenance"
+    END_MAINTENANCE = "maintenance.end", "结束检修", "end a maintenance"
     # people, keys and what they may
     CREATE_ACCOUNT = "account.create", "新建账号", "create an account"
     RESET_ACCOUNT = "account.reset", "重置账号", "reset an account"
@@ -98,6 +139,8 @@ _ADMINISTER = frozenset({Role.ADMINISTRATOR})
 _OVERSEE = frozenset({Role.LEADER, Role.AUDITOR})
 _DECIDE = frozenset({Role.LEADER, Role.DUTY_OFFICER, Role.COMMANDER, Role.OPERATOR, Role.ADMINISTRATOR})
 
+_HANDLE_INCIDENTS = frozenset({Role.DUTY_OFFICER, Role.COMMANDER, Role.DISPATCHER})
+
 _LOOK_AFTER_DEVICES = frozenset({Role.OPERATOR, Role.ADMINISTRATOR})
 """Who decides what the city expects to hear from."""
 
@@ -116,9 +159,46 @@ _MAY: Mapping[Action, frozenset[Role]] = MappingProxyType({
     Action.LOWER_WARNING: _SPEAK_OUTWARD,
     Action.CANCEL_WARNING: _SPEAK_OUTWARD,
     Action.CHANGE_RULE: _SPEAK_OUTWARD,
+    Action.RETIRE_RULE: _SPEAK_OUTWARD,
+    Action.ENABLE_RULE: _SPEAK_OUTWARD,
+    Action.DISABLE_RULE: _SPEAK_OUTWARD,
+    Action.DRAFT_RULE: _SPEAK_OUTWARD | {Role.OPERATOR},
     Action.NOTIFY_MANY: _SPEAK_OUTWARD,
+    Action.RESEND_NOTICE: _SPEAK_OUTWARD | {Role.OPERATOR},
+    Action.RECEIVE_CAP: _SPEAK_OUTWARD | {Role.OPERATOR},
     Action.DELETE_DATA: frozenset({Role.OPERATOR, Role.ADMINISTRATOR}),
     Action.SET_RESPONSE: frozenset({Role.LEADER, Role.COMMANDER, Role.DUTY_OFFICER}),
+    Action.REPORT_INCIDENT: _HANDLE_INCIDENTS,
+    Action.PROMOTE_SOURCE: _HANDLE_INCIDENTS,
+    Action.VERIFY_INCIDENT: _HANDLE_INCIDENTS,
+    Action.CONTROL_INCIDENT: _HANDLE_INCIDENTS,
+    Action.RECOVER_INCIDENT: _HANDLE_INCIDENTS,
+    Action.GRADE_INCIDENT: _HANDLE_INCIDENTS,
+    Action.TAKE_COMMAND: frozenset({Role.DUTY_OFFICER, Role.COMMANDER}),
+    Action.DRAW_AREA: _HANDLE_INCIDENTS,
+    Action.MERGE_INCIDENTS: _HANDLE_INCIDENTS,
+    Action.UNMERGE_INCIDENT: _HANDLE_INCIDENTS,
+    Action.SET_RESOURCE: _HANDLE_INCIDENTS,
+    Action.ADD_RESOURCE: frozenset({Role.DUTY_OFFICER, Role.COMMANDER}),
+    Action.RESERVE_RESOURCE: _HANDLE_INCIDENTS,
+    Action.RELEASE_RESOURCE: _HANDLE_INCIDENTS,
+    Action.CREATE_REQUEST: _HANDLE_INCIDENTS,
+    Action.ADVANCE_REQUEST: _HANDLE_INCIDENTS,
+    Action.ISSUE_ORDERS: frozenset({Role.COMMANDER, Role.DISPATCHER}),
+    Action.STAND_BY: frozenset({Role.COMMANDER, Role.DISPATCHER}),
+    Action.CLOSE_ROAD: _HANDLE_INCIDENTS,
+    Action.OPEN_ROAD: _HANDLE_INCIDENTS,
+    Action.VERIFY_WARNING: _SPEAK_OUTWARD,
+    Action.HANDLE_WARNING: _SPEAK_OUTWARD,
+    Action.ASSIGN_WARNING: _SPEAK_OUTWARD,
+    Action.HAND_OVER_WARNINGS: _SPEAK_OUTWARD,
+    Action.JUDGE_WARNING: _SPEAK_OUTWARD,
+    Action.DISMISS_WARNING: _SPEAK_OUTWARD,
+    Action.SHELVE_WARNING: _SPEAK_OUTWARD,
+    Action.UNSHELVE_WARNING: _SPEAK_OUTWARD,
+    Action.HANDLE_MANY_WARNINGS: _SPEAK_OUTWARD,
+    Action.PLAN_MAINTENANCE: _SPEAK_OUTWARD | {Role.OPERATOR},
+    Action.END_MAINTENANCE: _SPEAK_OUTWARD | {Role.OPERATOR},
     Action.CREATE_ACCOUNT: _ADMINISTER,
     Action.RESET_ACCOUNT: _ADMINISTER,
     Action.DISABLE_ACCOUNT: _ADMINISTER,

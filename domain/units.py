@@ -44,6 +44,18 @@ class UnitKind(Labelled):
         return {"ambulance": "医", "engine": "消", "police": "警", "flood_rescue": "泵", "engineering": "工"}[self.value]
 
 
+CAPABILITIES: dict[str, tuple[str, str]] = {
+    **{kind.value: (kind.zh, kind.en) for kind in UnitKind},
+    "rescue": ("破拆救援", "rescue"),
+    "ladder": ("登高", "ladder"),
+    "hazmat": ("危化处置", "hazardous materials"),
+    "pump": ("排水", "pumping"),
+    "power": ("电力抢修", "power"),
+    "gas": ("燃气抢修", "gas"),
+}
+"""Capabilities we have words for, what every unit of a kind can do among them; others are kept under their own names."""
+
+
 @dataclass(frozen=True, slots=True)
 class UnitPosition:
     """Where a unit was (WGS-84)."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from forecasting import contest
-from forecasting.contest import Question
+from forecasting.question import Question
 from forecasting.refresh import Learnt
 from forecasting.workshop import Job, Workshop
 

@@ -33,7 +33,7 @@ CARDS: dict[str, Card] = {
     ),
     "seasonal_naive": Card(
         ("重复以往同一时段的数值", "repeats the same slot of an earlier day"),
-        ("至少一天的数据", "a day of values"),
+        ("三十小时的数据", "thirty hours of values"),
         ("无需拟合，其他模型都必须胜过它", "needs no fit; the reference that every other model has to beat"),
         ("那一天的偶然波动会原样重现", "the accidents of that day come back as they were"),
         f"{HYNDMAN}, 5.2 (seasonal naive method)",
@@ -80,7 +80,10 @@ CARDS: dict[str, Card] = {
         "Anscombe: The transformation of Poisson, binomial and negative-binomial data, Biometrika 1948",
     ),
     "combination": Card(
-        ("多个模型按近期误差加权平均", "several models, weighted by how they erred of late"),
+        (
+            "多个模型按近期误差加权平均（参赛时等权）",
+            "several models, weighted by how they erred of late; in contests in equal parts",
+        ),
         ("与其成员相同", "what its members need"),
         ("少有一个模型能胜过它", "hardly any single model beats it"),
         ("成员都错时它也错", "errs where all its members err"),
@@ -91,20 +94,26 @@ CARDS: dict[str, Card] = {
             "分解出日、周周期，余下部分做阻尼指数平滑",
             "takes out day and week, smooths the rest exponentially with a damped trend",
         ),
-        ("两周的数据，缺口先补齐", "two weeks of values, gaps bridged"),
+        ("八天的数据，缺口先补齐", "eight days of values, gaps bridged"),
         ("周期形状可缓慢变化", "lets the shape of day and week change slowly"),
         ("拟合较慢，只用于重要序列", "slow to fit: for important series"),
         "Bandara, Hyndman, Bergmeir: MSTL, arXiv 2107.13462; Gardner, McKenzie, Management Science 1985",
     ),
     "prophet": Card(
-        ("分段趋势、周期与节假日之和", "a sum of piecewise trend, seasons and holidays"),
+        (
+            "星期、工作日与休息日各自的日曲线、节假日之和，满八周再加趋势",
+            "a sum of week, curves of worked days and days off, holidays; a trend from eight weeks on",
+        ),
         ("两周的数据", "two weeks of values"),
         ("节假日与外部因素可单独解释", "holidays and outside influences can be explained one by one"),
         ("近几小时不如自回归，拟合较慢", "worse than AutoReg for the next hours, and slow to fit"),
         "Taylor, Letham: Forecasting at Scale, The American Statistician 2018",
     ),
     "poisson_glm": Card(
-        ("以日类型与时段解释到达人数的泊松回归", "a Poisson regression of arrivals on kinds of days and slots"),
+        (
+            "以日类型与时段（工作日与休息日分列）解释到达人数的泊松回归",
+            "a Poisson regression of arrivals on kinds of days and on slots, apart for days off",
+        ),
         ("三周的到达记录", "three weeks of arrivals"),
         ("计数自然为非负，节假日可入模", "counts cannot be negative; holidays are part of it"),
         ("实际波动大于泊松，区间另行校准", "arrivals vary more than Poisson says: its band is calibrated apart"),
@@ -119,7 +128,7 @@ CARDS: dict[str, Card] = {
     ),
     "arx": Card(
         ("对数水位由自身滞后与前期降雨推算", "log level from its own past and the rain before"),
-        ("同期的降雨序列", "rain of the same time"),
+        ("七天的水位与同期的降雨", "a week of levels, and the rain of the same time"),
         ("雨后涨水可提前看到", "sees the rise after rain ahead"),
         ("没有降雨预报时只知道已落的雨", "without a rain forecast it knows only what has fallen"),
         "Young: Top-down and data-based mechanistic modelling of rainfall-flow dynamics, Hydrological Processes 2003",

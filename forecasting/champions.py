@@ -15,6 +15,8 @@ from forecasting.scores import plus
 
 LEAST_TARGETS = 48
 """Targets on which a model has to have been tried: half a day of quarter hours, two of hours at one lead."""
+SAME_TARGETS = 0.9
+"""Share of the targets of the most tried model: who was silent on a hard day is not compared with those who spoke."""
 CLEARLY = 0.97
 """Below this share of the champion's error another takes its place."""
 REFERENCE = "seasonal_naive"
@@ -42,15 +44,19 @@ def sentence(stored: str, lang: str) -> str:
 
 
 def ratios(rows: Iterable[ScoreRow]) -> dict[int, dict[str, float]]:
-    """Series → model → its error over that of the reference on all its targets; only who was tried often enough."""
+    """Series → model → its error over that of the reference on all its targets; only who was tried often enough, and on the
+    targets of the others."""
     tallies: dict[tuple[int, str], Tally] = {}
     for row in rows:
         key = (row.series_id, row.model)
         tallies[key] = plus(tallies.get(key, Tally()), row.tally)
+    most: dict[int, int] = {}
+    for (series_id, _), tally in tallies.items():
+        most[series_id] = max(most.get(series_id, 0), tally.n_compared)
     found: dict[int, dict[str, float]] = {}
     for (series_id, model), tally in tallies.items():
         ratio = tally.against_reference
-        if tally.n_compared >= LEAST_TARGETS and ratio is not None:
+        if tally.n_compared >= max(LEAST_TARGETS, SAME_TARGETS * most[series_id]) and ratio is not None:
             found.setdefault(series_id, {})[model] = ratio
     return found
 

@@ -5,46 +5,16 @@ of plain values, so that it can be done by another process or machine.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, tzinfo
 
 import numpy as np
 
-from forecasting.calendar import Calendar
 from forecasting.models.registry import MODELS
 from forecasting.models.shape import Ask
 from forecasting.outlook import LARGEST, look_ahead
-from forecasting.panel import DAY_S, Floats, Panel
+from forecasting.panel import Floats
+from forecasting.question import Question, bounds, laid
 from forecasting.refresh import Learnt, learn
 from forecasting.trial import Trials
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Series whose next slots are asked for. `histories` (series × slots) ends at `end`, a boundary of slots of `step_s` seconds,
-    NaN where nothing usable was measured; `low` and `high` are limits of each, NaN for none."""
-
-    series_ids: tuple[int, ...]
-    histories: Floats
-    end: datetime
-    step_s: int
-    horizon: int
-    low: Floats
-    high: Floats
-    zone: tzinfo
-    calendar: Calendar
-
-
-def laid(question: Question) -> Panel:
-    """The histories on the city's clock, from a local midnight on."""
-    n, slots = question.histories.shape
-    local = question.end.astimezone(question.zone)
-    per_day = DAY_S // question.step_s
-    lead = ((local.hour * 3600 + local.minute * 60) // question.step_s - slots) % per_day
-    told = np.where(np.abs(question.histories) <= LARGEST, question.histories, np.nan)
-    values = np.concatenate([np.full((n, lead), np.nan), told], axis=1)
-    first_day = (local.date() - date(1970, 1, 1)).days - (lead + slots) // per_day
-    return Panel(values, per_day, first_day, question.calendar)
 
 
 def medians(question: Question, models: Sequence[str]) -> dict[str, Floats]:
@@ -60,7 +30,7 @@ def medians(question: Question, models: Sequence[str]) -> dict[str, Floats]:
         may = (origin - first) * panel.step_s >= model.needs_s
         if model.is_for_counts:
             may &= is_count
-        if not may.any():
+        if not may.any() or (model.needs_covariates and panel.covariates is None):
             continue
         fitted = model.fit(panel.of(may), Ask(question.horizon, origin % panel.slots_per_day))
         paths = np.full((panel.n, question.horizon), np.nan)
@@ -85,8 +55,3 @@ def spoken(question: Question, model: str, levels: Sequence[float]) -> Floats:
 def teach(question: Question, levels: Sequence[float]) -> Learnt:
     """What the histories teach, for the refreshes of a day."""
     return learn(laid(question), question.horizon, levels)
-
-
-def bounds(given: Floats, none: float) -> Floats:
-    """Limits beside paths; `none` where there is none."""
-    return np.where(np.isnan(given), none, given)[:, None]

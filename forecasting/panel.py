@@ -26,13 +26,15 @@ Mask = npt.NDArray[np.bool_]
 @dataclass(frozen=True)
 class Panel:
     """`values` (series × slots), NaN where nothing usable was measured; slot 0 begins at local midnight of `first_day`, so many
-    days after 1 January 1970. `covariates` (kinds × series × slots) may reach further than the values: what is known ahead."""
+    days after 1 January 1970. `covariates` (kinds × series × slots) may reach further than the values: what is known ahead.
+    `is_known_ahead`: whether what they say of a time was known before it, as a calendar is; rain that has fallen was not."""
 
     values: Floats
     slots_per_day: int
     first_day: int = 4
     calendar: Calendar = ALWAYS
     covariates: Floats | None = field(default=None, repr=False)
+    is_known_ahead: bool = True
 
     @property
     def n(self) -> int:
@@ -61,10 +63,13 @@ class Panel:
         return self.calendar.are_open(self.kinds(days), self.slots_per_day)[:n_slots]
 
     def until(self, slot: int) -> Panel:
-        """What is known at an origin; covariates keep what they say of the time after it."""
-        return replace(self, values=self.values[:, :slot])
+        """What is known at an origin; covariates that are known ahead keep what they say of the time after it."""
+        covariates = self.covariates
+        if covariates is not None and not self.is_known_ahead:
+            covariates = covariates[:, :, :slot]
+        return replace(self, values=self.values[:, :slot], covariates=covariates)
 
-    def of(self, series: slice | Indices | Mask) -> Panel:
+    def of(self, series: slice | list[int] | Indices | Mask) -> Panel:
         """Some of the series."""
         covariates = None if self.covariates is None else self.covariates[:, series]
         return replace(self, values=self.values[series], covariates=covariates)

@@ -14,13 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.conformal import Errors, Width, link, unlink
-from forecasting.models.registry import AUTOREG, MODELS, PROFILE, PROJECTION, ROOT_PROJECTION
+from forecasting.models.registry import ARX, AUTOREG, FLAT, MODELS, PROFILE, PROJECTION, ROOT_PROJECTION
 from forecasting.models.shape import Ask, Fitted, Model
 from forecasting.outlook import weigh
 from forecasting.panel import Floats, Mask, Panel, after
 from forecasting.trial import Trials, origins_before
 
 TIER_A = (PROFILE, AUTOREG, PROJECTION, ROOT_PROJECTION)
+OF_RIVERS = (*TIER_A, FLAT, ARX)
+"""Where rain is given."""
 TIMES_OF_DAY = 8
 """Bands are kept for so many times of day, and those of the nearest are laid around a path."""
 
@@ -41,6 +43,7 @@ def learn(panel: Panel, horizon: int, levels: Sequence[float], *, seed: int = 0,
     """What the whole panel teaches."""
     m, end = panel.slots_per_day, panel.slots
     is_root = np.asarray(~(panel.values < 0).any(axis=1))
+    models = TIER_A if panel.covariates is None else OF_RIVERS
     trials = Trials(panel, horizon, seed)
     first = int(panel.measured.any(axis=0).argmax())
     offsets = np.zeros((times_of_day, len(levels), panel.n, horizon), dtype=np.float32)
@@ -49,12 +52,12 @@ def learn(panel: Panel, horizon: int, levels: Sequence[float], *, seed: int = 0,
         origin = end - (end - round((time + 0.5) * m / times_of_day)) % m
         anchors = origins_before(origin, m, first)
         came = after(panel.values, np.array(anchors, dtype=np.intp), horizon)
-        then = [np.where(_may(model, is_root)[:, None, None], trials.then(model, anchors), np.nan) for model in TIER_A]
+        then = [np.where(_may(model, is_root)[:, None, None], trials.then(model, anchors), np.nan) for model in models]
         share, past = weigh(came, then)
         off = link(came, is_root) - link(past, is_root)
         offsets[time] = Errors(off, (origin - np.array(anchors)) / m).offsets(levels, m)
         shares.append(share)
-    fitted = {model.name: model.fit(panel, Ask(horizon, end % m, seed)) for model in TIER_A}
+    fitted = {model.name: model.fit(panel, Ask(horizon, end % m, seed)) for model in models}
     return Learnt(fitted, np.mean(shares, axis=0), tuple(levels), offsets, is_root)
 
 

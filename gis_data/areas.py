@@ -66,6 +66,13 @@ def within(city: City, area: Any) -> Within:
     )
 
 
+def on_plane(city: City, shapes: Any) -> Any:
+    """Shapes in degrees as a GeoSeries in metres, on the UTM zone in which the city lies; `to_crs(4326)` is the way back."""
+    import geopandas
+
+    return geopandas.GeoSeries(list(shapes), crs=4326).to_crs(_frames(city).zone)
+
+
 def by_district(city: City) -> pd.DataFrame:
     """One row per district code: area_km2, residents (summed from the population grid where there is one), the number of
     places of each kind by where they stand, and what they can hold as `kind.attribute`, such as hospital.beds."""

@@ -30,7 +30,7 @@ TOLERANCE_M = 6.0
 @dataclass(frozen=True)
 class LoopRoad:
     """The stretches a detector speaks for. `free_kmh` is None where nobody says how fast one may drive; `lines` are lists of
-    (lon, lat)."""
+    (lon, lat), `rows` those of the roads layer."""
 
     device_id: str
     name_zh: str
@@ -39,6 +39,7 @@ class LoopRoad:
     free_kmh: float | None
     length_m: float
     lines: Sequence[Sequence[tuple[float, float]]] = field(repr=False)
+    rows: tuple[int, ...] = field(default=(), repr=False)
 
 
 def loop_roads(city: City, loops: Sequence[tuple[str, float, float]]) -> list[LoopRoad]:
@@ -88,7 +89,7 @@ def _loop_road(
     lines = [[(round(x, 5), round(y, 5)) for x, y in shapely.get_coordinates(part).tolist()] for part in drawn]
     return LoopRoad(
         device_id, str(row.get("name_zh") or ""), str(row.get("name_en") or ""), str(row.get("class") or ""),
-        _free_kmh(city, row, number), float(shapely.length(flat[list(pieces)]).sum()), lines,
+        _free_kmh(city, row, number), float(shapely.length(flat[list(pieces)]).sum()), lines, tuple(pieces),
     )  # fmt: skip
 
 

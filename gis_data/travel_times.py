@@ -7,6 +7,7 @@ many units. Closing roads takes them out of a copy; nothing is prepared that a c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +46,7 @@ class TravelNetwork:
         distinct, which = np.unique(targets, return_inverse=True)
         if not len(distinct):
             return np.empty((0, self.n_nodes))
-        times: Floats = dijkstra(self._reversed(), indices=distinct, limit=limit_s)
+        times: Floats = dijkstra(self._reversed, indices=distinct, limit=limit_s)
         return times[which]
 
     def times_from(self, origins: Ints, *, limit_s: float = np.inf) -> Floats:
@@ -53,9 +54,25 @@ class TravelNetwork:
         distinct, which = np.unique(origins, return_inverse=True)
         if not len(distinct):
             return np.empty((0, self.n_nodes))
-        times: Floats = dijkstra(self._matrix(self.tails, self.heads), indices=distinct, limit=limit_s)
+        times: Floats = dijkstra(self._forward, indices=distinct, limit=limit_s)
         return times[which]
 
+    def way(self, origin: int, target: int) -> Ints | None:
+        """The nodes of the quickest way from one node to another, both with it; None when no way leads there."""
+        _, before = dijkstra(self._forward, indices=origin, return_predecessors=True)
+        nodes = [target]
+        while nodes[-1] != origin:
+            nodes.append(int(before[nodes[-1]]))
+            if nodes[-1] < 0:
+                return None
+        return np.array(nodes[::-1], np.intp)
+
+    # Kept, since a network does not change and is asked again and again.
+    @cached_property
+    def _forward(self) -> csr_array:
+        return self._matrix(self.tails, self.heads)
+
+    @cached_property
     def _reversed(self) -> csr_array:
         return self._matrix(self.heads, self.tails)
 

@@ -42,7 +42,7 @@ from ingest import complaints
 from ingest.complaints import short
 from iot import payloads
 from iot.payloads import LARGEST_VALUE, LONGEST_PROPERTY
-from iot.topics import COMMAND, Topic, parse_topic
+from iot.topics import OURS, Topic, parse_topic
 
 MAX_PAYLOAD_BYTES = 65_536
 MOST_PARTS = 5_000
@@ -70,7 +70,7 @@ class _Bad(Exception):  # noqa: N818 - carried from a check to the rejection, ne
 
 
 def parse(topic_name: str, payload: bytes, received_time: datetime) -> list[Report]:
-    """What a message says. `received_time` is when it reached us (aware). Commands of our own say nothing new: []."""
+    """What a message says. `received_time` is when it reached us (aware). What we say ourselves is no news: []."""
     topic = parse_topic(topic_name)
     if topic is not None and len(payload) <= MAX_PAYLOAD_BYTES and b"\\u0000" not in payload:
         read_plainly = _PLAIN_READERS.get(topic.kind)
@@ -132,7 +132,7 @@ def parse_carefully(topic_name: str, payload: bytes, received_time: datetime) ->
 
     if topic is None:
         return [refuse(Reason.UNKNOWN_TOPIC, {"value": topic_name})]
-    if topic.kind == COMMAND:
+    if topic.kind in OURS:
         return []
     read = _READERS.get(topic.kind)
     if read is None:

@@ -155,6 +155,17 @@ class CancelCommand(Struct, kw_only=True):
     order: str
 
 
+class StandByCommand(Struct, kw_only=True):
+    """From us to a free unit: wait at `position` (WGS-84), which is `place`, and stay free."""
+
+    id: Word
+    ts: Instant
+    cmd: str = "stand_by"
+    place: str
+    position: Position
+    expires: Instant
+
+
 def encode(payload: Struct | list[Any]) -> bytes:
     return msgspec.json.encode(payload)
 

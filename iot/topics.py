@@ -10,6 +10,9 @@ SUBSCRIPTION = f"{PREFIX}/#"
 PROBE_TOPIC = "cityhelm/probe"
 """Below it `cityhelm doctor` tries what a broker keeps; nobody else listens there."""
 COMMAND = "cmd"
+WARNING = "warning"
+OURS = (COMMAND, WARNING)
+"""Kinds that we say ourselves: heard again, they are no news."""
 LONGEST_LEVEL = 100
 """Characters in one level: a device id of four of them fits every index."""
 

@@ -27,7 +27,7 @@ def wall(words: Words, facts: PageFacts) -> list[Component]:
 
 
 def _looking(facts: PageFacts) -> PageFacts:
-    return replace(facts, may_send=False, may_cancel=False, may_acknowledge=False, may_close=False)
+    return replace(facts, acts=())
 
 
 def _body(words: Words, facts: PageFacts, *, is_wall: bool) -> Component:

@@ -34,7 +34,7 @@ def _queue(words: Words) -> Component:
     return html.Section(
         [
             html.H2([words("command.queue"), html.Small(id="queue-sub")]),
-            html.Div(id="queue-filter", className="queue-filter"),
+            html.Div([html.Div(id="queue-filter"), html.Div(id="queue-acts")], className="queue-filter"),
             html.Div(
                 loading(words),
                 id="queue",

@@ -27,7 +27,13 @@ def layout(words: Words, facts: PageFacts) -> list[Component]:
     explorer = [html.Div(cards, className="column") for cards in columns]
     judged = [
         html.Div([place("table", "outlook.table", class_name="outlook-grows")], className="column"),
-        html.Div([place("worst", "outlook.worst", class_name="outlook-grows")], className="column"),
+        html.Div(
+            [
+                place("contest", "outlook.backtest", class_name="outlook-grows"),
+                place("worst", "outlook.worst", class_name="outlook-grows"),
+            ],
+            className="column",
+        ),
     ]
     cards = [html.Div([place("cards", "outlook.cards", class_name="outlook-grows")], className="column")]
     hidden: dict[str, Any] = {"hidden": True}

@@ -53,10 +53,6 @@ class PageFacts:
     districts: Mapping[str, str]
     places: Mapping[str, tuple[float, float]]
     pictures: Sequence[str]
-    may_send: bool
-    may_cancel: bool
-    may_acknowledge: bool
-    may_close: bool
     detour: float
     speed_kmh: float
     channels: Sequence[str] = ()
@@ -70,7 +66,8 @@ class PageFacts:
     other_language_href: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    may_replay: bool = False
+    acts: Sequence[str] = ()
+    """What whoever looks may do, by name; whether they may do it here, the act itself says."""
     freshness: Scale = field(default_factory=Scale)
     qualities: Sequence[str] = tuple(quality.value for quality in sorted(Quality, key=lambda quality: quality.code))
     """By the code that rows of values carry."""

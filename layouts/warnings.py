@@ -24,6 +24,7 @@ def _list(words: Words) -> Component:
                 [
                     html.H2([words("board.title"), html.Small(id="board-sub")]),
                     html.Div(id="board-filters", className="board-filters", role="group", **labelled(words("board.filters"))),
+                    html.Div(id="board-bulk", className="board-bulk", role="group", **labelled(words("desk.bulk"))),
                     html.Div(loading(words), id="board-table", className="rows board-table"),
                 ],
                 className="card board-card",
@@ -39,6 +40,7 @@ def _chosen(words: Words, facts: PageFacts) -> Component:
             html.Section(
                 [
                     html.Div(loading(words), id="evidence", className="object evidence"),
+                    html.Div(id="evidence-acts", className="dossier-acts"),
                     html.Div(id="toast", className="toast", hidden=True, role="alert"),
                 ],
                 className="card evidence-card",

@@ -32,10 +32,12 @@ HEARD = ("cmd",)
 SERVICES: Mapping[str, Sequence[str]] = {
     "ingest": (f"read {PREFIX}/#", f"readwrite {PROBE_TOPIC}/#", "read $SYS/broker/uptime"),
     "dispatcher": (f"write {PREFIX}/+/+/+/+/cmd",),
+    "notifier": (f"write {PREFIX}/+/warning/+/+/warning",),
     "simulator": (f"readwrite {PREFIX}/#", "readwrite sim/v1/#"),
 }
-"""Our own processes: the ingester only listens (but for the doctor's trial), the dispatcher only commands; the simulator plays
-all devices of a demonstration and hears of its scenarios. deploy/mosquitto/acl says the same."""
+"""Our own processes: the ingester only listens (but for the doctor's trial), the dispatcher only commands, the notifier only says
+what is published; the simulator plays all devices of a demonstration and hears of its scenarios. deploy/mosquitto/acl says
+the same."""
 
 _COLUMNS = ["account", "device"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

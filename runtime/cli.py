@@ -385,7 +385,7 @@ def _history(arguments: argparse.Namespace, settings: Settings) -> int:
 
     from gis_data.city import ensure_demo_city
     from runtime.history import write_history
-    from runtime.policy import load_policy
+    from runtime.policy import load_calendar, load_policy
 
     stop = threading.Event()
 
@@ -400,8 +400,9 @@ def _history(arguments: argparse.Namespace, settings: Settings) -> int:
         signal.signal(number, leave)
     ensure_demo_city(settings.city)
     write_history(
-        _database_url(settings), settings.city, load_policy(settings.config), days=arguments.days, out=sys.stdout, stop=stop
-    )
+        _database_url(settings), settings.city, load_policy(settings.config), days=arguments.days, out=sys.stdout, stop=stop,
+        zone=settings.zone, calendar=load_calendar(settings.config),
+    )  # fmt: skip
     return DONE
 
 
@@ -445,11 +446,12 @@ def _memory(settings: Settings) -> Connection:
 
 def _migrate(arguments: argparse.Namespace, settings: Settings) -> int:
     from runtime.policy import load_policy
-    from runtime.whole_city import prepare
+    from runtime.whole_city import prepare, take_over_holdings
     from storage.connection import connect
 
     with connect(_database_url(settings)) as conn:
         applied = prepare(conn, load_policy(settings.config), announce=print)
+        take_over_holdings(conn, settings, announce=print)
     if not applied:
         print("Schema: up to date.")
     return DONE

@@ -1,7 +1,8 @@
 """The history of the simulated city: weeks of it, written beside the live city through the same parsing and storing.
 
 First the readings, events of halls and requests, the newest day first, because charts and forecasts want that; then the incidents
-of those weeks with the units that were sent; then the forecasts that would have been issued. One history a database: what an
+of those weeks with the units that were sent; then the contest of models that would have been held, and the forecasts that would
+have been issued. One history a database: what an
 earlier start did not finish is finished, what is there is left alone. What the city would have said between two starts is made up
 for as well (`runtime.gaps`); nobody called while it stood still, and nothing was foreseen.
 """
@@ -14,7 +15,7 @@ import math
 import queue
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
@@ -23,7 +24,10 @@ from typing import TextIO, TypeVar
 from domain.batches import Batch
 from domain.units import UnitStatus
 from domain.warnings import WarningSource
+from forecasting.calendar import ALWAYS, Calendar
+from forecasting.rehearsal import Rehearsal
 from forecasting.service import Forecaster
+from forecasting.workshop import Workshop
 from gis_data.city import City, load_city
 from ingest.parse import parse
 from ingest.service import store_batch
@@ -47,6 +51,7 @@ log = logging.getLogger(__name__)
 
 DAYS = 35
 READINGS, OPERATIONS, FORECASTS = "demonstration history", "demonstration operations", "demonstration forecasts"
+CONTEST = "demonstration contest"
 SEAM = timedelta(seconds=30)
 """The live city begins to speak some seconds after its history was begun. Up to so long after it the history says what the live
 city would have said; what that says itself comes twice and is stored once."""
@@ -56,14 +61,17 @@ DISPATCHED_BY = "history"
 FORECAST_EVERY = timedelta(hours=6)
 
 
-def write_history(database_url: str, city_dir: Path, policy: Policy, *, days: int, out: TextIO, stop: threading.Event) -> int:
+def write_history(
+    database_url: str, city_dir: Path, policy: Policy, *, days: int, out: TextIO, stop: threading.Event, zone: tzinfo = UTC,
+    calendar: Calendar = ALWAYS,
+) -> int:  # fmt: skip
     """Writes the `days` before the first start that are not there yet; returns the readings and events stored. A database that
-    goes away, or whose disk is full, is waited for."""
+    goes away, or whose disk is full, is waited for. Forecasts go by the days of `zone` and the calendar."""
     pause_s = FIRST_PAUSE_S
     while not stop.is_set():
         try:
             with connect(database_url, application="cityhelm-history") as conn:
-                return _write_missing(conn, city_dir, policy, days, out, stop)
+                return _write_missing(conn, city_dir, policy, days, out, stop, zone, calendar)
         except Exception as fault:
             if not isinstance(fault, DatabaseUnreachable) and not is_connection_lost(fault):
                 raise
@@ -74,10 +82,14 @@ def write_history(database_url: str, city_dir: Path, policy: Policy, *, days: in
     return 0
 
 
-def _write_missing(conn: Connection, city_dir: Path, policy: Policy, days: int, out: TextIO, stop: threading.Event) -> int:
+def _write_missing(
+    conn: Connection, city_dir: Path, policy: Policy, days: int, out: TextIO, stop: threading.Event, zone: tzinfo,
+    calendar: Calendar,
+) -> int:  # fmt: skip
     end, done = backfills.begin(conn, READINGS, datetime.now(UTC))
     _, operations_done = backfills.begin(conn, OPERATIONS, end)
     _, forecasts_done = backfills.begin(conn, FORECASTS, end)
+    _, contests_done = backfills.begin(conn, CONTEST, end)
     if not days:
         return 0
     stored = 0
@@ -89,8 +101,14 @@ def _write_missing(conn: Connection, city_dir: Path, policy: Policy, days: int, 
         stored += _write_days(conn, city_dir, end + SEAM, range(done, days), out, stop)
     if not operations_done and not stop.is_set():
         stored += _write_operations(conn, load_city(city_dir), policy.order_expiry_s, end, days, out, stop)
+    forecaster = Forecaster(
+        horizon_s=policy.forecast_horizon_s, step_s=policy.forecast_step_s, issue_s=policy.forecast_issue_s,
+        history_days=policy.forecast_history_days, stop=stop, zone=zone, calendar=calendar,
+    )  # fmt: skip
     if not stop.is_set():
-        _write_forecasts(conn, policy, end, range(forecasts_done, _forecasts_in(days)), out, stop)
+        _hold_contests(conn, forecaster, end, days, contests_done, out, stop)
+    if not stop.is_set():
+        _write_forecasts(conn, forecaster, end, range(forecasts_done, _forecasts_in(days)), out, stop)
     return stored
 
 
@@ -229,21 +247,38 @@ def _stretches(each: Iterator[_T], n: int) -> Iterator[list[_T]]:
         yield stretch
 
 
+def _hold_contests(
+    conn: Connection, forecaster: Forecaster, end: datetime, days: int, done: int, out: TextIO, stop: threading.Event
+) -> None:
+    """Has models foresee the figures of the city and its halls at some moments of those days, and scores them by what came."""
+    workshop = Workshop()
+    try:
+        rehearsal = Rehearsal(forecaster, workshop, CONTEST, stop)
+        planned = rehearsal.plan(conn, end, days)
+        if done >= len(planned):
+            return
+        with Progress("Contest of models on those days", out) as progress:
+            progress.reach(0.0)
+            for held in rehearsal.hold(conn, planned, done, datetime.now(UTC)):
+                progress.reach(held / len(planned))
+    finally:
+        workshop.close()
+
+
 def _forecasts_in(days: int) -> int:
     """How many times forecasts are issued in a history: the first of its days has too little before it."""
     return max(0, (days - 1) * (timedelta(days=1) // FORECAST_EVERY))
 
 
-def _write_forecasts(conn: Connection, policy: Policy, end: datetime, issues: range, out: TextIO, stop: threading.Event) -> None:
+def _write_forecasts(
+    conn: Connection, forecaster: Forecaster, end: datetime, issues: range, out: TextIO, stop: threading.Event
+) -> None:
     """Forecasts of the series that rules judge by their forecast, as they would have been issued, the newest first."""
     watched = {rule.property for rule in list_rules(conn) if rule.source is WarningSource.FORECAST}
     streams = list_datastreams(conn, properties=sorted(watched))
     if not issues or not streams:
         return
-    forecaster = Forecaster(
-        horizon_s=policy.forecast_horizon_s, step_s=policy.forecast_step_s, issue_s=policy.forecast_issue_s,
-        history_days=policy.forecast_history_days, stop=stop,
-    )  # fmt: skip
+    forecaster.know(list_datastreams(conn))
     with Progress("Forecasts of those days", out) as progress:
         progress.reach(0.0)
         for k in issues:

@@ -23,6 +23,8 @@ PROCESSES = (
     Process("forecaster", "预测", "Forecasts", "heartbeat"),
     Process("alerts", "预警", "Warnings", "heartbeat"),
     Process("dispatcher", "调度", "Dispatch", "heartbeat"),
+    Process("planner", "派单规划", "Planner", "heartbeat"),
+    Process("notifier", "预警发布", "Publication", "heartbeat"),
     Process("dashboard", "界面", "Dashboard", "http"),
     Process("simulator", "仿真", "Simulator", "heartbeat", demo_only=True),
 )

@@ -48,6 +48,9 @@ class Settings:
     oidc_client: str
     oidc_secret: str
     oidc_ca: str  # a path, "" = the authorities that this machine trusts
+    smtp_password: str  # of the user in channel.email of the policy
+    webhook_keys: str  # name:key of each webhook, apart by commas
+    outward_ca: str  # a path, "" = the authorities that this machine trusts
     dask_scheduler: str  # whose workers make the slow fits, "" = two processes of our own
     zone: ZoneInfo
     config: Path
@@ -73,6 +76,9 @@ class Settings:
             "CITYHELM_OIDC_CLIENT": self.oidc_client,
             "CITYHELM_OIDC_SECRET": self.oidc_secret,
             "CITYHELM_OIDC_CA": self.oidc_ca,
+            "CITYHELM_SMTP_PASSWORD": self.smtp_password,
+            "CITYHELM_WEBHOOK_KEYS": self.webhook_keys,
+            "CITYHELM_OUTWARD_CA": self.outward_ca,
             "DASK_SCHEDULER": self.dask_scheduler,
             "CITYHELM_ZONE": self.zone.key,
             "CITYHELM_CONFIG": str(self.config),
@@ -166,6 +172,13 @@ def _certificates(text: str) -> str:
     return str(Path(text).absolute())
 
 
+def _webhook_keys(text: str) -> str:
+    from alerts.channels.webhook import read_keys  # only where there are some: it brings the whole HTTP client
+
+    read_keys(text)
+    return text
+
+
 def _share(text: str) -> str:
     if not re.fullmatch(r"[a-z0-9-]{1,20}", text):
         raise ValueError(text)
@@ -206,6 +219,12 @@ VARIABLES = (
     Variable("CITYHELM_OIDC_SECRET", "oidc_secret", "", str, "our secret at the provider", "(from the provider)"),
     Variable("CITYHELM_OIDC_CA", "oidc_ca", "", _certificates,
              "a file with the certificate of the authority that signed the provider's", "/etc/cityhelm/id.crt"),
+    Variable("CITYHELM_SMTP_PASSWORD", "smtp_password", "", str, "the password at the mail server", "(from the mail server)"),
+    Variable("CITYHELM_WEBHOOK_KEYS", "webhook_keys", "", _webhook_keys,
+             "name:key for each webhook of the policy, apart by commas", "command:(openssl rand -hex 24)"),
+    Variable("CITYHELM_OUTWARD_CA", "outward_ca", "", _certificates,
+             "a file with the certificate of the authority that signed those of mail server, webhooks and feeds",
+             "/etc/cityhelm/ca.crt"),
     Variable("DASK_SCHEDULER", "dask_scheduler", "", _scheduler,
              "the address of a Dask scheduler: tcp, tls or ucx, a host, a port", "tcp://10.0.0.5:8786"),
     Variable("CITYHELM_ZONE", "zone", "Asia/Shanghai", ZoneInfo,
@@ -214,6 +233,10 @@ VARIABLES = (
     Variable("CITYHELM_CITY", "city", "", Path, "the directory of the built city layers", "/srv/cityhelm/city"),
     Variable("CITYHELM_LOG_LEVEL", "log_level", "info", _level, f"one of {', '.join(_LOG_LEVELS)}", "info"),
 )  # fmt: skip
+
+
+SECRETS = frozenset({"CITYHELM_OIDC_SECRET", "CITYHELM_SMTP_PASSWORD", "CITYHELM_WEBHOOK_KEYS"})
+"""Variables of which no fault says the value."""
 
 
 def without_password(text: str) -> str:
@@ -236,7 +259,7 @@ def load_settings(environ: Mapping[str, str], cwd: Path | None = None) -> Settin
         try:
             values[variable.field] = variable.parse(text) if text else None
         except (ValueError, KeyError, OSError):
-            shown = without_password(text)
+            shown = "…" if variable.name in SECRETS else without_password(text)
             faults.append(f'{variable.name} is "{shown}": expected {variable.expected}, such as {variable.example}')
     known = [variable.name for variable in VARIABLES]
     for name in sorted(environ.keys() - set(known)):
@@ -255,6 +278,7 @@ def load_settings(environ: Mapping[str, str], cwd: Path | None = None) -> Settin
         "url": values["url"] or "",
         "proxies": values["proxies"] or "",
         **{name: values[name] or "" for name in ("oidc_issuer", "oidc_client", "oidc_secret", "oidc_ca")},
+        **{name: values[name] or "" for name in ("smtp_password", "webhook_keys", "outward_ca")},
         "mqtt_ca": values["mqtt_ca"] or "",
         "dask_scheduler": values["dask_scheduler"] or "",
         "ingest_share": values["ingest_share"] or "",

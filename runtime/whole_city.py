@@ -11,7 +11,8 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import TextIO
 
-from gis_data.city import ensure_demo_city
+from dispatch.holdings import holdings
+from gis_data.city import ensure_demo_city, load_city
 from runtime import deathbound, supervisor
 from runtime.backing import backing, settings_on
 from runtime.gaps import note_gap
@@ -21,6 +22,7 @@ from runtime.quarters import Announce, CannotStart
 from runtime.settings import Settings
 from storage.connection import Connection, connect
 from storage.migrate import migrate
+from storage.resources import seed_resources
 from storage.rules import seed_rules
 
 DEMO_VARIABLE = "CITYHELM_DEMONSTRATION"
@@ -52,6 +54,7 @@ def run_city(settings: Settings, *, demo: bool, history_days: int = 0, out: Text
         whole = settings_on(settings, standing)
         with connect(standing.database_url) as conn:
             prepare(conn, policy, announce=announce)
+            take_over_holdings(conn, settings, announce=announce)
             if demo and history_days and (told := note_gap(conn, datetime.now(UTC))):
                 announce(told)
         url = f"http://{'[' + settings.host + ']' if ':' in settings.host else settings.host}:{settings.port}"
@@ -78,6 +81,21 @@ def prepare(conn: Connection, policy: Policy, *, announce: Announce) -> list[str
     if seeded:
         announce(f"Rules: {len(seeded)} seeded from the policy.")
     return applied
+
+
+def take_over_holdings(conn: Connection, settings: Settings, *, announce: Announce) -> None:
+    """Stores what the city's layers tell of lots, shelters and hospitals and the database has never heard of; without layers, or
+    with some that this version cannot read, nothing."""
+    if not (settings.city / "city.json").exists():
+        return
+    now = datetime.now(UTC)
+    try:
+        found = holdings(load_city(settings.city), now.astimezone(settings.zone).date())
+    except ValueError as fault:
+        announce(f"{fault}; no resources are taken over from it until then")
+        return
+    if new := seed_resources(conn, found, now):
+        announce(f"Resources: {new} taken over from the layers of the city.")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from domain.rights import Actor, Role, Scope
 from iot.mqtt import BrokerAddress, parse_address
@@ -97,9 +98,23 @@ def _forecaster(settings: Settings, policy: Policy, stop: threading.Event, is_de
 
 
 def _alerts(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:
-    from alerts import service
+    import numpy as np
 
-    service.run(_database(settings), agency=policy.warning_agency, silence=policy.warning_silence, stop=stop)
+    from alerts import service
+    from alerts.scope import Setting
+    from gis_data.city import load_city
+
+    try:
+        city = load_city(settings.city)
+    except ValueError as fault:
+        log.warning("%s; streams and roads do not bind warnings together until then", fault)
+        city = None
+    calendar = load_calendar(settings.config)
+    setting = Setting(settings.zone, lambda day: bool(calendar.are_worked(np.array([calendar.kind(day)]))[0]), policy.index, city)
+    service.run(
+        _database(settings), agency=policy.warning_agency, silence=policy.warning_silence, stop=stop,
+        practice=policy.warning_practice, setting=setting,
+    )  # fmt: skip
 
 
 def _dispatcher(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:
@@ -113,6 +128,33 @@ def _dispatcher(settings: Settings, policy: Policy, stop: threading.Event, is_de
     threading.Thread(target=anchor, name="anchors", daemon=True).start()
     unattended = Unattended(policy.unattended_after_s, policy.unattended_grades)
     service.run(_database(settings), broker_of(settings), order_expiry_s=policy.order_expiry_s, unattended=unattended, stop=stop)
+
+
+def _planner(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:
+    from dispatch.planner import service
+
+    service.run(_database(settings), city_dir=settings.city, practice=policy.practice, stop=stop)
+
+
+def _notifier(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:
+    from alerts import notifier
+    from alerts.channels.shape import Means
+    from alerts.receiving import Inbox
+    from gis_data.city import load_city
+    from storage.ticking import instance_name
+
+    means = Means(
+        policy.outward, broker_of(settings), f"cityhelm-notifier-{instance_name()}", settings.smtp_password,
+        settings.webhook_keys,
+        Path(settings.outward_ca) if settings.outward_ca else None,
+    )  # fmt: skip
+    try:
+        city = load_city(settings.city)
+    except ValueError as fault:
+        log.warning("%s; warnings from outside are not told apart by district until then", fault)
+        city = None
+    inbox = Inbox(policy.outward.issuer.sender, city)
+    notifier.run(_database(settings), means, inbox, stop=stop, clock=lambda: datetime.now(UTC))
 
 
 def _dashboard(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:
@@ -136,6 +178,11 @@ def _dashboard(settings: Settings, policy: Policy, stop: threading.Event, is_dem
         road_detour=policy.road_detour,
         hall_target_s=policy.hall_target_s,
         index=policy.index,
+        targets=policy.segment_targets,
+        calendar=load_calendar(settings.config),
+        radii=policy.impact_radii,
+        practice=policy.warning_practice,
+        outward=policy.outward,
         provider=provider if settings.oidc_issuer and not is_demo else None,
         door=DoorPolicy(
             url=settings.url or None, demonstration=DEMONSTRATION_PEOPLE if is_demo else (), proxies=settings.proxies
@@ -174,6 +221,8 @@ _WORKERS: dict[str, Callable[[Settings, Policy, threading.Event, bool], None]] =
     "forecaster": _forecaster,
     "alerts": _alerts,
     "dispatcher": _dispatcher,
+    "planner": _planner,
+    "notifier": _notifier,
     "dashboard": _dashboard,
     "simulator": _simulator,
 }

@@ -112,6 +112,57 @@ def load_derived(
     return values
 
 
+def load_derived_then(
+    conn: Connection, wanted: Sequence[Derived], *, start: datetime, end: datetime, moments: Sequence[datetime]
+) -> list[npt.NDArray[np.float64]]:
+    """The same as known at each of some past moments (ascending, those of `end` included), in one look at what is stored: every
+    row says before which of them it came. Slots that had not ended by a moment are NaN, and a count begins with the first event
+    of the time asked for."""
+    lengths = {derived.step_s for derived in wanted} or {1}
+    if len(lengths) != 1:
+        raise ValueError(f"slots of {sorted(lengths)} s are asked for together: expected series of one slot length")
+    (step_s,) = lengths
+    n_slots = int((end - start).total_seconds()) // step_s
+    total, count = (np.zeros((len(moments), len(wanted), n_slots)) for _ in range(2))
+    begun = np.full((len(moments), len(wanted)), np.inf)
+    row_of = {derived: k for k, derived in enumerate(wanted)}
+    said = {
+        "start": start, "end": end, "step": timedelta(seconds=step_s), "step_s": step_s, "moments": list(moments),
+        "usable": list(USABLE_QUALITY_CODES),
+    }  # fmt: skip
+
+    def add(derived: Derived, k: int, known_by: int, n: float, amount: float) -> None:
+        if (row := row_of.get(derived)) is not None and known_by < len(moments):
+            total[known_by:, row, k] += amount
+            count[known_by:, row, k] += n
+            begun[known_by:, row] = np.minimum(begun[known_by:, row], k)
+
+    for measure, event in _EVENT_OF.items():
+        if any(derived.measure is measure for derived in wanted):
+            for hall_id, item, k, known_by, n in conn.execute(_AT_HALLS_THEN, {**said, "event": event.value}):
+                for derived in {Derived(measure, hall_id, item), Derived(measure, hall_id), Derived(measure)}:
+                    add(derived, k, known_by, n, n)
+    for table, column, derived in _TOLD_OF:
+        if derived in row_of:
+            for k, known_by, n in conn.execute(_COUNTED_THEN.format(table=table, column=column), said):
+                add(derived, k, known_by, n, n)
+    if averaged := [derived.quantity for derived in wanted if derived.measure is Measure.MEAN]:
+        for name, k, known_by, n, amount in conn.execute(_SUMS_THEN, {**said, "properties": averaged}):
+            add(Derived(Measure.MEAN, quantity=name), k, known_by, n, amount)
+    slots = np.arange(n_slots)
+    found = []
+    for j, moment in enumerate(moments):
+        told = total[j]
+        for row, derived in enumerate(wanted):
+            if derived.is_count:
+                told[row, slots < begun[j, row]] = np.nan
+            else:
+                told[row] = np.divide(told[row], count[j, row], out=np.full(n_slots, np.nan), where=count[j, row] > 0)
+        told[:, int((moment - start).total_seconds()) // step_s :] = np.nan
+        found.append(told)
+    return found
+
+
 def _begin(
     values: npt.NDArray[np.float64], rows_of: dict[Derived, int], mine: Iterable[Derived], oldest: dict[str, datetime],
     start: datetime, step_s: int,
@@ -176,4 +227,35 @@ FROM (
 ) known JOIN datastream USING (datastream_id)
 WHERE property = ANY(%(properties)s) AND quality = ANY(%(usable)s)
 GROUP BY 1, 2
+"""
+
+# Before which of some moments each row was known: 0 before the first of them.
+_KNOWN_BY = "width_bucket({column}, %(moments)s::timestamptz[])"
+
+_AT_HALLS_THEN = f"""
+SELECT hall_id, coalesce(item, ''), {_SLOT.format(column="phenomenon_time")} AS k, {_KNOWN_BY.format(column="received_time")},
+       count(*)
+FROM hall_event WHERE event = %(event)s AND phenomenon_time >= %(start)s AND phenomenon_time < %(end)s
+GROUP BY 1, 2, 3, 4
+"""
+
+_COUNTED_THEN = f"""
+SELECT {_SLOT} AS k, {_KNOWN_BY.format(column="received_time")}, count(*) FROM {{table}}
+WHERE exercise_id IS NULL AND {{column}} >= %(start)s AND {{column}} < %(end)s
+GROUP BY 1, 2
+"""
+
+# What a correction has replaced was known until then, and is taken off again.
+_SUMS_THEN = f"""
+SELECT property, {_SLOT.format(column="phenomenon_time")} AS k, {_KNOWN_BY.format(column="known_from")},
+       sum(sign), sum(sign * value)
+FROM (
+    SELECT datastream_id, phenomenon_time, value, quality, received_time AS known_from, 1 AS sign FROM observation
+    WHERE phenomenon_time >= %(start)s AND phenomenon_time < %(end)s
+    UNION ALL
+    SELECT datastream_id, phenomenon_time, value, quality, unnest(ARRAY[received_time, superseded_at]), unnest(ARRAY[1, -1])
+    FROM observation_superseded WHERE phenomenon_time >= %(start)s AND phenomenon_time < %(end)s
+) known JOIN datastream USING (datastream_id)
+WHERE property = ANY(%(properties)s) AND quality = ANY(%(usable)s)
+GROUP BY 1, 2, 3
 """

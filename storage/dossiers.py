@@ -5,18 +5,21 @@ Live screens, the time machine and drills ask the same functions; only the `Mome
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from domain.forecasts import Forecast
-from domain.incidents import Incident
+from domain.incidents import Command, DrawnArea, Incident, Source, SourceKind
 from domain.moments import Moment
 from domain.orders import Order
+from domain.resources import Reservation, Resource, ResourceRequest
 from domain.warnings import Warning, WarningLevel, WarningSource
-from storage import audit, forecasts, incidents, orders, rules, units, warnings
+from storage import audit, commands, evidence, forecasts, incidents, merges, orders, resources, rules, units, warnings
 from storage.audit import LogEntry
 from storage.connection import Connection, one_view
 from storage.incidents import IncidentStep
+from storage.merges import Merge
 from storage.orders import OrderStep
 from storage.rules import RuleVersion
 from storage.units import StatusStep
@@ -34,8 +37,8 @@ ALARM_SLOT_S = 600
 
 @dataclass(frozen=True, slots=True)
 class IncidentDossier:
-    """An incident with every step of it and of the units sent to it. From: incident*, dispatch_order, order_history,
-    unit_status."""
+    """An incident with every step of it and of the units sent to it, what it rests on and is part of, who commands, and what is
+    held and asked for it. From: incident*, dispatch_order, order_history, unit_status, resource*."""
 
     moment: Moment
     incident: Incident
@@ -46,6 +49,21 @@ class IncidentDossier:
     statuses: tuple[StatusStep, ...]
     kinds: dict[str, str]
     """Of the units sent, by id."""
+    command: Command | None = None
+    area: DrawnArea | None = None
+    merge: Merge | None = None
+    """What it is part of."""
+    children: tuple[tuple[Incident, Merge], ...] = ()
+    """What is part of it."""
+    child_texts: tuple[tuple[str, datetime, str], ...] = ()
+    """What was said about those, with whose it was."""
+    issued_for: Mapping[str, str] = field(default_factory=dict)
+    """By order: the incident for which it was issued, where it goes on for this one now."""
+    sources: tuple[Source, ...] = ()
+    reservations: tuple[Reservation, ...] = ()
+    requests: tuple[ResourceRequest, ...] = ()
+    resources: tuple[Resource, ...] = ()
+    """Those of the reservations, and one of each type that is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +77,8 @@ class WarningDossier:
     rule: RuleVersion | None
     similar: tuple[PastWarning, ...]
     forecast: Forecast | None
+    incidents: tuple[str, ...] = ()
+    """That were made of it, or to which it was added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +114,10 @@ def incident_dossier(
             return None
         sent = orders.list_orders_of(conn, incident_id, moment)
         order_ids = [order.order_id for order in sent]
+        children = _children(conn, incident_id, moment)
+        family = [incident_id, *(child.incident_id for child, _ in children)]
+        held = resources.list_reservations(conn, moment, exercise_id, incident_ids=family, with_released=True)
+        asked = resources.list_requests(conn, moment, exercise_id, incident_ids=family)
         return IncidentDossier(
             moment=moment,
             incident=incident,
@@ -103,7 +127,38 @@ def incident_dossier(
             order_steps=tuple(orders.list_steps(conn, order_ids, moment)),
             statuses=tuple(units.list_statuses_on(conn, order_ids, moment)),
             kinds=units.list_kinds(conn, sorted({order.unit_id for order in sent})),
+            command=commands.find_command(conn, incident_id, moment),
+            area=commands.find_area(conn, incident_id, moment),
+            merge=merges.find_merge(conn, incident_id, moment),
+            children=children,
+            child_texts=tuple(
+                (child.incident_id, *said)
+                for child, _ in children
+                for said in incidents.list_texts(conn, child.incident_id, moment)
+            ),
+            issued_for=merges.list_issued_for(conn, order_ids),
+            sources=tuple(evidence.list_sources(conn, family, moment)),
+            reservations=tuple(held),
+            requests=tuple(asked),
+            resources=tuple(_resources_of(conn, moment, exercise_id, held, asked)),
         )
+
+
+def _children(conn: Connection, root_id: str, moment: Moment) -> tuple[tuple[Incident, Merge], ...]:
+    found = [
+        (incidents.find_incident(conn, merge.incident_id, moment), merge) for merge in merges.list_merged(conn, root_id, moment)
+    ]
+    return tuple((child, merge) for child, merge in found if child is not None)
+
+
+def _resources_of(
+    conn: Connection, moment: Moment, exercise_id: str | None, held: list[Reservation], asked: list[ResourceRequest]
+) -> list[Resource]:
+    """The resources of reservations, and one of each type that is asked for, which says what the type is called."""
+    ids = {reservation.resource_id for reservation in held} | set(
+        resources.list_samples(conn, {request.type for request in asked})
+    )
+    return resources.list_resources(conn, moment, exercise_id, resource_ids=sorted(ids)) if ids else []
 
 
 def warning_dossier(conn: Connection, moment: Moment, warning_id: str, exercise_id: str | None = None) -> WarningDossier | None:
@@ -119,6 +174,7 @@ def warning_dossier(conn: Connection, moment: Moment, warning_id: str, exercise_
             rule=rules.find_version(conn, warning.rule_id, warning.rule_version),
             similar=tuple(warnings.list_similar(conn, warning, moment, limit=SIMILAR)),
             forecast=_basis(conn, warning),
+            incidents=tuple(evidence.list_incidents_of(conn, SourceKind.WARNING, warning.warning_id, "", moment)),
         )
 
 
@@ -158,6 +214,11 @@ def log(conn: Connection, moment: Moment, *, incident_id: str | None = None) -> 
         if incident_id is not None:
             sent = orders.list_orders_of(conn, incident_id, moment)
             objects = [incident_id, *(order.order_id for order in sent)]
+            objects += [r.request_id for r in resources.list_requests(conn, moment, incident_ids=[incident_id])]
+            held = resources.list_reservations(conn, moment, incident_ids=[incident_id], with_released=True)
+            objects += [r.reservation_id for r in held]
+            if (merge := merges.find_merge(conn, incident_id, moment)) is not None:
+                objects.append(f"{incident_id} → {merge.root_id}")
         return tuple(audit.list_log(conn, moment, limit=LOG_LENGTH, objects=objects, incident_id=incident_id))
 
 

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from psycopg import errors, sql
+
 from domain.forecasts import Forecast
 from domain.moments import Moment
 from storage.connection import Connection
-from storage.partitions import DayPartitions, days_of
+from storage.partitions import DayPartitions, days_of, list_days
 
 DAY, FURTHEST = timedelta(days=1), timedelta(days=8)
 """Bounds are given as times, not reckoned in SQL: only then are the days beyond them left out of the plan, which with a year of
@@ -40,6 +42,26 @@ def newest_issue(conn: Connection, now: datetime) -> datetime | None:
         (now, now - DAY),
     ).fetchone()
     return row[0] if row else None
+
+
+def thin_forecasts(conn: Connection, day: datetime, *, every: timedelta) -> int:
+    """Of the forecasts issued on a UTC day keeps the first of each series in each `every`, and those on which warnings rest;
+    returns how many went. The table of that day is written anew, so that their room is free; -1 when somebody was reading it just
+    then, and it has to be asked for again."""
+    said = {"day": day, "next": day + DAY, "every": every}
+    try:
+        with conn.transaction():
+            conn.execute("SET LOCAL lock_timeout = '200ms'")
+            gone = conn.execute(_THIN, said).rowcount
+        for name, start, end in list_days(conn, "forecast"):
+            if start < day + DAY and end > day:
+                conn.execute("SET lock_timeout = '200ms'")
+                conn.execute(sql.SQL("VACUUM (FULL) {}").format(sql.SQL(name)))
+    except errors.LockNotAvailable:
+        return -1
+    finally:
+        conn.execute("RESET lock_timeout")
+    return gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +131,20 @@ CROSS JOIN LATERAL (
     ORDER BY issued_at DESC LIMIT 1
 ) newest
 WHERE datastream.property = ANY(%(properties)s)
+"""
+
+_THIN = """
+DELETE FROM forecast USING (
+    SELECT datastream_id AS id, issued_at AS at, row_number() OVER (
+        PARTITION BY datastream_id, date_bin(%(every)s, issued_at, %(day)s) ORDER BY issued_at
+    ) AS k
+    FROM forecast WHERE issued_at >= %(day)s AND issued_at < %(next)s
+) each
+WHERE issued_at >= %(day)s AND issued_at < %(next)s AND datastream_id = each.id AND issued_at = each.at AND each.k > 1
+  AND NOT EXISTS (
+    SELECT FROM warning JOIN warning_history USING (warning_id)
+    WHERE source = 'forecast' AND object_id = each.id::text AND (evidence ->> 'issued_at')::timestamptz = each.at
+  )
 """
 
 _NEWEST_ISSUES = """

@@ -103,6 +103,40 @@ def write_closings(conn: Connection, closings: Sequence[IncidentClosing], ledger
     ledger.count_events([(c.device_id, c.phenomenon_time) for c in closings], [(c.device_id, c.phenomenon_time) for c in ended])
 
 
+def next_number(conn: Connection) -> int:
+    """The running number of an incident that a person takes down."""
+    row = conn.execute("SELECT nextval('incident_number')").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def create_incident(
+    conn: Connection, incident: Incident, *, desk: str | None, crs_origin: str, actor: str, recorded_at: datetime
+) -> None:
+    """Stores an incident that a person has taken down, with its first state; `desk` is the one that did (its id begins with the
+    district), None outside all districts."""
+    conn.execute(
+        "INSERT INTO incident (incident_id, exercise_id, device_id, hazard_class, lon, lat, crs_origin, channel, reported_at, "
+        "received_time) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (incident.incident_id, incident.exercise_id, desk, incident.hazard_class, incident.lon, incident.lat, crs_origin,
+         incident.channel, incident.reported_at, recorded_at),
+    )  # fmt: skip
+    set_state(
+        conn, incident.incident_id, incident.state, incident.grade, incident.response_level, valid_from=incident.reported_at,
+        recorded_at=recorded_at, actor=actor,
+    )  # fmt: skip
+
+
+def add_text(conn: Connection, incident_id: str, text: str, recorded_at: datetime) -> None:
+    """Keeps somebody's words about an incident; of two at the same instant the second counts as a little later."""
+    conn.execute(
+        "INSERT INTO incident_text (incident_id, recorded_at, text) "
+        "SELECT %(incident)s, greatest(%(at)s, max(recorded_at) + interval '1 microsecond'), %(text)s "
+        "FROM incident_text WHERE incident_id = %(incident)s",
+        {"incident": incident_id, "at": recorded_at, "text": text},
+    )
+
+
 def set_state(
     conn: Connection,
     incident_id: str,
@@ -185,6 +219,12 @@ def list_reported(
     return [(_incident(row[:10]), row[10]) for row in conn.execute(query, parameters)]
 
 
+def list_over(conn: Connection, incident_ids: Sequence[str], moment: Moment) -> set[str]:
+    """Which of these incidents have ended by the moment; one that is part of another goes on there."""
+    rows = conn.execute(_OVER, {"incidents": list(incident_ids), "at": moment.at, "merged": IncidentState.MERGED.value})
+    return {row[0] for row in rows}
+
+
 def find_last_change(conn: Connection, incident_id: str) -> datetime | None:
     """Since when the incident is in its state, whatever the clock of who recorded it; None for one that is not known."""
     row = conn.execute("SELECT max(valid_from) FROM incident_history WHERE incident_id = %s", (incident_id,)).fetchone()
@@ -193,8 +233,12 @@ def find_last_change(conn: Connection, incident_id: str) -> datetime | None:
 
 def list_unattended(conn: Connection, *, waiting_since: datetime, grades: Sequence[Grade], limit: int) -> list[str]:
     """The ids of incidents of these grades that have only been reported since a time or longer, oldest first: nobody has acted on
-    them, or what was done came to nothing before that time. Not those of exercises."""
-    rows = conn.execute(_UNATTENDED, (waiting_since, IncidentState.REPORTED.value, [grade.value for grade in grades], limit))
+    them, or what was done came to nothing before that time. Not those of exercises, those with a response level, and those that
+    somebody commands."""
+    said = (
+        waiting_since, IncidentState.REPORTED.value, [grade.value for grade in grades], ResponseLevel.NONE.value, limit,
+    )  # fmt: skip
+    rows = conn.execute(_UNATTENDED, said)
     return [row[0] for row in rows]
 
 
@@ -209,6 +253,37 @@ def list_open_incidents(conn: Connection, moment: Moment, exercise_id: str | Non
     open_states = [state.value for state in OPEN_STATES]
     parameters = {"at": moment.at, "known_at": moment.known_at, "exercise": exercise_id, "open": open_states}
     return [_incident(row) for row in conn.execute(query, parameters)]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparable:
+    """An incident as the check for duplicates looks at it: when it was last reported, by itself or by one merged into it, and
+    what was said about it."""
+
+    incident: Incident
+    last_reported_at: datetime
+    texts: tuple[str, ...]
+
+
+def list_comparable(
+    conn: Connection,
+    moment: Moment,
+    *,
+    since: datetime,
+    bounds: tuple[float, float, float, float],
+    exercise_id: str | None = None,
+    limit: int = 200,
+) -> list[Comparable]:
+    """Incidents inside `bounds` (west, south, east, north) that are open at the moment or were reported after `since`, newest
+    first, without those that were merged into another."""
+    west, south, east, north = bounds
+    rows = conn.execute(
+        _COMPARABLE,
+        {"at": moment.at, "known_at": moment.known_at, "since": since, "west": west, "south": south, "east": east,
+         "north": north, "exercise": exercise_id, "open": [state.value for state in OPEN_STATES],
+         "merged": IncidentState.MERGED.value, "limit": limit},
+    )  # fmt: skip
+    return [Comparable(_incident(row[:10]), row[10], tuple(row[11])) for row in rows]
 
 
 def write_requests(conn: Connection, requests: Sequence[RequestReport], ledger: LedgerCounts) -> None:
@@ -286,9 +361,40 @@ JOIN LATERAL (
 _UNATTENDED = """
 SELECT incident.incident_id FROM incident
 JOIN LATERAL (
-    SELECT state, grade, valid_from FROM incident_history WHERE incident_history.incident_id = incident.incident_id
-    ORDER BY valid_from DESC, recorded_at DESC LIMIT 1
+    SELECT state, grade, response_level, valid_from FROM incident_history
+    WHERE incident_history.incident_id = incident.incident_id ORDER BY valid_from DESC, recorded_at DESC LIMIT 1
 ) status ON true
 WHERE closed_at IS NULL AND exercise_id IS NULL AND status.valid_from <= %s AND status.state = %s AND status.grade = ANY(%s)
+  AND status.response_level = %s
+  AND NOT EXISTS (SELECT FROM incident_command command WHERE command.incident_id = incident.incident_id)
 ORDER BY reported_at, incident.incident_id LIMIT %s
+"""
+
+_OVER = """
+SELECT incident.incident_id FROM incident
+JOIN LATERAL (
+    SELECT state FROM incident_history WHERE incident_history.incident_id = incident.incident_id AND valid_from <= %(at)s
+    ORDER BY valid_from DESC, recorded_at DESC LIMIT 1
+) status ON true
+WHERE incident.incident_id = ANY(%(incidents)s) AND closed_at <= %(at)s AND status.state <> %(merged)s
+"""
+
+_COMPARABLE = f"""
+WITH roots AS (
+    SELECT DISTINCT ON (incident_id) incident_id, root_id FROM incident_merge
+    WHERE valid_from <= %(at)s AND recorded_at <= %(known_at)s ORDER BY incident_id, valid_from DESC, recorded_at DESC
+)
+SELECT found.*,
+       greatest(found.reported_at, (SELECT max(child.reported_at) FROM roots JOIN incident child USING (incident_id)
+                                    WHERE roots.root_id = found.incident_id)),
+       ARRAY(SELECT text FROM incident_text WHERE incident_text.incident_id = found.incident_id
+             AND recorded_at <= %(known_at)s ORDER BY recorded_at LIMIT 5)
+FROM ({_SELECT_INCIDENTS}
+    WHERE incident.lon BETWEEN %(west)s AND %(east)s AND incident.lat BETWEEN %(south)s AND %(north)s
+      AND incident.exercise_id IS NOT DISTINCT FROM %(exercise)s
+      AND incident.reported_at <= %(at)s AND incident.received_time <= %(known_at)s
+      AND (incident.closed_at IS NULL OR incident.closed_at > %(at)s OR incident.reported_at > %(since)s)
+      AND (status.state = ANY(%(open)s) OR (incident.reported_at > %(since)s AND status.state <> %(merged)s))
+) found
+ORDER BY found.reported_at DESC, found.incident_id LIMIT %(limit)s
 """

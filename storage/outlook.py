@@ -5,7 +5,7 @@ was odd; how well all of them are served.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from domain.forecasts import Forecast
 from domain.moments import Moment
 from domain.scores import Champion, ScoreRow
 from storage.anomalies import StoredAnomaly, list_anomalies
-from storage.champions import find_champion
+from storage.champions import find_champion, list_champions
 from storage.connection import Connection, one_view
 from storage.derived import load_derived
 from storage.forecasts import DAY, find_forecast, find_forecast_before
@@ -78,12 +78,15 @@ class SeriesOutlook:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """How well series are served: their names, where they stand, and the scores of the days from `since` on."""
+    """How well series are served: their names, where they stand, and the scores of the days from `since` on; of series that are
+    contested, those of all contestants, and the champions."""
 
     moment: Moment
     since: date
     standings: Mapping[int, Standing]
     scores: Sequence[ScoreRow]
+    rivals: Sequence[ScoreRow] = ()
+    champions: Mapping[int, Champion] = field(default_factory=dict)
 
 
 def find_series(
@@ -152,7 +155,8 @@ def service_of_all(conn: Connection, moment: Moment, *, score_days: int) -> Serv
         since = moment.at.date() - timedelta(days=score_days)
         said = {**_bounds(moment), "words": [], "means": [], "group": None, "limit": None, "ids": None}
         standings = {standing.named.series_id: standing for standing in _standings(conn, said)}
-        return Service(moment, since, standings, list_scores(conn, since=since))
+        rivals = list_scores(conn, since=since, is_rival=True)
+        return Service(moment, since, standings, list_scores(conn, since=since), rivals, list_champions(conn))
 
 
 def _bounds(moment: Moment) -> dict[str, Any]:

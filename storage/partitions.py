@@ -80,7 +80,7 @@ def drop_before(conn: Connection, table: str, oldest_kept: datetime) -> list[str
     """
     arrival = "issued_at" if table == "forecast" else "received_time"
     dropped = []
-    for name, start, end in _days(conn, table):
+    for name, start, end in list_days(conn, table):
         if end > oldest_kept:
             continue
         newest = sql.SQL("SELECT FROM {} WHERE {} >= %s LIMIT 1").format(sql.SQL(name), sql.Identifier(arrival))
@@ -99,7 +99,7 @@ def drop_before(conn: Connection, table: str, oldest_kept: datetime) -> list[str
     return dropped
 
 
-def _days(conn: Connection, table: str) -> list[tuple[str, datetime, datetime]]:
+def list_days(conn: Connection, table: str) -> list[tuple[str, datetime, datetime]]:
     """Partitions or chunks of `table`: quoted name, start, end; oldest first."""
     if recorded_flavour(conn) == "timescale":
         rows = conn.execute(

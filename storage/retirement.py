@@ -25,6 +25,10 @@ _BY_RETENTION = {
     "forecast_score": "day",
     "anomaly": "detected_at",
     "rival_forecast": "issued_at",
+    "stand_by": "issued_at",
+    "notice": "created_at",
+    "external_alert": "received_at",
+    "external_refusal": "received_at",
 }
 _BY_SIGN_IN = {"sign_in_attempt": "attempted_at", "session": "created_at"}
 """Table → the time that says its row is old. Warnings, incidents, orders and the audit are never deleted here; what was said

@@ -11,11 +11,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from domain.forecasts import Rival
 from domain.scores import ScoreKey, ScoreRow, Tally
 from storage.arrays import int4s
 from storage.connection import Connection
 
 _LOCK = 7_205_010
+ISSUE_TAKES = timedelta(minutes=10)
+"""So much after the boundary of a slot its forecasts have been issued."""
 
 
 class Told(NamedTuple):
@@ -45,11 +48,12 @@ def list_told(
     conn: Connection, series_ids: Sequence[int], target: datetime, step_s: int, lead: timedelta, *, within: timedelta,
     is_rival: bool = False,
 ) -> Told:  # fmt: skip
-    """Of each series what the newest forecast issued at least `lead` and at most `lead + within` before the target said of it; of
-    rivals, what every model of that issue said."""
+    """Of each series what the newest forecast issued at least `lead` and at most `lead + within` before the end of the target
+    said of it; of rivals, what every model of that issue said. A forecast of the slots from 10:00 on is issued minutes after."""
+    latest = target + timedelta(seconds=step_s) - lead + ISSUE_TAKES
     said = {
-        "ids": int4s(np.asarray(series_ids, np.int64)), "target": target, "step_s": step_s, "latest": target - lead,
-        "earliest": target - lead - within,
+        "ids": int4s(np.asarray(series_ids, np.int64)), "target": target, "step_s": step_s, "latest": latest,
+        "earliest": latest - within,
     }  # fmt: skip
     with conn.cursor(binary=True) as cur:
         rows = cur.execute(_TOLD_BY_RIVALS if is_rival else _TOLD, said).fetchall()
@@ -68,17 +72,34 @@ def add_scores(
         conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         if scored_until(conn, step_s) != since:
             return False
-        with conn.cursor() as cur:
-            cur.executemany(
-                _ADD,
-                [(*key, *tally) for key, tally in sorted(tallies.items())],
-            )
+        _add(conn, tallies)
         conn.execute(
             "INSERT INTO score_mark (step_s, scored_until) VALUES (%s, %s) "
             "ON CONFLICT (step_s) DO UPDATE SET scored_until = excluded.scored_until",
             (step_s, until),
         )
     return True
+
+
+def begin_scores(conn: Connection, step_s: int, at: datetime) -> datetime:
+    """The mark of a slot length, which is `at` when there was none yet: nobody scores the targets before it later."""
+    conn.execute(
+        "INSERT INTO score_mark (step_s, scored_until) VALUES (%s, %s) ON CONFLICT (step_s) DO NOTHING", (step_s, at)
+    )  # fmt: skip
+    mark = scored_until(conn, step_s)
+    assert mark is not None
+    return mark
+
+
+def add_scores_of_the_past(conn: Connection, tallies: Mapping[ScoreKey, Tally]) -> None:
+    """Adds tallies of targets that lie before every mark. Whoever calls it keeps, in the same transaction, that they were."""
+    conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+    _add(conn, tallies)
+
+
+def _add(conn: Connection, tallies: Mapping[ScoreKey, Tally]) -> None:
+    with conn.cursor() as cur:
+        cur.executemany(_ADD, [(*key, *tally) for key, tally in sorted(tallies.items())])
 
 
 def list_scores(
@@ -99,18 +120,6 @@ def newest_rivals(conn: Connection, *, since: datetime) -> datetime | None:
 def delete_rivals(conn: Connection, before: datetime) -> int:
     """Forgets what contestants said before a time: it has been scored."""
     return conn.execute("DELETE FROM rival_forecast WHERE issued_at < %s", (before,)).rowcount
-
-
-class Rival(NamedTuple):
-    """What a contestant says of a series: medians from `first_target` on."""
-
-    series_id: int
-    issued_at: datetime
-    model: str
-    model_version: str
-    first_target: datetime
-    step_s: int
-    q50: tuple[float, ...]
 
 
 def write_rivals(conn: Connection, rivals: Iterable[Rival]) -> None:

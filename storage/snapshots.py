@@ -17,13 +17,14 @@ from domain.observations import Quality
 from domain.orders import Order
 from domain.units import Unit
 from domain.warnings import Warning
-from storage import forecasts, heartbeats, incidents, observations, orders, overview, units, warnings
+from storage import forecasts, heartbeats, incidents, observations, orders, overview, situations, units, warnings
 from storage.connection import Connection, one_view
 from storage.deadletters import DeadLetter, list_dead_letters
 from storage.heartbeats import Heartbeat
 from storage.lifelines import IN_SERVICE, VOICES
 from storage.migrate import applied_version, recorded_flavour
 from storage.observations import Series
+from storage.situations import Situation
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class MapSnapshot:
     orders: tuple[Order, ...]
     newest_phenomenon_time: datetime | None
     newest_received_time: datetime | None
+    situations: tuple[Situation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class LiveFrame:
     newest_received_time: datetime | None
     n_offline: int = 0
     """Devices that say so, or whose Last Will does; gateways are among them."""
+    situations: tuple[Situation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,7 @@ def map_snapshot(conn: Connection, moment: Moment, exercise_id: str | None = Non
             orders=tuple(orders.list_orders(conn, moment, exercise_id)),
             newest_phenomenon_time=max(measured, default=None),
             newest_received_time=max(received, default=None),
+            situations=tuple(situations.list_open_situations(conn, moment, exercise_id)),
         )
 
 
@@ -172,6 +176,7 @@ def live_frame(conn: Connection, moment: Moment, *, received_since: datetime, ex
             newest_phenomenon_time=newest[0],
             newest_received_time=newest[1],
             n_offline=int(count[1]),
+            situations=tuple(situations.list_open_situations(conn, moment, exercise_id)),
         )
 
 

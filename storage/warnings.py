@@ -14,12 +14,18 @@ from psycopg.types.json import Jsonb
 from domain.moments import Moment
 from domain.warnings import (
     OPEN_WARNING_STATES,
+    AssigneeKind,
+    Assignment,
+    Reminder,
+    Shelving,
     ThresholdRule,
     Warning,
     WarningLevel,
     WarningMode,
     WarningSource,
     WarningState,
+    WarningTransition,
+    WarningVerdict,
 )
 from storage.connection import Connection
 
@@ -44,16 +50,22 @@ def open_warning(
     lead_time_s: float | None = None,
     evidence: dict[str, Any] | None = None,
     exercise_id: str | None = None,
+    mode: WarningMode | None = None,
+    place: tuple[str | None, float | None, float | None] | None = None,
+    maintenance_id: int | None = None,
 ) -> str | None:
-    """Opens a warning; returns its id, or None when one of the same rule and object is already open."""
+    """Opens a warning; returns its id, or None when one of the same rule and object is already open. `mode` is that of the
+    exercise and `place` (district, lon, lat) the device's unless given; `maintenance_id` is that in which it was raised."""
+    district, lon, lat = place or (None, None, None)
     with conn.transaction():
         row = conn.execute(
             _OPEN,
             {
                 "id": uuid4(), "identifier": identifier, "exercise": exercise_id, "rule": rule.rule_id,
                 "version": rule.version, "source": rule.source.value, "hazard": rule.hazard_class,
-                "mode": (WarningMode.EXERCISE if exercise_id else WarningMode.ACTUAL).value, "object": object_id,
-                "device": device_id, "now": now, "zh": rule.zh, "en": rule.en,
+                "mode": (mode or (WarningMode.EXERCISE if exercise_id else WarningMode.ACTUAL)).value, "object": object_id,
+                "device": device_id, "now": now, "zh": rule.zh, "en": rule.en, "district": district, "lon": lon, "lat": lat,
+                "maintenance": maintenance_id,
             },
         ).fetchone()  # fmt: skip
         if row is None:
@@ -61,7 +73,7 @@ def open_warning(
         warning_id = str(row[0])
         record_step(
             conn, warning_id, WarningState.CANDIDATE, level, now=now, probability=probability, lead_time_s=lead_time_s,
-            evidence=evidence,
+            evidence=evidence, transition=WarningTransition.RAISED,
         )  # fmt: skip
         return warning_id
 
@@ -78,24 +90,39 @@ def record_step(
     evidence: dict[str, Any] | None = None,
     actor: str | None = None,
     comment: str | None = None,
+    transition: WarningTransition | None = None,
 ) -> None:
-    """Records a step of a warning's life and closes it when the step ends it."""
+    """Records a step of a warning's life and closes it when the step ends it. `transition` is what the step is; left out, it is
+    told by the state."""
+    kind = transition or _TRANSITION_TO.get(state, WarningTransition.NOTED)
     conn.execute(
         "INSERT INTO warning_history (warning_id, valid_from, recorded_at, state, level, probability, lead_time_s, evidence, "
-        "actor, comment) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-        (warning_id, now, now, state.value, level.value, probability, lead_time_s, Jsonb(evidence or {}), actor, comment),
-    )
+        "actor, comment, transition) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (warning_id, now, now, state.value, level.value, probability, lead_time_s, Jsonb(evidence or {}), actor, comment,
+         kind.value),
+    )  # fmt: skip
     if state not in OPEN_WARNING_STATES:
         conn.execute("UPDATE warning SET is_open = false, closed_at = %s WHERE warning_id = %s", (now, warning_id))
 
 
-def list_open_warnings(conn: Connection, moment: Moment, exercise_id: str | None = None) -> list[Warning]:
-    """Warnings open at the moment, gravest first, then newest."""
-    parameters = {
-        "at": moment.at, "known_at": moment.known_at, "exercise": exercise_id,
-        "open": [state.value for state in OPEN_WARNING_STATES], "levels": [level.value for level in WarningLevel],
-    }  # fmt: skip
-    return [_warning(row) for row in conn.execute(_LIST, parameters)]
+_TRANSITION_TO = {
+    WarningState.VERIFIED: WarningTransition.VERIFIED,
+    WarningState.PUBLISHED: WarningTransition.PUBLISHED,
+    WarningState.ACKNOWLEDGED: WarningTransition.ACKNOWLEDGED,
+    WarningState.HANDLING: WarningTransition.HANDLING,
+    WarningState.LIFTED: WarningTransition.LIFTED,
+    WarningState.CANCELLED: WarningTransition.CANCELLED,
+    WarningState.EXPIRED: WarningTransition.EXPIRED,
+}
+
+
+def list_open_warnings(
+    conn: Connection, moment: Moment, exercise_id: str | None = None, *, with_suppressed: bool = False
+) -> list[Warning]:  # fmt: skip
+    """Warnings open at the moment, gravest first, then newest; those raised in a maintenance that is on only when asked for."""
+    parameters = {"exercise": exercise_id, **_asked(moment)}
+    found = [_warning(row) for row in conn.execute(_LIST, parameters)]
+    return found if with_suppressed else [warning for warning in found if not warning.is_suppressed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +138,21 @@ class WarningStep:
     evidence: dict[str, Any]
     actor: str | None
     comment: str | None
+    transition: WarningTransition | None = None
+    """None for a step of before transitions were kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class PastWarning:
-    """An earlier warning in short: the gravest level it had, how it stands, and since when (`ended_at` is None while open)."""
+    """An earlier warning in short: the gravest level it had, how it stands, and since when (`ended_at` is None while open), and
+    what people said of it."""
 
     warning_id: str
     peak: WarningLevel
     state: WarningState
     raised_at: datetime
     ended_at: datetime | None
+    verdict: WarningVerdict | None = None
 
 
 def find_warning(conn: Connection, warning_id: str, moment: Moment) -> Warning | None:
@@ -129,7 +160,7 @@ def find_warning(conn: Connection, warning_id: str, moment: Moment) -> Warning |
     number = _number(warning_id)
     if number is None:
         return None
-    parameters = {"id": number, "at": moment.at, "known_at": moment.known_at}
+    parameters = {"id": number, **_asked(moment)}
     row = conn.execute(f"{_SELECT} WHERE warning.warning_id = %(id)s", parameters).fetchone()
     return _warning(row) if row is not None else None
 
@@ -137,7 +168,14 @@ def find_warning(conn: Connection, warning_id: str, moment: Moment) -> Warning |
 def list_steps(conn: Connection, warning_id: str, moment: Moment) -> list[WarningStep]:
     """Every step of a warning known at the moment, oldest first."""
     rows = conn.execute(_STEPS, {"id": _number(warning_id), "at": moment.at, "known_at": moment.known_at})
-    return [WarningStep(WarningState.of(row[0]), WarningLevel.of(row[1]), *row[2:]) for row in rows]
+    return [
+        WarningStep(
+            state=WarningState.of(row[0]), level=WarningLevel.of(row[1]), valid_from=row[2], recorded_at=row[3],
+            probability=row[4], lead_time_s=row[5], evidence=row[6], actor=row[7], comment=row[8],
+            transition=WarningTransition.known(row[9] or ""),
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 def list_similar(conn: Connection, warning: Warning, moment: Moment, *, limit: int) -> list[PastWarning]:
@@ -147,7 +185,12 @@ def list_similar(conn: Connection, warning: Warning, moment: Moment, *, limit: i
         "id": _number(warning.warning_id), "limit": limit, **_asked(moment),
     }  # fmt: skip
     rows = conn.execute(_SIMILAR, parameters)
-    return [PastWarning(str(row[0]), WarningLevel.of(row[1]), WarningState.of(row[2]), row[3], row[4]) for row in rows]
+    return [
+        PastWarning(
+            str(row[0]), WarningLevel.of(row[1]), WarningState.of(row[2]), row[3], row[4], WarningVerdict.known(row[5] or "")
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 def list_closed(
@@ -203,7 +246,7 @@ def find_warning_for_update(conn: Connection, warning_id: str) -> Warning | None
         return None
     conn.execute("SELECT FROM warning WHERE warning_id = %s FOR UPDATE", (number,))
     row = conn.execute(
-        f"{_SELECT} WHERE warning.warning_id = %(id)s", {"id": number, "at": "infinity", "known_at": "infinity"}
+        f"{_SELECT} WHERE warning.warning_id = %(id)s", {"id": number, "at": "infinity", "known_at": "infinity", **_WORDS}
     ).fetchone()
     return _warning(row) if row is not None else None
 
@@ -218,6 +261,15 @@ def find_acknowledgement(conn: Connection, warning_id: str) -> tuple[str, dateti
     return (str(row[0]), row[1]) if row is not None else None
 
 
+def find_publication(conn: Connection, warning_id: str) -> datetime | None:
+    """When the warning was published first; None for one that never was."""
+    row = conn.execute(
+        "SELECT min(valid_from) FROM warning_history WHERE warning_id = %s AND state = %s",
+        (warning_id, WarningState.PUBLISHED.value),
+    ).fetchone()
+    return row[0] if row is not None else None
+
+
 def _number(warning_id: str) -> UUID | None:
     try:
         return UUID(warning_id)
@@ -226,7 +278,7 @@ def _number(warning_id: str) -> UUID | None:
 
 
 def _asked(moment: Moment) -> dict[str, Any]:
-    return {"at": moment.at, "known_at": moment.known_at, "open": [state.value for state in OPEN_WARNING_STATES]}
+    return {"at": moment.at, "known_at": moment.known_at, **_WORDS}
 
 
 def _warning(row: TupleRow) -> Warning:
@@ -235,44 +287,83 @@ def _warning(row: TupleRow) -> Warning:
         hazard_class=row[5], level=WarningLevel.of(row[6]), state=WarningState.of(row[7]), mode=WarningMode.of(row[8]),
         object_id=row[9], device_id=row[10], lon=row[11], lat=row[12], raised_at=row[13], updated_at=row[14],
         zh=row[15], en=row[16], probability=row[17], lead_time_s=row[18], evidence=row[19], exercise_id=row[20],
+        district_code=row[21], situation=int(row[22]) if row[22] else None,
+        assignment=Assignment(AssigneeKind.of(row[23]), *row[24:28]) if row[23] else None,
+        reminder=Reminder(*row[28:31]) if row[28] else None, verdict=WarningVerdict.known(row[31] or ""),
+        shelving=Shelving(*row[32:36]) if row[32] else None, is_suppressed=bool(row[36]),
     )  # fmt: skip
+
+
+_WORDS = {
+    "open": [state.value for state in OPEN_WARNING_STATES], "levels": [level.value for level in WarningLevel],
+}  # fmt: skip
+"""States in which a warning is open, and levels in the order of their gravity, because their words have none."""
 
 
 _OPEN = """
 INSERT INTO warning (warning_id, identifier, exercise_id, rule_id, rule_version, source, hazard_class, mode, object_id,
-                     device_id, district_code, lon, lat, raised_at, words_zh, words_en)
+                     device_id, district_code, lon, lat, raised_at, words_zh, words_en, maintenance_id)
 SELECT %(id)s, %(identifier)s, %(exercise)s, %(rule)s, %(version)s, %(source)s, %(hazard)s, %(mode)s, %(object)s,
-       %(device)s, device.district_code, device.lon, device.lat, %(now)s, %(zh)s, %(en)s
+       %(device)s, coalesce(%(district)s, device.district_code), coalesce(%(lon)s, device.lon), coalesce(%(lat)s, device.lat),
+       %(now)s, %(zh)s, %(en)s, %(maintenance)s::bigint
 FROM (SELECT 1) AS one LEFT JOIN device ON device.device_id = %(device)s
 ON CONFLICT DO NOTHING RETURNING warning_id
 """
 
 _SELECT = """
-SELECT warning.warning_id, identifier, rule_id, rule_version, source, hazard_class, step.level, step.state, mode, object_id,
-       device_id, lon, lat, raised_at, step.valid_from, words_zh, words_en, step.probability, step.lead_time_s,
-       step.evidence, exercise_id
+SELECT warning.warning_id, identifier, warning.rule_id, rule_version, source, hazard_class, step.level, step.state, mode,
+       warning.object_id, device_id, lon, lat, raised_at, step.valid_from, words_zh, words_en, step.probability, step.lead_time_s,
+       step.evidence, warning.exercise_id, district_code, warning.situation_id,
+       assigned.kind, assigned.assignee, assigned.actor, assigned.valid_from, assigned.comment,
+       reminded.n, reminded.role, reminded.reminded_at, judged.verdict,
+       shelved.shelf_id, shelved.until, shelved.reason, shelved.actor,
+       maintenance.begins_at <= %(at)s AND least(maintenance.until, maintenance.ended_at) > %(at)s
 FROM warning
 JOIN LATERAL (
     SELECT state, level, valid_from, probability, lead_time_s, evidence FROM warning_history
     WHERE warning_history.warning_id = warning.warning_id AND valid_from <= %(at)s AND recorded_at <= %(known_at)s
     ORDER BY valid_from DESC, recorded_at DESC LIMIT 1
 ) step ON true
+LEFT JOIN LATERAL (
+    SELECT kind, assignee, actor, valid_from, comment FROM warning_assignment said
+    WHERE said.warning_id = warning.warning_id AND valid_from <= %(at)s AND recorded_at <= %(known_at)s
+    ORDER BY valid_from DESC, recorded_at DESC LIMIT 1
+) assigned ON true
+LEFT JOIN LATERAL (
+    SELECT n, role, reminded_at FROM warning_reminder said
+    WHERE said.warning_id = warning.warning_id AND reminded_at <= %(at)s ORDER BY reminded_at DESC, n DESC LIMIT 1
+) reminded ON true
+LEFT JOIN LATERAL (
+    SELECT verdict FROM warning_verdict said
+    WHERE said.warning_id = warning.warning_id AND valid_from <= %(at)s AND recorded_at <= %(known_at)s
+    ORDER BY valid_from DESC, recorded_at DESC LIMIT 1
+) judged ON true
+LEFT JOIN LATERAL (
+    SELECT shelf_id, until, reason, actor FROM shelf
+    WHERE shelved_at <= %(at)s AND until > %(at)s AND (ended_at IS NULL OR ended_at > %(at)s)
+      AND shelf.exercise_id IS NOT DISTINCT FROM warning.exercise_id
+      AND ((shelf.rule_id = warning.rule_id AND shelf.object_id = warning.object_id)
+           OR shelf.situation_id::text = warning.situation_id)
+      AND array_position(%(levels)s, shelf.level) <= array_position(%(levels)s, step.level)
+    ORDER BY until DESC, shelf_id LIMIT 1
+) shelved ON true
+LEFT JOIN maintenance USING (maintenance_id)
 """
 
 _LIST = f"""{_SELECT}
-WHERE exercise_id IS NOT DISTINCT FROM %(exercise)s AND step.state = ANY(%(open)s)
+WHERE warning.exercise_id IS NOT DISTINCT FROM %(exercise)s AND step.state = ANY(%(open)s)
   AND (warning.closed_at IS NULL OR warning.closed_at > %(at)s)
 ORDER BY array_position(%(levels)s, step.level), raised_at DESC, warning.warning_id
 """
 
 _STEPS = """
-SELECT state, level, valid_from, recorded_at, probability, lead_time_s, evidence, actor, comment FROM warning_history
+SELECT state, level, valid_from, recorded_at, probability, lead_time_s, evidence, actor, comment, transition FROM warning_history
 WHERE warning_id = %(id)s AND valid_from <= %(at)s AND recorded_at <= %(known_at)s
 ORDER BY valid_from, recorded_at
 """
 
 _CLOSED = f"""{_SELECT}
-WHERE exercise_id IS NOT DISTINCT FROM %(exercise)s AND warning.closed_at > %(since)s
+WHERE warning.exercise_id IS NOT DISTINCT FROM %(exercise)s AND warning.closed_at > %(since)s
   AND step.state <> ALL(%(open)s) AND step.valid_from > %(since)s
 ORDER BY step.valid_from DESC, warning.warning_id LIMIT %(limit)s
 """
@@ -317,17 +408,20 @@ SELECT to_timestamp(floor(extract(epoch FROM raised_at) / %(step_s)s::float8) * 
 GROUP BY 1, 2 ORDER BY 1, 2
 """
 
-# Levels in the order of their gravity, because their words have none.
 _SIMILAR = f"""
 SELECT warning.warning_id, peak.level, last.state, raised_at,
-       CASE WHEN last.state <> ALL(%(open)s) THEN last.valid_from END
+       CASE WHEN last.state <> ALL(%(open)s) THEN last.valid_from END, judged.verdict
 FROM warning
 JOIN {_LAST_STEP} ON true
 JOIN LATERAL (
     SELECT level FROM warning_history
     WHERE warning_history.warning_id = warning.warning_id AND valid_from <= %(at)s AND recorded_at <= %(known_at)s
-    ORDER BY array_position(ARRAY[{", ".join(f"'{level.value}'" for level in WarningLevel)}], level) LIMIT 1
+    ORDER BY array_position(%(levels)s, level) LIMIT 1
 ) peak ON true
+LEFT JOIN LATERAL (
+    SELECT verdict FROM warning_verdict said WHERE said.warning_id = warning.warning_id AND valid_from <= %(at)s
+    ORDER BY valid_from DESC LIMIT 1
+) judged ON true
 WHERE rule_id = %(rule)s AND object_id = %(object)s AND exercise_id IS NOT DISTINCT FROM %(exercise)s
   AND raised_at < %(before)s AND warning.warning_id <> %(id)s
 ORDER BY raised_at DESC LIMIT %(limit)s

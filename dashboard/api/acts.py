@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from dashboard import acts, visitor
+from dashboard.answers import Answer
 from dashboard.api import answer
 from dashboard.bodies import about, read_body
 from dashboard.deployment import Deployment
@@ -14,11 +15,12 @@ from domain.rights import Action
 MENDING = (Action.REPLAY_LETTER, Action.REPLAY_LETTERS, Action.RETIRE_DEVICE, Action.RESTORE_DEVICE)
 
 
-async def perform(house: Deployment, action: Action | None, request: object, *, is_trial: bool = False) -> acts.Answer:
+async def perform(house: Deployment, action: Action | None, request: object, *, is_trial: bool = False) -> Answer:
     """Does what someone asked for, as who they are, or tries it out."""
     done = await acts.perform(
         house.database, action, request, actor=visitor.current().actor, now=house.clock(), zone=house.zone,
-        order_expiry_s=house.order_expiry_s, is_trial=is_trial,
+        order_expiry_s=house.order_expiry_s, is_trial=is_trial, city=house.city, shelving=house.practice.shelving,
+        outward=house.outward,
     )  # fmt: skip
     if action in MENDING and not is_trial:
         house.marks.mended_at = house.clock()
@@ -29,7 +31,8 @@ async def perform(house: Deployment, action: Action | None, request: object, *, 
 
 def mount(server: FastAPI, house: Deployment) -> None:
     async def issue_order(request: Request) -> Response:
-        """{"incident": …, "unit": …} → the answer; 409 when it is refused, 400 or 422 when it is not understood."""
+        """{"incident": …, "unit": …} and what was seen of the proposals → the answer; 409 when refused, 400 or 422 when it is
+        not understood."""
         return told(await perform(house, Action.ISSUE_ORDER, read_body(await request.body())))
 
     async def cancel_order(request: Request, order_id: str) -> Response:
@@ -53,5 +56,5 @@ def mount(server: FastAPI, house: Deployment) -> None:
     server.add_api_route("/api/warnings/{warning_id}/acknowledgement", acknowledge_warning, methods=["POST"])
 
 
-def told(said: acts.Answer) -> Response:
+def told(said: Answer) -> Response:
     return answer(said.as_json(), said.http_status)

@@ -5,18 +5,17 @@ What every viewer asks for alike is read at most every KEPT for all of them: it 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from dashboard import visitor, wire_data
 from dashboard.api import answer, failed, missing
 from dashboard.api.acts import perform, told
+from dashboard.api.shared import Shared
 from dashboard.bodies import LONGEST_ID, about, read_body
 from dashboard.deployment import Deployment
 from dashboard.wire import Json
@@ -37,34 +36,13 @@ def read_data(conn: Connection, now: datetime) -> Json:
     return wire_data.data(wire_data.DataNow(snapshot, counts, deadletters.count_all(conn)))
 
 
-class Reader:
-    """One answer for everybody, until it is KEPT old or somebody has acted."""
-
-    def __init__(self, house: Deployment) -> None:
-        self._house = house
-        self._lock = asyncio.Lock()
-        self._read_at: datetime | None = None
-        self._encoded = b""
-
-    async def get(self) -> bytes:
-        """Raises DatabaseUnreachable."""
-        async with self._lock:
-            now = self._house.clock()
-            mended_at = self._house.marks.mended_at
-            is_old = self._read_at is None or abs(now - self._read_at) >= KEPT
-            if is_old or (mended_at is not None and self._read_at is not None and mended_at >= self._read_at):
-                self._encoded = await self._house.database.ask(lambda conn: orjson.dumps(read_data(conn, now)))
-                self._read_at = now
-            return self._encoded
-
-
 def may_read_payloads() -> bool:
     """What was refused may hold anything: it is for those who may mend it."""
     return visitor.current().may(Action.READ_PAYLOAD)
 
 
 def mount(server: FastAPI, house: Deployment) -> None:
-    reader = Reader(house)
+    reader = Shared(house, read_data, KEPT, heeds_mending=True)
 
     async def data() -> Response:
         return await _told("/api/data", reader.get())

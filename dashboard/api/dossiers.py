@@ -15,15 +15,18 @@ import orjson
 from fastapi import FastAPI
 from starlette.responses import Response
 
-from dashboard import visitor, wire_dossiers
+from dashboard import visitor, warning_figures, wire_dossiers
 from dashboard.api import LONGEST_PATH, answer, failed, missing
 from dashboard.bodies import LONGEST_ID
 from dashboard.deployment import Deployment
 from dashboard.wire import Json
+from dispatch.merging import LOOKS_BACK, Likeness, Report, box, candidates
+from domain.incidents import OPEN_STATES, Incident
 from domain.moments import Moment
 from domain.rights import Action, Place
-from storage import dossiers, places
+from storage import dossiers, incidents, places
 from storage.connection import Connection, DatabaseUnreachable
+from storage.dossiers import IncidentDossier
 
 KEPT = timedelta(seconds=1)
 BOARD_SPAN = timedelta(days=1)
@@ -31,10 +34,12 @@ TIMELINE_SPAN = timedelta(hours=3)
 
 
 class Shared:
-    """One answer for everybody who asks within a second."""
+    """One answer for everybody who asks within a second, or for as long as it is kept."""
 
-    def __init__(self, house: Deployment, question: Callable[[Connection, datetime], Json]) -> None:
-        self._house, self._question = house, question
+    def __init__(
+        self, house: Deployment, question: Callable[[Connection, datetime], Json], *, kept: timedelta = KEPT
+    ) -> None:  # fmt: skip
+        self._house, self._question, self._kept = house, question, kept
         self._lock = asyncio.Lock()
         self._read_at: datetime | None = None
         self._encoded = b""
@@ -43,14 +48,14 @@ class Shared:
         """Raises DatabaseUnreachable."""
         async with self._lock:
             now = self._house.clock()
-            if self._read_at is None or abs(now - self._read_at) > KEPT:
+            if self._read_at is None or abs(now - self._read_at) > self._kept:
                 self._encoded = await self._house.database.ask(lambda conn: orjson.dumps(self._question(conn, now)))
                 self._read_at = now
             return self._encoded
 
 
 def _board(conn: Connection, now: datetime) -> Json:
-    return wire_dossiers.board(dossiers.warning_board(conn, Moment.live(now), span=BOARD_SPAN))
+    return wire_dossiers.board(dossiers.warning_board(conn, Moment.live(now), span=BOARD_SPAN)) | warning_figures.board(conn, now)
 
 
 def _timeline(conn: Connection, now: datetime) -> Json:
@@ -74,7 +79,7 @@ def may_read_texts(place: Place) -> bool:
 def mount(server: FastAPI, house: Deployment) -> None:
     def serve(path: str, shared: Shared) -> None:
         async def everyone() -> Response:
-            return await _told(path, shared.get())
+            return await told(path, shared.get())
 
         server.add_api_route(path, everyone, methods=["GET"])
 
@@ -84,45 +89,71 @@ def mount(server: FastAPI, house: Deployment) -> None:
 
     async def log(incident: str | None = None) -> Response:
         if incident is None:
-            return await _told("/api/log", whole_log[may_read_texts(Place())].get())  # of every place, so nowhere bounded
-        if not _is_id(incident):
+            return await told("/api/log", whole_log[may_read_texts(Place())].get())  # of every place, so nowhere bounded
+        if not is_id(incident):
             return missing("/api/log")
         now = house.clock()
-        return await _told("/api/log", house.database.ask(lambda conn: _log_of(conn, now, incident)))
+        return await told("/api/log", house.database.ask(lambda conn: _log_of(conn, now, incident)))
 
     async def incident(incident_id: str) -> Response:
         def read(conn: Connection) -> Json | None:
             found = dossiers.incident_dossier(conn, Moment.live(now), incident_id)
             if found is None:
                 return None
-            return wire_dossiers.incident(found, with_texts=may_read_texts(places.place_of_incident(conn, incident_id)))
+            with_texts = may_read_texts(places.place_of_incident(conn, incident_id))
+            return wire_dossiers.incident(
+                found, with_texts=with_texts, targets=house.targets, candidates=_candidates(conn, found)
+            )
 
-        if not _is_id(incident_id):
+        if not is_id(incident_id):
             return missing("/api/incidents")
         now = house.clock()
-        return await _told(f"/api/incidents/{incident_id}", house.database.ask(read))
+        return await told(f"/api/incidents/{incident_id}", house.database.ask(read))
 
     async def warning(warning_id: str) -> Response:
         def read(conn: Connection) -> Json | None:
             found = dossiers.warning_dossier(conn, Moment.live(now), warning_id)
             if found is None:
                 return None
-            return wire_dossiers.warning(found, with_texts=may_read_texts(places.place_of_warning(conn, warning_id)))
+            with_texts = may_read_texts(places.place_of_warning(conn, warning_id))
+            around = warning_figures.evidence(conn, now, found.warning, house, with_texts=with_texts)
+            return wire_dossiers.warning(found, with_texts=with_texts) | around
 
         now = house.clock()
-        return await _told(f"/api/warnings/{warning_id}", house.database.ask(read))
+        return await told(f"/api/warnings/{warning_id}", house.database.ask(read))
 
     server.add_api_route("/api/log", log, methods=["GET"])
     server.add_api_route("/api/incidents/{incident_id}", incident, methods=["GET"])
     server.add_api_route("/api/warnings/{warning_id}", warning, methods=["GET"])
 
 
-def _is_id(said: str) -> bool:
+def _candidates(conn: Connection, found: IncidentDossier) -> list[tuple[Incident, Likeness]]:
+    """What an open incident may be the same as."""
+    this = found.incident
+    if this.state not in OPEN_STATES:
+        return []
+    texts = tuple(text for _, text in found.texts)
+    return alike(conn, found.moment, Report(this.hazard_class, this.lon, this.lat, this.reported_at, texts), but=this.incident_id)
+
+
+def alike(conn: Connection, moment: Moment, report: Report, *, but: str | None = None) -> list[tuple[Incident, Likeness]]:
+    """Incidents that a report may tell of as well, likeliest first."""
+    since = report.reported_at - LOOKS_BACK
+    near = incidents.list_comparable(conn, moment, since=since, bounds=box(report.lon, report.lat))
+    others = {one.incident.incident_id: one for one in near if one.incident.incident_id != but}
+    known = {
+        name: Report(one.incident.hazard_class, one.incident.lon, one.incident.lat, one.last_reported_at, one.texts)
+        for name, one in others.items()
+    }
+    return [(others[name].incident, likeness) for name, likeness in candidates(report, known.items())]
+
+
+def is_id(said: str) -> bool:
     """Whether an id could be in the database: no text there holds NUL."""
     return 0 < len(said) <= LONGEST_ID and "\0" not in said
 
 
-async def _told(path: str, answering: Awaitable[Any]) -> Response:
+async def told(path: str, answering: Awaitable[Any]) -> Response:
     """The answer, 404 for None, 503 while the database is away."""
     try:
         said = await answering

@@ -4,19 +4,18 @@ What every viewer asks for alike is read at most every KEPT for all of them: it 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-import orjson
 from fastapi import FastAPI
 from starlette.responses import Response
 
 from dashboard import wire_outlook
 from dashboard.api import answer, failed, missing
+from dashboard.api.shared import Shared
 from dashboard.bodies import LONGEST_ID
 from dashboard.deployment import Deployment
-from dashboard.figures.accuracy import accuracy
+from dashboard.figures.accuracy import accuracy, contest
 from dashboard.wire import Json, ms
 from domain.anomalies import Lane
 from domain.derived import Measure
@@ -35,33 +34,18 @@ MOST_SERIES = 60
 MOST_WORDS = 6
 MOST_ANOMALIES = 100
 DAY = timedelta(days=1)
+DECREES_FROM = timedelta(days=60)
+"""From so long before a year on it is said that its days off have not been decreed: the decree appears in November."""
 LONGEST_BACK_H = 14 * 24
 
 
-class Reader:
-    """One answer for everybody, until it is KEPT old."""
-
-    def __init__(self, house: Deployment) -> None:
-        self._house = house
-        self._lock = asyncio.Lock()
-        self._read_at: datetime | None = None
-        self._encoded = b""
-
-    async def get(self) -> bytes:
-        """Raises DatabaseUnreachable."""
-        async with self._lock:
-            now = self._house.clock()
-            if self._read_at is None or abs(now - self._read_at) >= KEPT:
-                self._encoded = await self._house.database.ask(lambda conn: orjson.dumps(read_service(conn, now)))
-                self._read_at = now
-            return self._encoded
-
-
-def read_service(conn: Connection, now: datetime) -> Json:
-    """How well every series is served."""
+def read_service(conn: Connection, house: Deployment, now: datetime) -> Json:
+    """How well every series is served, and what forecasts do not know."""
     service = outlook.service_of_all(conn, Moment.live(now), score_days=SCORE_DAYS)
     lanes = count_anomalies(conn, since=now - DAY)
-    return wire_outlook.service(accuracy(service), ms(now), service.since.isoformat(), lanes)
+    today = now.astimezone(house.zone).date()
+    undecreed = house.calendar.undecreed([today.year, (today + DECREES_FROM).year])
+    return wire_outlook.service(accuracy(service), contest(service), ms(now), service.since.isoformat(), lanes, undecreed)
 
 
 def meanings(word: str) -> list[str]:
@@ -76,7 +60,7 @@ def meanings(word: str) -> list[str]:
 
 
 def mount(server: FastAPI, house: Deployment) -> None:
-    reader = Reader(house)
+    reader = Shared(house, lambda conn, now: read_service(conn, house, now), KEPT)
 
     async def service() -> Response:
         try:

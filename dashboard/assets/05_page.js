@@ -37,6 +37,9 @@ window.cityhelm = window.cityhelm || {};
   /** The label of a stored value; a value this version does not know is shown as it is. */
   page.label = (enumeration, value) => page.facts.labels[enumeration]?.[value] ?? value ?? "";
 
+  /** Whether whoever looks has the right to an act at all; where, the act itself says. */
+  page.may = (action) => page.facts.acts.includes(action);
+
   /** Who acted, by name where the catalogue knows one; people are known by their account. */
   page.actor = (id) => page.facts.words[`actor.${id}`] ?? id;
 

@@ -2,7 +2,7 @@
    the present, nothing of the past: its size is the city's, however long the page stays open. */
 (() => {
   const city = {
-    devices: new Map(), streams: new Map(), units: new Map(), incidents: [], warnings: [], orders: [],
+    devices: new Map(), streams: new Map(), units: new Map(), incidents: [], warnings: [], orders: [], situations: [],
     newest: { measured: null, received: null }, t: null, ingest: null, isLoaded: false,
   };
   let tellLoaded;
@@ -10,7 +10,7 @@
   /** Settles when the city has been loaded for the first time. */
   city.loaded = () => isLoaded;
   const VALUE = ["value", "quality", "measured", "received"];
-  const LISTS = ["incidents", "warnings", "orders"];
+  const LISTS = ["incidents", "warnings", "orders", "situations"];
 
   /** Everything anew, keeping values that frames have already made newer. */
   city.replace = (whole) => {
@@ -27,7 +27,7 @@
       }
     }
     city.units = new Map(whole.units.map((unit) => [unit.id, unit]));
-    for (const name of LISTS) city[name] = whole[name];
+    for (const name of LISTS) city[name] = whole[name] ?? [];
     city.newest = whole.newest;
     city.t = whole.t;
     city.isLoaded = true;

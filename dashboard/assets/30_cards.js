@@ -74,12 +74,13 @@
   cards.warningValue = (warning) => {
     const value = warning.evidence?.value;
     if (typeof value !== "number") return null;
-    const unit = page.label("property_unit", warning.evidence.property ?? city.streams.get(Number(warning.object))?.property ?? "");
+    const property = warning.evidence.property ?? city.streams.get(Number(warning.object))?.property ?? "";
+    const unit = page.facts.labels.property_unit[property] ?? (page.facts.lang === "zh" ? warning.evidence.unit_zh : null) ?? warning.evidence.unit ?? "";
     return [number(page.measure(value), { source: sources.warnings, measured: warning.updated }), " ", unit];
   };
 
   cards.acknowledge = (warning) => {
-    if (!page.facts.may_acknowledge || !cards.isUnacknowledged(warning)) return null;
+    if (!page.may("warning.acknowledge") || !cards.isUnacknowledged(warning)) return null;
     return el("button", { class: "button", "data-act": JSON.stringify({ action: "warning.acknowledge", request: { warning: warning.id } }), disabled: cityhelm.clicks.isBusy(warning.id) }, page.words("warnings.acknowledge"));
   };
 

@@ -143,7 +143,7 @@
         fact("unit.position_age", found.measured === null ? page.words("no_data") : parts.age(found.measured, from)),
         fact("unit.speed", found.speed_kmh === null ? page.words("no_data") : [number(page.figure(found.speed_kmh), from), " ", page.words("unit.kmh")]),
         fact("unit.position", position(found, from), true),
-        found.capabilities.length ? fact("unit.capabilities", found.capabilities.map((name) => page.label("unit_kind", name)).join(" · "), true) : null)),
+        found.capabilities.length ? fact("unit.capabilities", found.capabilities.map((name) => page.label("capability", name)).join(" · "), true) : null)),
       order ? part(page.words("unit.order"), "", orderCard(order)) : part(page.words("unit.order"), page.words("unit.no_order")),
     ];
   };
@@ -167,7 +167,7 @@
 
   /** For an order that can still be called back: its unit has not arrived. */
   object.cancelButton = (order, sentUnit) =>
-    page.facts.may_cancel && city.isOpenOrder(order) && ["dispatched", "enroute"].includes(sentUnit?.status)
+    page.may("order.cancel") && city.isOpenOrder(order) && ["dispatched", "enroute"].includes(sentUnit?.status)
       ? el("button", { class: "button button-plain", "data-act": JSON.stringify({ action: "order.cancel", request: { order: order.id }, about: order.incident }), disabled: cityhelm.clicks.isBusy(order.id) }, page.words("order.cancel"))
       : el("span", {});
 
@@ -184,20 +184,20 @@
         fact("incident.reported", [parts.time(found.reported, from)]), fact("incident.response", page.label("response", found.response)),
         fact("incident.channel", found.channel), fact("incident.number", found.id), fact("incident.position", position(found, from), true))),
       part(page.words("incident.orders"), "", ...(orders.length ? orders.map(orderCard) : [parts.empty("incident.no_orders")])),
-      object.candidatePart(id, candidates?.incident === id ? candidates : null, answer?.act?.about === id ? answer : null),
+      cityhelm.plan.part(id, answer?.act?.about === id ? answer : null) ?? object.candidatePart(id, candidates?.incident === id ? candidates : null, answer?.act?.about === id ? answer : null),
       object.closing(id),
     ];
   };
 
   /** Ending an incident that needs no unit; it opens in place, or is open, and what is typed there stays while everything else is
       drawn again. */
-  const REASON = "closing-reason";
+  const FORM = "closing-form";
   object.closing = (id, isOpen = false) => {
-    if (!page.facts.may_close) return null;
-    const button = (ending) => el("button", { class: "button", "data-act": JSON.stringify({ action: "incident.close", request: { incident: id, ending }, about: id }), "data-reason": REASON, disabled: cityhelm.clicks.isBusy(id) },
+    if (!page.may("incident.close")) return null;
+    const button = (ending) => el("button", { class: "button", "data-act": JSON.stringify({ action: "incident.close", request: { incident: id, ending }, about: id }), "data-form": FORM, disabled: cityhelm.clicks.isBusy(id) },
       page.words("incident.close_as", { state: page.label("incident_state", ending) }));
     return el("details", { key: `closing/${id}`, class: "part closing", ...(isOpen ? { open: true } : {}) }, el("summary", {}, page.words("incident.close")),
-      el("input", { id: REASON, class: "input", type: "text", maxlength: 500, autocomplete: "off", placeholder: page.words("incident.close_reason"), "aria-label": page.words("incident.close_reason") }),
+      el("div", { id: FORM }, el("input", { name: "reason", required: true, class: "input", type: "text", maxlength: 500, autocomplete: "off", placeholder: page.words("incident.close_reason"), "aria-label": page.words("incident.close_reason") })),
       div("closing-acts", button("closed"), button("false_alarm")));
   };
 
@@ -216,7 +216,7 @@
       if (!candidate || !["available", "returning"].includes(candidate.status)) return null; // sent since it was ranked
       const isFirst = rank === 0;
       const isBusy = cityhelm.clicks.isBusy(`${id}/${unitId}`);
-      const send = page.facts.may_send
+      const send = page.may("order.issue")
         ? el("button", { class: isFirst ? "button button-first" : "button", "data-act": JSON.stringify({ action: "order.issue", request: { incident: id, unit: unitId }, about: id }), disabled: isBusy }, page.words(isBusy ? "incident.sending" : "incident.send"))
         : "";
       return el("div", { key: unitId, class: isFirst ? "candidate candidate-first" : "candidate" }, parts.unit(candidate),
@@ -249,7 +249,7 @@
         fact("warning.identifier", span("topic", found.identifier), true),
         device ? fact("warning.object", [city.deviceName(device), " ", showButton(device)], true) : null)),
       found.evidence?.silent_since ? div("part", div("refusal", page.words("warning.silent", { time: page.moment(Date.parse(found.evidence.silent_since)) }))) : null,
-      div("part-acts", cards.acknowledge(found)),
+      div("part-acts", cards.acknowledge(found), cityhelm.steps.promote("warning", id)),
     ];
   };
 

@@ -43,7 +43,7 @@
     const isDue = stream !== null && (charted?.datastream !== stream || charted.scale !== page.scale() || now - charted.at > CHART_AGAIN_MS);
     const incident = chosen?.kind === "incident" && city.incident(chosen.id) ? chosen.id : null;
     const isHeld = document.querySelector(".candidates:hover") !== null; // nothing moves away under a hand
-    const isAsked = incident !== null && (asked?.incident !== incident || (now - asked.at > ASK_AGAIN_MS && !isHeld));
+    const isAsked = incident !== null && !cityhelm.plan.isKnown() && (asked?.incident !== incident || (now - asked.at > ASK_AGAIN_MS && !isHeld));
     return [
       isDue ? { datastream: stream, scale: page.scale(), at: now } : stream === null && charted ? null : same,
       isAsked ? { incident, at: now } : incident === null && asked ? null : same,
@@ -66,7 +66,7 @@
       clicks.isAnswered(answer.act);
       page.beat();
     }
-    const isInPlace = answer.outcome !== "done" && answer.act.about && operations.chosen?.id === answer.act.about;
+    const isInPlace = !["done", "waiting"].includes(answer.outcome) && answer.act.about && operations.chosen?.id === answer.act.about;
     toast.hidden = isInPlace || performance.now() - toldAt > TOAST_MS;
     toast.className = answer.outcome === "done" ? "toast toast-done" : "toast";
     parts.draw("toast", page.facts.lang === "zh" ? answer.zh : answer.en);

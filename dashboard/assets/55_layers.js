@@ -10,7 +10,7 @@
   /** What a scene shows: `shows` are keys or the beginnings of keys that end in "/"; `area` a metric of the districts, `heat` a kind of heat. */
   const PRESETS = {
     overall: { area: "score", heat: "requests", shows: ["incident", "warning", "closure", "unit/"], calm: true },
-    emergency: { area: null, heat: null, shows: ["incident", "warning", "closure", "water", "unit/", "place/hospital", "place/shelter", "place/warehouse"] },
+    emergency: { area: null, heat: null, shows: ["incident", "warning", "closure", "reach", "water", "unit/", "place/hospital", "place/shelter", "place/warehouse"] },
     government: { area: "requests_24h", heat: "halls", shows: ["warning", "request", "place/service_hall"] },
     traffic: { area: null, heat: null, shows: ["road", "incident", "warning", "closure", "place/metro_station", "place/railway_station"], calm: true },
     environment: { area: "aqi", heat: null, shows: ["warning", "closure", "water", "sensor/AirQualityObserved", "sensor/WeatherObserved", "sensor/RainGauge", "sensor/GasDetector", "sensor/NoiseLevelObserved"] },
@@ -118,7 +118,8 @@
     const events = [
       city.incidents.length && ["incident", city.incidents.length, el("i", { class: "mark diamond grade-II", "aria-hidden": "true" }), page.words("legend.incidents"), sources.incidents],
       city.warnings.length && ["warning", city.warnings.length, swatch("warning"), page.words("legend.warnings"), sources.warnings],
-      has("UnderpassObserved") && ["closure", cityhelm.scene.closures().length, swatch("closure"), page.words("layers.closures"), sources.device],
+      ["closure", cityhelm.scene.closures().length + cityhelm.plan.closures().filter(({ properties }) => properties.source !== "sensor").length, swatch("closure"), page.words("layers.closures"), sources.device],
+      document.getElementById("command") && ["reach", null, swatch("reach"), page.words("layers.reach"), "roads · gis_data.isochrones"],
       (has("FloodMonitoring") || has("UnderpassObserved")) && ["water", null, parts.kindMark("FloodMonitoring"), page.words("layers.water"), sources.device],
       has("TrafficFlowObserved") && ground?.roads.length && ["road", null, swatch("road"), page.words("layers.roads"), sources.device],
       ground && ["request", null, swatch("request"), page.words("layers.requests"), "request · storage.whereabouts.list_requests"],

@@ -152,6 +152,14 @@
       if (!stream || stream.value === null || stream.value < IMPASSABLE_M || ["stale", "silent"].includes(city.streamFreshness(stream))) return [];
       return [{ device, depth: stream.value, place: map().placeById?.get(device.id.split("/")[2]) ?? null }];
     });
+  /** Roads closed by a person or an incident, at the middle of what was drawn; what sensors close is known from the sensors. */
+  const drawnClosures = () => cityhelm.plan.closures().filter(({ properties, geometry }) => properties.source !== "sensor" && geometry);
+  const middleOf = ({ type, coordinates }) => {
+    if (type === "Point") return coordinates;
+    const corners = type === "Polygon" ? coordinates[0].slice(0, -1) : coordinates;
+    return type === "LineString" ? corners[Math.floor(corners.length / 2)] : [0, 1].map((k) => corners.reduce((sum, at) => sum + at[k], 0) / corners.length);
+  };
+  const drawnRow = ({ properties, geometry }) => ({ pick: "closure", id: properties.id, at: middleOf(geometry), icon: "closure", name: page.words("map.closed_by", { reason: properties.reason }) });
   const closureRow = ({ device, depth }) => ({ pick: "sensor", id: device.id, at: [device.lon, device.lat], icon: "closure", name: page.words("map.closed", { depth: page.figure(depth, 2) }) });
 
   /** What is chosen stands out, also where its kind is hidden or one of several. */
@@ -170,6 +178,7 @@
   /** The words of a row: its name, and what it is or does. */
   scene.say = (row) => {
     const [device, unit] = [row.pick === "sensor" ? city.devices.get(row.id) : null, row.pick === "unit" ? city.units.get(row.id) : null];
+    if (row.pick === "closure") return cityhelm.plan.sayClosure(row.id) ?? [row.name];
     if (row.icon === "closure") return [row.name, device && city.deviceName(device)];
     if (device) return [city.deviceName(device), `${parts.kind(device.type)} · ${page.label("freshness", city.deviceFreshness(device))}`, figureOf(device)];
     if (row.pick === "cluster") return [page.words("map.tip_sensors", { n: row.n })];
@@ -262,7 +271,8 @@
     const incidents = shown.isShown("incident") ? city.incidents.filter(isPlaced).map(incidentRow) : [];
     const warnings = shown.isShown("warning") ? city.warnings.filter(isPlaced).map(warningRow) : [];
     const closed = shown.isShown("closure") ? scene.closures() : [];
-    const closures = closed.map(closureRow);
+    const others = shown.isShown("closure") ? drawnClosures() : [];
+    const closures = [...closed.map(closureRow), ...others.map(drawnRow)];
     const unitSize = isFar && movers.length > MANY_UNITS ? 20 : 34;
     const idleSize = isFar ? 27 : 34;
     if (now - districtsAt >= DISTRICTS_EVERY_MS) {
@@ -293,12 +303,12 @@
     ], map().chosen());
     const routes = city.orders.filter(city.isOpenOrder)
       .map((order) => ({ order, unit: city.units.get(order.unit), incident: city.incident(order.incident) }))
-      .filter(({ unit, incident }) => unit && isPlaced(unit) && incident)
+      .filter(({ unit, incident }) => unit && isPlaced(unit) && incident && !cityhelm.plan.isDriven(unit.id))
       .map(({ order, unit, incident }) => ({ unit, to: [incident.lon, incident.lat], id: order.id, alpha: order.state === "accepted" ? 200 : 110 }));
     version += 1;
     return {
       sensors: stable("sensors", sensors.rows), sensorSize: sensors.size, clusters: stable("clusters", sensors.clusters), standing: stable("standing", standing), spots: stable("spots", spots), movers: sameMovers(movers),
-      requests: stable("requests", requests), incidents: stable("incidents", incidents), warnings: stable("warnings", warnings), closures: stable("closures", closures), closed,
+      requests: stable("requests", requests), incidents: stable("incidents", incidents), warnings: stable("warnings", warnings), closures: stable("closures", closures), closed, barred: stable("barred", others.map(({ geometry }) => geometry)),
       chosen: stable("chosen", chosen), names: stable("names", names), routes: stable("routes", routes.map(({ unit, ...row }) => ({ ...row, of: unit.id }))), unitSize, idleSize, isFar, scale, zoom,
     };
   };
@@ -316,7 +326,7 @@
   const choose = ({ object }) => {
     if (cityhelm.tools.isActive()) return false;
     if (object?.pick === "cluster" || object?.pick === "stack") nearer(object);
-    else if (object) map().choose({ kind: object.pick, id: object.id });
+    else if (object && object.pick !== "closure") map().choose({ kind: object.pick, id: object.id });
     return true;
   };
   const nearer = ({ at, box }) => {
@@ -351,7 +361,7 @@
     const routed = (row) => [paths.has(row.of) ? place(paths.get(row.of), now) : row.to, row.to];
     for (const row of listed.chosen) if (row.pick === "unit" && paths.has(row.id)) row.at = place(paths.get(row.id), now);
     return [
-      ...cityhelm.tools.below(deck, scale), ...cityhelm.facts.layers(deck, scale),
+      ...cityhelm.situations.below(deck, scale), ...cityhelm.plan.below(deck, scale), ...cityhelm.tools.below(deck, scale), ...cityhelm.facts.layers(deck, scale),
       new PathLayer({ id: "routes", data: listed.routes, getPath: routed, getColor: (r) => [53, 200, 255, r.alpha], getWidth: 2.5 * scale, widthUnits: "pixels", capRounded: true, updateTriggers: { getPath: now } }),
       new ScatterplotLayer({ id: "requests", data: listed.requests, pickable: true, onClick: choose, getPosition: (row) => row.at, getRadius: 4.2 * scale, radiusUnits: "pixels", stroked: true, getFillColor: [255, 196, 96, 235], getLineColor: [40, 22, 4, 255], getLineWidth: 1.2 * scale, lineWidthUnits: "pixels", updateTriggers: { getRadius: scale } }),
       new IconLayer({ ...ICONS, id: "places", data: listed.spots, getSize: (isFar ? 29 : 33) * scale, updateTriggers: { getSize: [scale, isFar] } }),
@@ -380,7 +390,7 @@
         getColor: (t) => (t.isFigure ? [190, 218, 245, 255] : [232, 243, 255, 255]), getTextAnchor: (t) => t.side, fontSettings: { fontSize: 48 },
         background: true, getBackgroundColor: (t) => [4, 16, 36, t.isFigure ? 150 : 224], backgroundPadding: [6, 3, 6, 3], updateTriggers: { getSize: scale, getPixelOffset: scale, getPosition: following ? now : 0 },
       }),
-      ...cityhelm.tools.above(deck, scale),
+      ...cityhelm.plan.above(deck, scale), ...cityhelm.tools.above(deck, scale),
     ];
   };
 
@@ -393,7 +403,8 @@
     paintDistricts(view);
     cityhelm.roads.paint(view);
     cityhelm.heatmap.paint(view);
-    const lines = listed.closed.filter((closed) => closed.place?.line).map((closed) => ({ type: "Feature", properties: {}, geometry: { type: "LineString", coordinates: closed.place.line } }));
+    const line = (coordinates) => ({ type: "Feature", properties: {}, geometry: { type: "LineString", coordinates } });
+    const lines = [...listed.closed.filter((closed) => closed.place?.line).map((closed) => line(closed.place.line)), ...listed.barred.flatMap(({ type, coordinates }) => (type === "LineString" ? [line(coordinates)] : type === "Polygon" ? [line(coordinates[0])] : []))];
     const room = [
       ...listed.sensors.map((row) => [row, sensorSizeOf(row)]), ...listed.clusters.map((row) => [row, 2 * radiusOf(row)]), ...listed.standing.map((row) => [row, listed.idleSize]), ...listed.spots.map((row) => [row, 26]),
       ...[...listed.incidents, ...listed.warnings, ...listed.closures].map((row) => [row, 34]),

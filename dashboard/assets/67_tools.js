@@ -1,16 +1,20 @@
-/* Tools: measuring a distance or an area, drawing an area to ask what lies inside. Points are set by pressing on the map or, with the
-   keyboard, where the cross in its middle points (Space); Enter ends, Backspace takes the last point back, Escape gives up. What is
-   live inside an area is counted here, who lives there and what stands there is asked of the server. */
+/* Tools: measuring a distance or an area, drawing an area to ask what lies inside, closing a road, and drawing what a form of the
+   page asks for (`ask`). Points are set by pressing on the map or, with the keyboard, where the cross in its middle points (Space);
+   Enter ends, Backspace takes the last point back, Escape gives up. What is live inside an area is counted here, who lives there and
+   what stands there is asked of the server. */
 (() => {
   const { page, city, places, parts, layers } = cityhelm;
   const { el, div, span, number, sources } = parts;
   const tools = {};
-  const TOOLS = ["distance", "area", "inside", "list"];
+  const TOOLS = ["distance", "area", "inside", "bar", "list"];
+  const ASKED = "asked"; // not a button: what somebody else wants drawn
+  const offered = () => TOOLS.filter((name) => name !== "bar" || page.may("road.close"));
   const MOST_CORNERS = 500; // what the server takes
   const SIGNS = { // drawings of 20 × 20
     distance: "M3 14 14 3l3 3L6 17Zm3-3 2 2m0-4 2 2m0-4 2 2",
     area: "M4 6 11 3l6 5-3 9-9-2Z",
     inside: "M4 6 11 3l6 5-3 9-9-2Zm5 3v4m-2-2h4",
+    bar: "M4 4l12 12M16 4 4 16",
     list: "M7 5h10M7 10h10M7 15h10M3 5h.5M3 10h.5M3 15h.5",
   };
   let tool = null;
@@ -18,11 +22,25 @@
   let isDone = false;
   let answer = null; // of the server about an area: {is, …} or {error}
   let isByKeys = false;
+  let asked = null; // {kind: "point", "line" or "ring", title, done}
+  let marked = null; // a place that a form of the page is about
 
   tools.isActive = () => tool !== null && !isDone;
-  const isRing = () => tool === "area" || tool === "inside";
+  const isRing = () => tool === "area" || tool === "inside" || (tool === ASKED && asked.kind === "ring");
+
+  /** Has something drawn: `done` is called with its corners; whoever begins anything else, or gives up, has not. */
+  tools.ask = (wanted) => {
+    asked = wanted;
+    begin(ASKED);
+  };
+  /** Marks a place on the map, or with null none. */
+  tools.mark = (at) => {
+    marked = at;
+    cityhelm.map.draw();
+  };
 
   tools.press = (what) => {
+    if (what === "none") begin(null);
     if (!TOOLS.includes(what)) return;
     if (what === "list") cityhelm.list.toggle();
     else begin(tool === what ? null : what);
@@ -44,11 +62,18 @@
     const last = corners.at(-1);
     if (corners.length >= MOST_CORNERS || (last && last[0] === at[0] && last[1] === at[1])) return;
     corners = [...corners, at];
-    show();
+    if (tool === ASKED && asked.kind === "point") end();
+    else show();
   };
   const end = () => {
     if (!tools.isActive()) return;
-    if (corners.length < (isRing() ? 3 : 2)) return;
+    if (corners.length < (isRing() ? 3 : tool === ASKED && asked.kind === "point" ? 1 : 2)) return;
+    if (tool === ASKED) {
+      const [{ done }, drawn] = [asked, corners];
+      begin(null);
+      done(drawn);
+      return;
+    }
     isDone = true;
     cityhelm.map.view.doubleClickZoom.enable();
     if (tool === "inside") askInside();
@@ -131,20 +156,36 @@
     if (!sheet) return;
     sheet.hidden = tool === null;
     if (tool === null) return;
-    const close = el("button", { class: "sheet-close", "data-map": tool, "aria-label": page.words("tools.close"), title: page.words("tools.close") }, "×");
+    const close = el("button", { class: "sheet-close", "data-map": tool === ASKED ? "none" : tool, "aria-label": page.words("tools.close"), title: page.words("tools.close") }, "×");
     const total = isRing() ? (corners.length > 2 ? figure(area(places.area(corners))) : null) : corners.length > 1 ? figure(length(places.length(corners))) : null;
-    const body = tool === "inside" && isDone ? insideFacts() : [total ? div("sheet-figure", total) : null, isRing() && corners.length > 2 ? div("quiet", page.words("tools.around"), " ", figure(length(places.length([...corners, corners[0]])))) : null];
-    parts.draw("map-result", el("h3", {}, page.words(`tools.${tool}`), close), body, isDone ? null : div("quiet", page.words(isRing() ? "tools.how_area" : "tools.how_distance")));
+    const body = tool === "inside" && isDone ? insideFacts() : tool === "bar" && isDone ? closing() : [total ? div("sheet-figure", total) : null, isRing() && corners.length > 2 ? div("quiet", page.words("tools.around"), " ", figure(length(places.length([...corners, corners[0]])))) : null];
+    const how = tool === "bar" ? "tools.how_bar" : tool === ASKED && asked.kind === "point" ? "tools.how_point" : isRing() ? "tools.how_area" : "tools.how_distance";
+    parts.draw("map-result", el("h3", {}, tool === ASKED ? asked.title : page.words(`tools.${tool}`), close), body, isDone ? null : div("quiet", page.words(how)));
+  };
+  /** Closing the road that was drawn: why, and until when. */
+  const HOURS = [1, 4, 12];
+  const closing = () => {
+    const [form, now] = ["closing-road", Math.ceil(page.now() / 60000) * 60000];
+    const until = [el("option", { key: "open", value: "" }, page.words("tools.until_opened")), ...HOURS.map((n) => el("option", { key: String(n), value: new Date(now + n * 3600000).toISOString() }, page.words("tools.until", { time: page.hour(now + n * 3600000) })))];
+    const request = { geometry: JSON.stringify({ type: "LineString", coordinates: corners }) };
+    return [el("div", { key: form, id: form, class: "sheet-form" },
+      el("input", { name: "reason", required: true, class: "input", type: "text", maxlength: 500, autocomplete: "off", placeholder: page.words("tools.bar_reason"), "aria-label": page.words("tools.bar_reason") }),
+      el("select", { name: "until", class: "input", "aria-label": page.words("tools.until_long") }, until)),
+    el("button", { class: "button button-first", "data-act": JSON.stringify({ action: "road.close", request, about: "road" }), "data-form": form, disabled: cityhelm.clicks.isBusy("road") }, page.words("tools.bar_now"))];
+  };
+  /** A road that was closed is drawn by the server's word from now on. */
+  tools.told = (answer) => {
+    if (tool === "bar" && answer?.act?.action === "road.close" && answer.outcome === "done") begin(null);
   };
   /** Said again while what is live inside changes. */
   tools.beat = () => {
-    if (tool === "inside" && isDone) say();
+    if ((tool === "inside" || tool === "bar") && isDone) say();
   };
 
   tools.show = () => {
     const sign = (name) => el("svg", { viewBox: "0 0 20 20", "aria-hidden": "true" }, el("path", { d: SIGNS[name] }));
     const isOn = (name) => (name === "list" ? cityhelm.list.isOpen() : name === tool);
-    parts.draw("map-tools", TOOLS.map((name) => el("button", { key: name, class: isOn(name) ? "map-button map-button-on" : "map-button", "data-map": name, "aria-pressed": String(isOn(name)), title: page.words(`tools.${name}`), "aria-label": page.words(`tools.${name}`) }, sign(name))));
+    parts.draw("map-tools", offered().map((name) => el("button", { key: name, class: isOn(name) ? "map-button map-button-on" : "map-button", "data-map": name, "aria-pressed": String(isOn(name)), title: page.words(`tools.${name}`), "aria-label": page.words(`tools.${name}`) }, sign(name))));
     document.getElementById("map-furniture")?.classList.toggle("is-drawing", tools.isActive());
   };
   tools.furnish = () => tools.show();
@@ -155,10 +196,11 @@
     return [new deck.PolygonLayer({ id: "drawn-area", data: [corners], getPolygon: (ring) => ring, getFillColor: [53, 200, 255, 40], stroked: false })];
   };
   tools.above = (deck, scale) => {
-    if (tool === null || !corners.length) return [];
+    const place = marked === null ? [] : [new deck.ScatterplotLayer({ id: "marked", data: [marked], getPosition: (at) => at, getRadius: 11 * scale, radiusUnits: "pixels", stroked: true, getFillColor: [53, 200, 255, 70], getLineColor: [53, 200, 255, 255], getLineWidth: 3 * scale, lineWidthUnits: "pixels", updateTriggers: { getRadius: scale } })];
+    if (tool === null || !corners.length) return place;
     const path = isRing() && corners.length > 2 ? [...corners, corners[0]] : corners;
     return [
-      new deck.PathLayer({ id: "drawn-line", data: [path], getPath: (line) => line, getColor: [53, 200, 255, 255], getWidth: 2.5 * scale, widthUnits: "pixels" }),
+      ...place, new deck.PathLayer({ id: "drawn-line", data: [path], getPath: (line) => line, getColor: [53, 200, 255, 255], getWidth: 2.5 * scale, widthUnits: "pixels" }),
       new deck.ScatterplotLayer({ id: "drawn-corners", data: corners, getPosition: (at) => at, getRadius: 4.5 * scale, radiusUnits: "pixels", stroked: true, getFillColor: [4, 18, 43, 255], getLineColor: [53, 200, 255, 255], getLineWidth: 2 * scale, lineWidthUnits: "pixels" }),
     ];
   };

@@ -139,7 +139,7 @@
     const from = { source: "request · storage.whereabouts.list_requests", measured: found.time };
     return {
       title: cityhelm.requests.className(found.class), sub: [page.words("facts.request"), page.facts.words[`request_source.${found.source}`] ?? found.source].join(" · "), acts: show([found.lon, found.lat]), address: null,
-      body: [fact(page.words("facts.opened"), parts.time(found.time, from)), fact(page.words("facts.due"), found.due ? parts.time(found.due, from) : page.words("no_data")), fact(page.words("facts.number"), span("topic", found.id))],
+      body: [fact(page.words("facts.opened"), parts.time(found.time, from)), fact(page.words("facts.due"), found.due ? parts.time(found.due, from) : page.words("no_data")), fact(page.words("facts.number"), span("topic", found.id)), cityhelm.steps.promote("request", found.id)],
     };
   };
 

@@ -19,6 +19,12 @@
     return row;
   };
 
+  /** What is known of an incident that is followed under `name`; null when another one is, or nothing yet. */
+  dossiers.kept = (name, id) => {
+    const data = kept.get(name)?.data;
+    return data?.incident?.id === id ? data : null;
+  };
+
   /** Asks for everything again at the next opportunity: somebody has acted. */
   dossiers.refresh = () => {
     for (const row of kept.values()) row.askedAt = -Infinity;

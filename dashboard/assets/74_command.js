@@ -1,10 +1,12 @@
-/* Command: what waits by urgency, the chosen incident with its clocks, candidates and acts, the log, the last hours.
+/* Command: what waits by urgency, the chosen incident in four views (who goes, what is known, what is there, what happened) with the
+   acts below it, the log, the last hours. With nothing chosen: who stands ready, and a call to be taken.
    Urgent is what is more than ordinary, asks to be acted on and is overdue (inverse white), then what asks, then what is under way;
    graver before milder, and of the same gravity what has waited longest. Were everything overdue inverse, nothing would stand out. */
 (() => {
   const { page, city, parts, cards, object, clicks, dossiers } = cityhelm;
   const { el, div, span, number, sources, fact, part } = parts;
-  const command = { filter: page.recall("queue") ?? "all", isLogWhole: false };
+  const VIEWS = ["send", "known", "supply", "story"];
+  const command = { filter: page.recall("queue") ?? "all", isLogWhole: false, view: VIEWS[0], days: 1 };
   const GRADES = ["I", "II", "III", "IV"];
   const LEVELS = ["red", "orange", "yellow", "blue"];
   const PROCESSING_TARGET_S = 64; // until a dossier tells it: NFPA 1710-2020, 4.1.2.1
@@ -69,6 +71,7 @@
     const shown = items.filter((item) => command.filter === "all" || item.kind === command.filter);
     parts.draw("queue-filter", parts.segments(page.words("command.filter"), [option("all", "command.all"), option("incident", "command.incidents"), option("warning", "command.warnings")], command.filter));
     parts.draw("queue", shown.length ? shown.map((item) => row(item, chosen)) : parts.empty(cards.hasCity() ? "command.nothing" : "no_data"));
+    parts.draw("queue-acts", cityhelm.report.canOpen() ? el("button", { class: "button", "data-report": "open" }, page.words("report.open")) : null);
     parts.draw("queue-sub", cards.hasCity() ? parts.sentence(page.words("command.queue_sub", { n: items.length }), { source: `${sources.incidents}; ${sources.warnings}`, asOf: city.t }) : "");
   };
 
@@ -77,11 +80,13 @@
   const elapsed = (since, until, source) => parts.stopwatch(since, { until }, { source, measured: since });
 
   const head = (found, dossier) => {
+    const commander = dossier?.command ?? null;
     const source = { source: sources.incidents, measured: found.reported };
     const over = dossier?.over ?? null;
     return div("dossier-head", parts.diamond(found.grade),
       div("dossier-title", el("h2", { class: "ellipsis" }, [page.label("hazard", found.hazard), cards.incidentPlace(found)].filter(Boolean).join(" · ")),
-        div("object-sub", span("", page.label("grade", found.grade)), span("", page.label("incident_state", found.state)), span("", `${page.words("incident.response")} ${page.label("response", found.response)}`))),
+        div("object-sub", span("", page.label("grade", found.grade)), span("", page.label("incident_state", found.state)), span("", `${page.words("incident.response")} ${page.label("response", found.response)}`),
+          commander ? el("span", { title: page.words("command.commander_since", { time: page.moment(commander.since) }) }, page.words("command.commander", { name: page.actor(commander.commander) })) : null)),
       div("dossier-clock", elapsed(found.reported, over, sources.incidents), span("", parts.sentence(over === null ? page.words("command.reported", { time: page.moment(found.reported) }) : page.words("command.ended", { time: page.moment(over) }), source))));
   };
 
@@ -92,14 +97,18 @@
     return name ? parts.sentence(page.words("command.near", { street: name, n: page.figure(ground.street.distance_m) }), { source: from.ground, asOf: page.now() }) : null;
   };
 
+  const said = (dossier) => {
+    if (!dossier) return page.words("loading");
+    return dossier.texts.length ? dossier.texts.map(({ text }) => div("said", text)) : page.words(dossier.n_texts ? "command.said_masked" : "command.said_nothing", { n: dossier.n_texts });
+  };
+
   const known = (found, dossier, ground) => {
     const source = { source: sources.incidents, measured: found.reported };
-    const said = dossier ? (dossier.texts.length ? dossier.texts.map(({ text }) => div("said", text)) : page.words(dossier.n_texts ? "command.said_masked" : "command.said_nothing", { n: dossier.n_texts })) : page.words("loading");
     const where = [street(ground) ?? cards.incidentPlace(found), " ", el("button", { class: "link", "data-fly": JSON.stringify([found.lon, found.lat]) }, page.words("object.show"))];
     return part(page.words("command.known"), "", div("facts",
-      fact("command.where", where, true), fact("command.said", said, true),
+      fact("command.where", where, true), fact("command.said", said(dossier), true),
       fact("incident.channel", found.channel), fact("incident.number", span("topic", found.id))),
-      nearby(found), around(found, ground), near(found));
+      nearby(found), near(found));
   };
 
   const KINDS = [["command.schools", ["school", "kindergarten", "university"]], ["command.hospitals", ["hospital", "clinic"]], ["command.shelters", ["shelter"]]];
@@ -145,7 +154,7 @@
     return el("div", { key: order.id, class: isOpen ? "sent" : "sent sent-over" },
       unit ? parts.choice("unit", unit.id, "sent-name", parts.unit(unit), span("ellipsis", city.name(unit))) : span("ellipsis", order.unit),
       span(isOpen ? "chip chip-on" : "chip", isOpen && unit ? page.label("unit_status", unit.status) : page.label("order_state", order.state)),
-      object.cancelButton(order, unit),
+      isOpen ? span("sent-eta", cityhelm.plan.eta(order.incident, order.unit)) : null, object.cancelButton(order, unit),
       div("segment-clocks", order.segments.map((segment) => command.segment(segment, from.orders))));
   };
 
@@ -186,10 +195,20 @@
     if (!found) return [back(), isGone ? parts.empty("command.unknown", { id }) : fault ? parts.face("failed", { reason: page.words("command.failed"), source: from.incident }) : parts.empty("loading")];
     const ground = page.facts.bounds ? dossiers.follow("ground", `/api/surroundings?lon=${found.lon}&lat=${found.lat}`, GROUND_MS).data : null;
     const isOpen = live !== undefined;
+    const answered = isAbout(answer, id) && answer.act.action.startsWith("order.") ? answer : null;
+    const option = (value) => ({ value, label: page.words(`command.view_${value}`), attributes: { "data-view": value } });
+    cityhelm.impact.follow(found);
+    const view = {
+      send: () => [isOpen ? cityhelm.plan.part(id, answered) ?? object.candidatePart(id, candidates?.incident === id ? candidates : null, answered) : null, units(data)],
+      known: () => [known(found, data, ground), cityhelm.impact.part(found, data) ?? around(found, ground), cityhelm.steps.kin(found, data)],
+      supply: () => cityhelm.supply.parts(found, data),
+      story: () => [story(data)],
+    }[command.view];
     return [
       head(found, data), isOpen ? null : div("ended", page.words("incident.ended")),
-      units(data), isOpen ? object.candidatePart(id, candidates?.incident === id ? candidates : null, isAbout(answer, id) && answer.act.action !== "incident.close" ? answer : null) : null,
-      known(found, data, ground), story(data),
+      data?.n_texts && command.view !== "known" ? div("dossier-said", said(data)) : null,
+      el("div", { key: "views", class: "dossier-views" }, parts.segments(page.words("command.views"), VIEWS.map(option), command.view)),
+      el("div", { key: `view/${command.view}` }, view()),
     ];
   };
 
@@ -198,21 +217,52 @@
   const overview = () => {
     const fleets = [...city.units.values()];
     const source = { source: sources.units, asOf: city.t };
+    const { data } = cityhelm.plan.follow(null);
+    const [moves, closed, unanswered] = [cityhelm.plan.moves(data), cityhelm.plan.closed(), cityhelm.plan.unanswered(data)];
     return [
+      unanswered.length ? el("div", { key: "unanswered", class: "unanswered-rows" }, unanswered) : null,
       div("overview-title", page.words("command.readiness"), el("small", {}, page.words("command.readiness_sub"))),
       ...(fleets.length ? object.fleets(fleets, source) : [parts.empty("no_data")]),
+      clocks(),
+      moves.length ? part(page.words("plan.moves"), page.words("plan.moves_sub"), moves) : null,
+      closed.length ? part(page.words("plan.closed"), "", closed) : null,
       div("hint", parts.icon("incident"), page.words("command.choose")),
     ];
   };
 
+  /** How fast we were: nine in ten of each stretch, by kind of unit, beside its target. */
+  const DAYS = [1, 7, 30];
+  const STRETCHES = ["processing", "answering", "turnout", "travel"];
+  const clocks = () => {
+    const { data } = dossiers.follow("segments", `/api/segments?days=${command.days}`, STRIP_MS * 6);
+    const choice = parts.segments(page.words("command.days"), DAYS.map((n) => ({ value: n, label: page.words("command.last_days", { n }), attributes: { "data-days": String(n) } })), command.days);
+    const title = page.words("command.clocks");
+    if (!data) return part(title, "", parts.empty("loading"));
+    const source = { source: "incident_history, order_history, unit_status \u00b7 storage.segments", asOf: data.t };
+    const kinds = [...new Set(data.rows.map((row) => row.unit_kind))].sort((a, b) => (a === null) - (b === null) || String(a).localeCompare(String(b))).reverse();
+    const cell = (kind, stretch) => {
+      const row = data.rows.find((one) => one.unit_kind === kind && one.segment === stretch);
+      if (!row || row.p90_s === null) return span("clock-cell", row ? el("span", { class: "empty" }, "\u2014") : "");
+      const isOver = row.target_s !== null && row.p90_s > row.target_s;
+      const text = `${Math.floor(row.p90_s / 60)}:${String(Math.round(row.p90_s % 60)).padStart(2, "0")}`;
+      return el("span", { class: isOver ? "clock-cell clock-over" : "clock-cell", title: [page.label("segment", stretch), row.target_s === null ? "" : page.words("command.target", { n: row.target_s }), row.within === null ? "" : page.words("command.within", { n: page.figure(100 * row.within) }), page.words("command.cases", { n: row.n })].filter(Boolean).join(" \u00b7 ") },
+        number(text, { ...source, count: row.n }), row.target_s === null ? null : el("small", {}, ` / ${Math.floor(row.target_s / 60)}:${String(Math.round(row.target_s % 60)).padStart(2, "0")}`));
+    };
+    return part(title, page.words("command.clocks_sub", { standard: data.standard }), choice,
+      data.rows.length ? [div("clock-row clock-head", span(""), STRETCHES.map((name) => span("clock-cell", page.label("segment", name)))),
+        kinds.map((kind) => el("div", { key: String(kind), class: "clock-row" }, span("ellipsis", kind === null ? page.words("command.all_kinds") : parts.unitKind({ kind })), STRETCHES.map((name) => cell(kind, name))))] : parts.empty("no_data"));
+  };
+
   const drawDossier = (chosen, candidates, answer) => {
-    const pieces = !chosen ? overview()
+    if (chosen && cityhelm.report.isOpen) cityhelm.report.open(false);
+    const pieces = !chosen ? (cityhelm.report.isOpen ? cityhelm.report.draw(answer) : overview())
       : chosen.kind === "incident" ? drawIncident(chosen.id, candidates, answer)
       : [...object.draw(chosen, candidates, answer), chosen.kind === "warning" ? div("part-acts", el("a", { class: "link", href: `/warnings?lang=${page.facts.lang}#warning/${encodeURIComponent(chosen.id)}` }, page.words("command.to_warning"))) : null];
     parts.draw("dossier", pieces);
-    const canClose = chosen?.kind === "incident" && city.incident(chosen.id);
-    const isRefused = canClose && isAbout(answer, chosen.id) && answer.act.action === "incident.close" && answer.outcome !== "done";
-    parts.draw("dossier-acts", isRefused ? div("refusal", page.facts.lang === "zh" ? answer.zh : answer.en) : null, canClose ? object.closing(chosen.id, true) : null);
+    const live = chosen?.kind === "incident" ? city.incident(chosen.id) : null;
+    const said = live && isAbout(answer, chosen.id) && !answer.act.action.startsWith("order.") ? answer : null;
+    parts.draw("dossier-acts", live ? [cityhelm.plan.shortfalls(live.id), cityhelm.steps.draw(live, dossiers.kept("incident", live.id), said)] : null);
+    cityhelm.plan.look(live ?? null);
   };
   const isAbout = (answer, id) => answer?.act?.about === id;
 
@@ -281,7 +331,10 @@
   /** Draws the page again. */
   command.draw = (beat, chosen, candidates, answer) => {
     if (!page.facts || !city.isLoaded || !document.getElementById("command")) return;
-    if (answer !== lastAnswer) dossiers.refresh();
+    if (answer !== lastAnswer) {
+      dossiers.refresh();
+      for (const listener of [cityhelm.report, cityhelm.forms, cityhelm.tools]) listener.told(answer);
+    }
     lastAnswer = answer;
     const now = page.now();
     drawQueue(chosen, now);
@@ -291,11 +344,13 @@
   };
 
   document.addEventListener("click", ({ target }) => {
-    const pressed = target.closest("[data-queue],[data-log]");
+    const pressed = target.closest("[data-queue],[data-log],[data-view],[data-days]");
     if (pressed?.dataset.queue) {
       command.filter = pressed.dataset.queue;
       page.remember("queue", command.filter);
     } else if (pressed?.dataset.log) command.isLogWhole = pressed.dataset.log === "all";
+    else if (pressed?.dataset.view) command.view = pressed.dataset.view;
+    else if (pressed?.dataset.days) command.days = Number(pressed.dataset.days);
     if (pressed) page.beat();
   });
 

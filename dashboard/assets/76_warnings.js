@@ -1,18 +1,23 @@
-/* Warnings: figures by level and the alarm rate, the list with its filters, and the chosen warning: what was measured beside its
-   threshold, the rule's words, every step, earlier ones like it. What ended within a day is listed on request. */
+/* Warnings: figures by level and the alarm rate, the list with its filters, situations folded in it, and the chosen warning in four
+   views: what was measured beside its threshold and how good the rule is, whom it touches, what left the house, every step. What
+   ended within a day is listed on request. */
 (() => {
-  const { page, city, parts, cards, dossiers } = cityhelm;
+  const { page, city, parts, cards, dossiers, desk, situations } = cityhelm;
   const { el, div, span, number, sources, fact, part } = parts;
   const LEVELS = ["red", "orange", "yellow", "blue"];
   const NONE = { level: null, state: "", district: "", hazard: "", hasClosed: false };
-  const board = { filter: { ...NONE } };
+  const VIEWS = ["why", "whom", "out", "story"];
+  const board = { filter: { ...NONE }, view: VIEWS[0] };
   const BOARD_MS = 10000;
+  const ALARMS_MS = 30000;
   const DOSSIER_MS = 10000;
   const CHART_MS = 30000;
   const TICK_S = 6 * 3600;
   const MARGIN = 4; // slots at either end whose hour would stick out
   const from = {
     board: "warning, warning_history · storage.dossiers.warning_board",
+    alarms: "warning, situation · alerts.alarm_rate",
+    score: "warning, verdict · alerts.scoreboard",
     dossier: "warning, warning_history, rule · storage.dossiers.warning_dossier",
     chart: "observation, forecast · storage.snapshots.chart_snapshot",
   };
@@ -25,14 +30,6 @@
 
   /* figures */
 
-  /** {mean, peak, now} of warnings raised per slot; the first slot and the one under way are cut by the ends of the span, so that
-      only `now` counts them. Pure. */
-  board.rateOf = (rate) => {
-    const totals = rate.red.map((_, k) => LEVELS.reduce((sum, level) => sum + rate[level][k], 0));
-    const whole = totals.slice(1, -1);
-    return { totals, now: totals.at(-1), peak: Math.max(0, ...totals), mean: whole.length ? whole.reduce((sum, n) => sum + n, 0) / whole.length : 0 };
-  };
-
   const figures = (told) => {
     const source = { source: sources.warnings, asOf: city.t };
     const levels = LEVELS.map((level) => {
@@ -43,17 +40,18 @@
         parts.badge(level), div("board-level-line", number(cards.hasCity() ? page.figure(these.length) : null, source), cards.hasCity() ? span("", page.words("board.open")) : null),
         span(n ? "board-asks" : "board-calm", cards.hasCity() ? parts.sentence(page.words("board.unacknowledged", { n }), source) : ""));
     });
-    return [...levels, rateCard(told)];
+    return [...levels, rateCard(dossiers.follow("alarms", "/api/alarms?days=1", ALARMS_MS).data)];
   };
 
   const rateCard = (told) => {
-    const source = { source: from.board, asOf: told?.t };
+    const source = { source: from.alarms, asOf: told?.t };
     if (!told) return div("card board-rate", parts.empty("loading"));
-    const { totals, mean, peak } = board.rateOf(told.rate);
-    const at = (k) => told.rate.start + 1000 * told.rate.step_s * k;
+    const { load, slots } = told;
+    const totals = slots.shown;
+    const at = (k) => slots.start + 1000 * slots.step_s * k;
     const ticks = totals.flatMap((_, k) => (page.secondOfDay(at(k)) % TICK_S === 0 && k > MARGIN && k < totals.length - MARGIN ? [[k / totals.length, page.hour(at(k))]] : []));
     const figure = (key, text) => span("board-rate-figure", page.words(key), " ", number(text, source));
-    return div("card board-rate", div("board-rate-head", el("b", {}, page.words("board.rate")), span("quiet", page.words("board.rate_sub")), figure("board.rate_mean", page.figure(mean, 2)), figure("board.rate_peak", page.figure(peak)), span("quiet board-standard", page.words("board.rate_standard"))),
+    return div("card board-rate", div("board-rate-head", el("b", {}, page.words("board.rate")), span("quiet", page.words("board.rate_sub")), figure("board.rate_mean", load.mean_per_slot === null ? null : page.figure(load.mean_per_slot, 2)), figure("board.rate_peak", page.figure(load.peak)), figure("board.rate_raised", page.figure(load.raised)), span("quiet board-standard", page.words("board.rate_standard"))),
       parts.columns(totals, { label: page.words("board.rate"), now: totals.length - 1, ticks }));
   };
 
@@ -71,6 +69,7 @@
     choices("district", "board.all_districts", rows.map(districtOf).filter(Boolean), (value) => city.district(value)),
     choices("hazard", "board.all_hazards", rows.map((w) => w.hazard), (value) => page.label("hazard", value)),
     el("button", { key: "closed", class: board.filter.hasClosed ? "button button-plain board-on" : "button button-plain", "data-board": JSON.stringify({ hasClosed: !board.filter.hasClosed }), "aria-pressed": String(board.filter.hasClosed) }, page.words("board.closed")),
+    page.may("rule.draft") ? el("a", { key: "rules", class: "link", href: `/rules?lang=${page.facts.lang}` }, page.words("screen.rules")) : null,
     JSON.stringify(board.filter) === JSON.stringify(NONE) ? null : el("button", { key: "reset", class: "link", "data-board": JSON.stringify(NONE) }, page.words("board.reset")),
   ];
 
@@ -86,6 +85,7 @@
   const who = (warning, told) => {
     const by = told?.acknowledged[warning.id];
     const source = { source: from.board, measured: by?.[1] };
+    if (warning.assigned && !cards.isUnacknowledged(warning)) return [warning.assigned.kind === "role" ? page.label("role", warning.assigned.to) : page.actor(warning.assigned.to), " ", number(page.moment(warning.assigned.at), source)];
     if (by && !cards.isUnacknowledged(warning)) return [by[0], " ", number(page.moment(by[1]), source)];
     return isOpen(warning) && cards.isUnacknowledged(warning) ? (cards.acknowledge(warning) ?? span("queue-clock queue-asks", page.words("command.unacknowledged"))) : by ? [by[0], " ", number(page.moment(by[1]), source)] : "—";
   };
@@ -93,12 +93,13 @@
   const columns = (told) => {
     const source = (warning) => ({ source: sources.warnings, measured: warning.raised });
     return [
+      { key: "pick", title: "", cell: (w) => (isOpen(w) ? desk.box(w) : "") },
       { key: "level", title: page.words("board.level"), cell: (w) => parts.badge(w.level), order: (w) => LEVELS.indexOf(w.level) },
-      { key: "what", title: page.words("board.what"), cell: (w) => span("board-what", cards.warningWords(w), el("small", {}, cards.warningValue(w))), order: cards.warningWords },
+      { key: "what", title: page.words("board.what"), cell: (w) => span("board-what", cards.warningWords(w), el("small", {}, cards.warningValue(w)), w.heads ? situations.fold(w.heads) : null), order: cards.warningWords },
       { key: "where", title: page.words("board.where"), cell: (w) => cards.warningPlace(w), order: (w) => cards.warningPlace(w) },
       { key: "since", title: page.words("board.since"), cell: (w) => number(page.moment(w.raised), source(w)), order: (w) => -w.raised },
       { key: "lasts", title: page.words("board.lasts"), isRight: true, cell: (w) => parts.stopwatch(w.raised, { until: isOpen(w) ? null : w.updated }, source(w)), order: (w) => (isOpen(w) ? page.now() : w.updated) - w.raised },
-      { key: "state", title: page.words("board.state"), cell: (w) => page.label("warning_state", w.state), order: (w) => page.label("warning_state", w.state) },
+      { key: "state", title: page.words("board.state"), cell: (w) => [page.label("warning_state", w.state), w.shelved ? [" ", parts.pill(page.words("board.shelved"))] : null, w.reminded ? [" ", parts.pill(page.words("board.reminded", { n: w.reminded.n }), "act")] : null], order: (w) => page.label("warning_state", w.state) },
       { key: "who", title: page.words("board.acknowledged_by"), cell: (w) => who(w, told) },
       { key: "source", title: page.words("board.source"), cell: (w) => page.label("warning_source", w.source), order: (w) => page.label("warning_source", w.source) },
       { key: "chance", title: page.words("board.chance"), isRight: true, cell: foreseen, order: (w) => w.probability ?? -1 },
@@ -110,7 +111,8 @@
     const known = new Set(open.map((warning) => warning.id));
     const all = [...open, ...(board.filter.hasClosed ? (told?.closed ?? []).filter((warning) => !known.has(warning.id)) : [])];
     const shown = all.filter((warning) => board.isShown(warning, board.filter));
-    const rows = shown.map((warning) => ({ ...warning, key: warning.id, choose: { kind: "warning", id: warning.id } }));
+    parts.draw("board-bulk", desk.bulk());
+    const rows = situations.folded(shown).map((warning) => ({ ...warning, key: warning.id, choose: { kind: "warning", id: warning.id } }));
     parts.draw("board-sub", cards.hasCity() ? parts.sentence(page.words("board.shown", { n: page.figure(shown.length), all: page.figure(all.length) }), { source: sources.warnings, asOf: city.t }) : "");
     parts.draw("board-filters", filters(all));
     parts.draw("board-table", rows.length ? parts.table("warnings", columns(told), rows, { label: page.words("board.title"), chosen: chosen?.kind === "warning" ? chosen.id : null })
@@ -205,6 +207,7 @@
       return;
     }
     if (!chosen) {
+      parts.draw("evidence-acts", null);
       parts.draw("evidence", div("overview-title", page.words("board.evidence")), div("hint", page.words(cards.hasCity() ? "warnings.none" : "no_data")));
       return;
     }
@@ -219,19 +222,56 @@
     shownAt = found.id;
     const stream = Number(found.object);
     const chart = dossiers.follow("chart", Number.isInteger(stream) && city.streams.has(stream) ? `/api/chart/${stream}` : null, CHART_MS);
-    const refusal = answer && answer.outcome !== "done" && answer.act.request?.warning === found.id ? div("refusal", page.facts.lang === "zh" ? answer.zh : answer.en) : null;
+    const about = answer && (answer.act.about === found.id || answer.act.request?.warning === found.id) ? answer : null;
+    parts.draw("evidence-acts", desk.draw(found, isOpen(found), about));
+    const option = (value) => ({ value, label: page.words(`board.view_${value}`), attributes: { "data-board-view": value } });
+    const situation = found.situation ? situations.find(found.situation) : null;
+    const view = {
+      why: () => [evidence(found, data, chart.data, chart.fault), facts(found), score(data), rule(found, data)],
+      whom: () => [situation ? situations.part(situation) : null, touched(data), near(data)],
+      out: () => desk.outward(found),
+      story: () => (data ? [history(data), similar(data)] : parts.empty("loading")),
+    }[board.view];
     parts.draw("evidence",
       div("dossier-head evidence-head", parts.badge(found.level, true),
         div("dossier-title", el("h2", { class: "ellipsis" }, cards.warningWords(found)), div("object-sub", span("ellipsis", cards.warningPlace(found)), span(cards.isUnacknowledged(found) && isOpen(found) ? "chip chip-on" : "chip", page.label("warning_state", found.state)))),
         div("dossier-clock", parts.stopwatch(found.raised, { until: isOpen(found) ? null : found.updated }, { source: from.dossier, measured: found.raised }), isOpen(found) ? cards.acknowledge(found) : span("", page.words("warning.ended")))),
-      refusal, evidence(found, data, chart.data, chart.fault), facts(found), rule(found, data), data ? history(data) : null, data ? similar(data) : null);
+      el("div", { key: "views", class: "dossier-views" }, parts.segments(page.words("command.views"), VIEWS.map(option), board.view)), el("div", { key: `view/${board.view}` }, view()));
   };
+
+  /** How often the rule was right, by what came of it and by what people said. */
+  const score = (dossier) => {
+    const row = dossier?.scoreboard;
+    if (!row) return null;
+    const source = { source: from.score, asOf: dossier.t, count: row.n };
+    const figure = (key, value) => div("around-figure", number(value, source), span("", page.words(key)));
+    return part(page.words("board.score"), parts.sentence(page.words("board.score_sub", { n: row.n, time: page.instant(row.since) }), source), div("around-figures",
+      figure("board.precision", row.precision === null ? null : `${page.figure(100 * row.precision)}%`), figure("board.lead", row.lead_s === null ? null : page.duration(row.lead_s)),
+      figure("board.missed", row.missed === null ? null : page.figure(row.missed)), figure("board.false_week", row.false_per_week === null ? null : page.figure(row.false_per_week, 1))));
+  };
+
+  const touched = (dossier) => {
+    const told = dossier?.impact;
+    if (!told) return dossier ? null : parts.empty("loading");
+    const source = { source: "population, places · gis_data.impact", asOf: dossier.t };
+    return part(page.words("impact.title"), parts.sentence(page.words("impact.basis_radius", { n: page.figure(told.reach_m) }), source), div("around-figures",
+      div("around-figure", number(told.residents === null ? null : page.figure(told.residents), source), span("", page.words("command.residents"))),
+      told.places.slice(0, 5).map(({ kind, n, names }) => el("div", { key: kind, class: "around-figure", title: names.join(page.words("impact.and")) }, number(page.figure(n), source), span("ellipsis", cityhelm.marks.placeKind(kind))))));
+  };
+
+  const near = (dossier) => (dossier?.sensors?.length
+    ? part(page.words("command.sensors"), "", dossier.sensors.map((row) => parts.choice("sensor", row.device, "nearby-row", el("i", {}), span("ellipsis", (page.facts.lang === "zh" ? row.name : row.name_en || row.name) || row.device), span("nearby-value", number(row.value === null ? null : page.measure(row.value), { source: from.dossier, measured: row.measured }), " ", el("small", {}, page.label("property_unit", row.property))),
+      span("nearby-far", parts.sentence(page.words("command.metres", { n: page.figure(row.distance_m) }), { source: from.dossier, asOf: dossier.t })), span("nearby-age", row.measured === null ? "" : parts.age(row.measured, { source: from.dossier })))))
+    : null);
 
   let lastAnswer = null;
   /** Draws the page again. */
   board.draw = (beat, chosen, answer) => {
     if (!page.facts || !city.isLoaded || !document.getElementById("board")) return;
-    if (answer !== lastAnswer) dossiers.refresh();
+    if (answer !== lastAnswer) {
+      dossiers.refresh();
+      for (const listener of [cityhelm.forms, desk]) listener.told(answer);
+    }
     lastAnswer = answer;
     const { data } = dossiers.follow("board", "/api/warnings", BOARD_MS, JSON.stringify(city.warnings.map((warning) => [warning.id, warning.state])));
     parts.draw("board-figures", figures(data));
@@ -245,8 +285,13 @@
     page.beat();
   };
   document.addEventListener("click", ({ target }) => {
-    const pressed = target.closest("[data-board]");
+    const pressed = target.closest("[data-board],[data-board-view]");
     if (!pressed) return;
+    if (pressed.dataset.boardView) {
+      board.view = pressed.dataset.boardView;
+      page.beat();
+      return;
+    }
     const change = JSON.parse(pressed.dataset.board);
     amend(change);
     if ("state" in change) for (const field of document.querySelectorAll("[data-board-key]")) field.value = ""; // a select keeps what was chosen by hand

@@ -13,6 +13,7 @@
     source: "device_hour_kept, ingest_ledger · storage.health.device_health",
     line: "device, device_state, latest · storage.lifelines.find_lifeline",
     kinds: "device, latest · storage.snapshots.map_snapshot",
+    odd: "anomaly · storage.anomalies.list_anomalies",
   };
   const data = { FROM, by: page.recall("data.by") ?? "type", cell: null, source: null, letter: null };
 
@@ -172,6 +173,17 @@
     parts.choice("source", s.device, "data-suspect", span("kind-name", parts.kindMark(s.type), deviceName(s.device, s.name)), span("chip", page.label("suspicion", s.suspicion)),
       s.offset_s === null ? span("") : span("quiet", parts.sentence(page.words("data.offset", { time: page.duration(s.offset_s) }), { source: FROM.health, asOf: t })), span("quiet", number(page.moment(s.since), { source: FROM.health, asOf: t }))))) : null);
 
+  /* what the detectors found odd about the data itself, with the reason in words */
+
+  const odd = ({ data: told, fault }) => {
+    const from = { source: FROM.odd, asOf: told?.t };
+    const say = (both) => both[page.facts.lang];
+    const row = (a) => el("a", { key: String(a.id), class: "choice data-found", href: cityhelm.forecasts.href(a.series) },
+      span("kind-name", parts.kindMark(a.of.group), [say(a.of.name), say(a.of.what)].filter(Boolean).join(" · ")), span("chip", say(a.words)), span("data-found-why", parts.sentence(say(a.sentence), from)), span("quiet", number(page.moment(a.detected), from)));
+    const body = !told ? parts.face(fault ? "failed" : "loading", { source: FROM.odd, isSmall: true }) : told.anomalies.length ? told.anomalies.slice(0, 12).map(row) : span("quiet", page.words("data.odd_none"));
+    return div("data-suspects", el("h3", {}, page.words("data.odd")), body);
+  };
+
   const back = () => el("button", { key: "back", class: "button button-plain", "data-data": JSON.stringify(data.source ? { source: null } : { cell: null }) }, page.words("data.back"));
 
   const COLUMNS = ["owed", "received", "stored", "late", "duplicate", "corrected", "rejected", "missing", "gaps"];
@@ -203,6 +215,7 @@
 
   const drill = (told) => {
     const place = data.cell ? dossiers.follow("data-cell", `/api/data/sources?${new URLSearchParams({ hour: new Date(data.cell.hour).toISOString(), [data.cell.by === "type" ? "kind" : "district"]: data.cell.name })}`, EVERY_MS) : dossiers.follow("data-cell", null, EVERY_MS);
+    const found = dossiers.follow("data-odd", data.source || data.cell ? null : "/api/forecasts/anomalies?lane=quality", EVERY_MS);
     const one = dossiers.follow("data-source", data.source ? `/api/data/source?${new URLSearchParams({ id: data.source })}` : null, EVERY_MS);
     const face = ({ fault, isGone }, from) => (isGone ? parts.empty("data.unknown_source") : parts.face(fault ? "failed" : "loading", { source: from }));
     if (data.source) return [page.words("data.source"), "", one.data ? source(one.data) : [back(), face(one, FROM.source)]];
@@ -212,7 +225,7 @@
       return [title, "", [back(), place.data ? (lost.length ? sourcesTable(lost, told.target, place.data.t) : parts.empty("data.none_lost")) : face(place, FROM.sources)]];
     }
     const worst = told.worst.filter((score) => lacks(score) > 0);
-    return [page.words("data.worst"), page.words("data.worst_sub"), [suspects(told.suspects, told.t), worst.length ? sourcesTable(worst, told.target, told.t) : parts.face("empty", { source: FROM.health })]];
+    return [page.words("data.worst"), page.words("data.worst_sub"), [odd(found), suspects(told.suspects, told.t), worst.length ? sourcesTable(worst, told.target, told.t) : parts.face("empty", { source: FROM.health })]];
   };
 
   let lastChosen = null;

@@ -25,7 +25,7 @@
     const { reasons: rows, per_device, per_day } = told.letters;
     const from = { source: data.FROM.letters, asOf: told.t };
     if (!rows.length) return [parts.face("empty", { source: data.FROM.letters, isSmall: true }), bounds(told, per_device, per_day)];
-    const may = page.facts.may_replay;
+    const may = page.may("data.replay");
     const columns = [
       { key: "reason", title: page.words("letters.reason"), cell: (r) => span("letters-reason", el("button", { class: letters.filter.code === r.code ? "link letters-on" : "link", "data-letters": JSON.stringify({ code: letters.filter.code === r.code ? "" : r.code, before: null }) }, page.label("rejection", r.code)), el("small", { class: "ellipsis", title: r.said?.[page.facts.lang] ?? r.reason }, span("", r.said?.[page.facts.lang] ?? r.reason))), order: (r) => page.label("rejection", r.code) },
       { key: "trend", title: page.words("letters.trend"), cell: (r) => div("letters-trend", parts.columns(r.trend, { label: `${page.label("rejection", r.code)} ${page.words("letters.trend")}` })) },

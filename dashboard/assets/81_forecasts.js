@@ -14,6 +14,7 @@
     found: "datastream, derived_series, forecast · storage.outlook.find_series",
     one: "observation, forecast · storage.outlook.series_outlook",
     scores: "forecast_score · storage.scores.list_scores",
+    contest: "rival_forecast, forecast_score, champion · dashboard.figures.accuracy.contest",
     champion: "champion · storage.champions.find_champion",
     odd: "anomaly · storage.anomalies.list_anomalies",
     lanes: "anomaly · storage.anomalies.count_anomalies",
@@ -44,6 +45,8 @@
       figure("anomalies", "warning", told?.series ? odd : null, "", told ? page.words("outlook.anomalies_note", { n: page.figure(lanes.quality ?? 0) }) : null, "lanes"),
     ];
   };
+
+  const notice = (told) => (told?.undecreed.length ? el("p", { class: "outlook-notice", role: "status" }, parts.icon("warning"), span("", page.words("outlook.undecreed", { years: told.undecreed.join(page.words("list.comma")) }))) : null);
 
   const tabs = () => parts.segments(page.words("outlook.views"), Object.keys(VIEWS).map((value) => ({ value, label: page.words(`outlook.${value}`), attributes: { "data-outlook": JSON.stringify({ view: value }) } })), outlook.view);
 
@@ -121,15 +124,18 @@
     const { champion, forecast } = told;
     const from = { source: FROM.champion, asOf: champion?.decided ?? told.t };
     const fact = (key, ...value) => parts.fact(key, value, true);
-    const speaks = champion?.model ?? forecast?.model;
+    const speaks = forecast?.model;
+    const isDown = champion?.crowned && speaks && speaks.key !== champion.model.key;
     const most = Math.max(1, ...(champion?.contest ?? []).map((c) => c.ratio ?? 0));
     return [
-      div("facts", fact("outlook.champion", speaks ? say(speaks) : page.words("no_data"), champion ? span("quiet", " ", parts.sentence(page.words("outlook.since", { time: page.moment(champion.since) }), from)) : null),
+      div("facts", fact("outlook.champion", speaks ? say(speaks) : page.words("no_data")),
+        champion ? fact("outlook.winner", champion.crowned ? say(champion.model) : span("quiet", page.words("outlook.no_winner")), champion.crowned ? span("quiet", " ", parts.sentence(page.words("outlook.since", { time: page.moment(champion.since) }), from)) : null,
+          isDown ? span("outlook-why", " ", page.words("outlook.stepped_down", { model: say(speaks) })) : null) : null,
         champion?.reason ? fact("outlook.why", parts.sentence(say(champion.reason), from)) : null,
         told.models.length ? parts.fact("outlook.spoken", told.models.map(say).join(page.words("list.comma")), true) : null),
       el("h3", { class: "outlook-sub" }, page.words("outlook.contest")),
       champion?.contest.length
-        ? parts.ranking(champion.contest.map((c) => ({ key: c.model.key, name: say(c.model), value: c.ratio, share: c.ratio === null ? null : c.ratio / most, isOn: c.model.key === champion.model.key })), { digits: 2, label: page.words("outlook.contest") }, from)
+        ? parts.ranking(champion.contest.map((c) => ({ key: c.model.key, name: say(c.model), value: c.ratio, share: c.ratio === null ? null : c.ratio / most, isOn: champion.crowned && c.model.key === champion.model.key })), { digits: 2, label: page.words("outlook.contest") }, from)
         : div("quiet", page.words("outlook.no_contest")),
     ];
   };
@@ -151,6 +157,21 @@
     ];
     const rows = [told.total, ...told.rows].map((row) => ({ ...row, key: `${row.group}/${row.model?.key}` }));
     return told.rows.length ? parts.table("outlook-table", columns, rows, { label: page.words("outlook.table") }) : parts.face("empty", { source: FROM.service });
+  };
+
+  const backtest = (told) => {
+    const from = { source: FROM.contest, asOf: told.t };
+    const columns = [
+      { key: "group", title: page.words("outlook.group"), cell: (r) => say(r.group_words), order: (r) => `${say(r.group_words)} ${String(r.ratio).padStart(9)}` },
+      { key: "model", title: page.words("outlook.model"), cell: (r) => say(r.model), order: (r) => say(r.model) },
+      { key: "ratio", title: page.words("outlook.ratio_short"), isRight: true, cell: (r) => ratio(r.ratio, from), order: (r) => r.ratio },
+      { key: "worse", title: page.words("outlook.worse_short"), isRight: true, cell: (r) => percent(r.worse, from), order: (r) => r.worse },
+      { key: "crowned", title: page.words("outlook.crowned"), isRight: true, cell: (r) => (r.crowned ? el("b", {}, number(page.figure(r.crowned), from)) : span("quiet", "0")), order: (r) => r.crowned },
+      { key: "series", title: page.words("outlook.count"), isRight: true, cell: (r) => number(page.figure(r.series), from), order: (r) => r.series },
+      { key: "n", title: page.words("outlook.n"), isRight: true, cell: (r) => number(page.figure(r.n), from), order: (r) => r.n },
+    ];
+    const rows = told.contest.map((row) => ({ ...row, key: `${row.group}/${row.model.key}` }));
+    return rows.length ? parts.table("outlook-contest", columns, rows, { label: page.words("outlook.backtest") }) : div("quiet", page.words("outlook.no_contest"));
   };
 
   const worst = (told) => {
@@ -202,7 +223,7 @@
     const { data: told, fault } = dossiers.follow("outlook", "/api/forecasts", EVERY_MS);
     const waiting = (source) => parts.face(fault ? "failed" : "loading", { source });
     parts.draw("outlook-kpis", kpis(told, fault));
-    parts.draw("outlook-tabs", tabs());
+    parts.draw("outlook-tabs", [tabs(), notice(told)]);
     for (const [view, id] of Object.entries(VIEWS)) document.getElementById(id).hidden = view !== outlook.view;
     if (outlook.view === "explore") {
       parts.draw("outlook-found", found());
@@ -222,6 +243,8 @@
     } else if (outlook.view === "judge") {
       parts.draw("outlook-table", told ? table(told) : waiting(FROM.service));
       parts.draw("outlook-table-sub", page.words("outlook.table_sub"));
+      parts.draw("outlook-contest", told ? backtest(told) : waiting(FROM.contest));
+      parts.draw("outlook-contest-sub", page.words("outlook.backtest_sub"));
       parts.draw("outlook-worst", told ? worst(told) : waiting(FROM.service));
       parts.draw("outlook-worst-sub", page.words("outlook.worst_sub"));
     } else {

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from domain.scores import ScoreRow, Tally
+from forecasting.champions import REFERENCE, ratios
 from storage.outlook import Service, Standing
 
 LEADS_H = (1, 6, 24)
@@ -44,6 +45,20 @@ class Badly:
 
 
 @dataclass(frozen=True, slots=True)
+class Contestant:
+    """A model on the contested series of a group: how many it was tried on, on how many targets, the median ratio, the share of
+    series on which it erred by more than the day before, and of how many it is the champion."""
+
+    group: str
+    model: str
+    n_series: int
+    n: int
+    ratio: float
+    worse: float
+    crowned: int
+
+
+@dataclass(frozen=True, slots=True)
 class Accuracy:
     """The whole, by group, by group and model, and the series that are served worst, the worst first."""
 
@@ -74,6 +89,31 @@ def accuracy(service: Service) -> Accuracy:
         worst=_worst(service, known), models=dict(models), n_series=len(service.standings), n_foreseen=len(foreseen),
         n_fallback=sum(1 for standing in foreseen if standing.fallback_reason),
     )  # fmt: skip
+
+
+def contest(service: Service) -> list[Contestant]:
+    """What all models said from the same origins, on what came: by group, the best first. Series count with the models that were
+    tried on the targets of the others."""
+    known = [row for row in service.rivals if row.series_id in service.standings]
+    group_of = {series_id: standing.named.group for series_id, standing in service.standings.items()}
+    targets: dict[tuple[str, str], int] = defaultdict(int)
+    for row in known:
+        targets[group_of[row.series_id], row.model] += row.tally.n_compared
+    found: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
+    for series_id, told in ratios(known).items():
+        for model, ratio in told.items():
+            found[group_of[series_id], model][series_id] = ratio
+    crowned: dict[tuple[str, str], int] = defaultdict(int)
+    for series_id, champion in service.champions.items():
+        if series_id in group_of and champion.model != REFERENCE:
+            crowned[group_of[series_id], champion.model] += 1
+    rows = [
+        Contestant(
+            *key, len(of), targets[key], median(of.values()), sum(ratio > 1 for ratio in of.values()) / len(of), crowned[key]
+        )
+        for key, of in found.items()
+    ]  # fmt: skip
+    return sorted(rows, key=lambda row: (row.group, row.ratio, row.model))
 
 
 def added(tallies: Iterable[Tally]) -> Tally:

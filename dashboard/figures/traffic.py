@@ -1,10 +1,9 @@
-"""Traffic: the index from 0 (free) to 10 (standing) by how much longer a way takes than on free roads.
+"""Traffic: the index from 0 (free) to 10 (standing) by how much longer a way takes than on free roads
+(`domain.indices.traffic_index`), of districts and of the city.
 
-The steps are those of the traffic index that Beijing publishes: 0-2 at the speed of free roads, 2-4 takes 0.2 to 0.5 times
-longer, 4-6 0.5 to 0.8, 6-8 0.8 to 1.1, 8-10 more than that; between them the index follows straight lines, and 10 is reached
-where a way takes 2.4 times as long (the same step once more). The ratio of times is that of free-flow speed to speed, both means
-over loops. The free-flow speed of a district is a high quantile of its hourly mean speeds, as the 85th percentile is used for it
-in practice (FHWA, Urban Congestion Report), here over all hours of some days."""
+The ratio of times is that of free-flow speed to speed, both means over loops. The free-flow speed of a district is a high
+quantile of its hourly mean speeds, as the 85th percentile is used for it in practice (FHWA, Urban Congestion Report), here over
+all hours of some days."""
 
 from __future__ import annotations
 
@@ -13,10 +12,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from dashboard.figures.present import Hours
-from domain.indices import Scale
+from domain.indices import traffic_index
 from storage.rollups import DistrictHour
 
-INDEX_BY_TIME_RATIO = Scale(((1.0, 0.0), (1.2, 2.0), (1.5, 4.0), (1.8, 6.0), (2.1, 8.0), (2.4, 10.0)))
 BANDS = ((2, "smooth"), (4, "basically_smooth"), (6, "light"), (8, "moderate"))
 """Below which index which word holds; from the last on, "severe"."""
 LEAST_HOURS = 48
@@ -29,11 +27,6 @@ def free_flow_speeds(hours: Iterable[DistrictHour], share: float) -> dict[str, f
     for hour in hours:
         speeds.setdefault(hour.district_code, []).append(hour.mean)
     return {code: _quantile(sorted(means), share) for code, means in speeds.items() if len(means) >= LEAST_HOURS}
-
-
-def traffic_index(speed_km_h: float, free_km_h: float) -> float:
-    """The index of a mean speed."""
-    return INDEX_BY_TIME_RATIO.at(free_km_h / speed_km_h if speed_km_h > 0 else math.inf)
 
 
 def band(index: float) -> str:

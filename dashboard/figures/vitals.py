@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from dashboard.figures import air, traffic
+from dashboard.figures import traffic
 from dashboard.figures.present import HOURS_SHOWN, Hours, Present
+from domain import air
 from domain.indices import IndexPolicy, Scale
 from storage.overview import ReadingNow, is_supplied
 

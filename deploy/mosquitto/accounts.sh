@@ -9,6 +9,7 @@ made=${BROKER_MADE:-/tmp}
 : > "$made/accounts.new"
 mosquitto_passwd -b "$made/accounts.new" ingest "${MQTT_INGEST_PASSWORD:?the password of the ingester: expected in .env}"
 mosquitto_passwd -b "$made/accounts.new" dispatcher "${MQTT_DISPATCHER_PASSWORD:?the password of the dispatcher: expected in .env}"
+mosquitto_passwd -b "$made/accounts.new" notifier "${MQTT_NOTIFIER_PASSWORD:?the password of the notifier: expected in .env}"
 mosquitto_passwd -b "$made/accounts.new" simulator "${MQTT_SIMULATOR_PASSWORD:?the password of the simulator: expected in .env}"
 cp "$config/acl" "$made/acl.new"
 if [ -e "$config/devices/accounts" ]; then

@@ -22,8 +22,8 @@ TIME_LIMIT_S = 5.0
 
 @dataclass(frozen=True)
 class Ties:
-    """Of heads (h) and incidents (i): which incident each head is of, which incidents are met whole or not at all, and in which a
-    unit may meet several heads of different capabilities."""
+    """Of heads (h) and incidents (i): which incident each head is of, which incidents are met whole or not at all, in which a
+    unit may meet several heads of different capabilities, and which capability each head asks for (None: every head another)."""
 
     incident_of: Ints
     """(h)"""
@@ -31,6 +31,8 @@ class Ties:
     """(i)"""
     is_shared: Bools
     """(i)"""
+    need_of: Ints | None = None
+    """(h)"""
 
 
 def assign_tied(travel_s: Floats, weights: Floats, penalty_s: float, ties: Ties, bonus: Floats | None = None) -> Plan:
@@ -74,10 +76,15 @@ def _solved(travel_s: Floats, weights: Floats, penalty_s: float, ties: Ties, bon
     x, y = np.arange(n_x), n_x + np.arange(n_y)
     each_head = matrix(heads, x, np.ones(n_x), n_heads)
     each_unit = matrix(trips[:, 0], y, np.ones(n_y), n_units)
-    per_trip = np.where(ties.is_shared[trips[:, 1]], float(n_heads), 1.0)
+    # Of the heads of a trip one is met; where they are shared, one of each capability.
+    need_of = np.arange(n_heads) if ties.need_of is None else ties.need_of
+    kind = np.where(ties.is_shared[ties.incident_of[heads]], need_of[heads] + 1, 0)
+    parts, part_of = np.unique(np.stack([trip_of, kind], axis=1), axis=0, return_inverse=True)
+    part_of, n_parts = np.ravel(part_of), len(parts)
     goes = matrix(
-        np.concatenate([trip_of, np.arange(n_y)]), np.concatenate([x, y]), np.concatenate([np.ones(n_x), -per_trip]), n_y
-    )
+        np.concatenate([part_of, np.arange(n_parts)]), np.concatenate([x, y[parts[:, 0]]]),
+        np.concatenate([np.ones(n_x), -np.ones(n_parts)]), n_parts,
+    )  # fmt: skip
     constraints = [
         LinearConstraint(each_head, 0, 1), LinearConstraint(each_unit, 0, 1), LinearConstraint(goes, -np.inf, 0),
     ]  # fmt: skip

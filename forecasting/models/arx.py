@@ -42,7 +42,8 @@ class Arx:
         logs = _without_gaps(np.log(np.maximum(panel.values, 0.0) + self.shift[:, None]))
         made = np.empty((panel.n, len(at), horizon))
         for k, origin in enumerate(at.tolist()):
-            stores = _stores(panel, origin + horizon)[:, origin:]
+            known = panel if panel.is_known_ahead else panel.until(origin)
+            stores = _stores(known, origin + horizon)[:, origin:]
             past = [logs[:, max(origin - lag, 0)] for lag in LAGS]
             for h in range(horizon):
                 x = np.hstack([np.ones((panel.n, 1)), np.stack(past, axis=1), stores[:, h]])

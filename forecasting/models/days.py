@@ -17,8 +17,12 @@ WHOLE = 0.8
 """A day counts where at least so much of what it usually brings fell into measured slots; the rest is added in proportion."""
 LEVEL_DAYS = 5
 """The level of the present is the mean of so many days that counted."""
-TRUST = 0.8
-"""Of the ratio of observed to expected so far today, what is believed of the rest of the day."""
+TRUST, TRUST_D = 0.8, 4.0
+"""Of the ratio of observed to expected so far today, what is believed of the rest of the day before any day has been seen, and
+how many days it takes to be half convinced otherwise."""
+PAST_D = 21
+"""Days from which it is learnt how far to believe it."""
+IDLE_D = 56
 DOUBT = 0.1
 """Of a day's total: so much of it has to be expected before the ratio says half of what it says."""
 
@@ -81,14 +85,43 @@ def level_before(log_totals: Floats, day: int) -> Floats:
 
 
 def so_far(panel: Panel, origin: int, expected: Floats) -> Floats:
-    """By what to multiply the rest of the day of an origin (series). `expected` (series × slots of that day before the origin):
-    what had been foreseen of it."""
-    m = panel.slots_per_day
-    begins = origin // m * m
-    came = panel.values[:, begins:origin]
+    """By what to multiply the rest of the day of an origin (series). `expected` (series × slots): what was foreseen of the slots
+    up to the origin, from the beginning of some day on. How far what a day had brought by then told of its rest, on the days
+    before, is how far it is believed today."""
+    m, into = panel.slots_per_day, origin % panel.slots_per_day
+    n_days = (expected.shape[1] - into) // m
+    came = panel.values[:, origin - expected.shape[1] : origin]
     told = np.isfinite(came)
-    observed = np.where(told, came, 0.0).sum(axis=1)
-    foreseen = np.where(told, expected, 0.0).sum(axis=1)
-    doubt = DOUBT * np.maximum(foreseen, expected.max(axis=1, initial=0.0) * m / 3)
-    ratio = (observed + doubt) / np.maximum(foreseen + doubt, 1e-12)
-    return np.asarray(np.where(foreseen > 0, 1 + TRUST * (np.clip(ratio, 0.2, 5.0) - 1), 1.0))
+    came, expected = np.where(told, came, 0.0), np.where(told, expected, 0.0)
+    by_day = [part[:, : n_days * m].reshape(panel.n, n_days, m) for part in (came, expected)]
+    size = np.maximum(expected.reshape(panel.n, -1).sum(axis=1) * m / max(expected.shape[1], 1), 1e-12)
+    early = _ratio(by_day[0][:, :, :into].sum(axis=2), by_day[1][:, :, :into].sum(axis=2), size[:, None]) - 1
+    late = _ratio(by_day[0][:, :, into:].sum(axis=2), by_day[1][:, :, into:].sum(axis=2), size[:, None]) - 1
+    belief = TRUST_D * np.maximum(np.square(early).mean(axis=1), 1e-6) if n_days else np.ones(panel.n)
+    trust = ((early * late).sum(axis=1) + TRUST * belief) / np.maximum(np.square(early).sum(axis=1) + belief, 1e-12)
+    today = _ratio(came[:, n_days * m :].sum(axis=1), expected[:, n_days * m :].sum(axis=1), size)
+    return np.asarray(1 + np.clip(trust, 0.0, 1.0) * (today - 1))
+
+
+def _ratio(came: Floats, expected: Floats, of_a_day: Floats) -> Floats:
+    """Came over expected, doubted while little of a day was expected; 1 where nothing was."""
+    doubt = DOUBT * np.maximum(expected, of_a_day)
+    return np.asarray(np.where(expected > 0, np.clip((came + doubt) / np.maximum(expected + doubt, 1e-12), 0.2, 5.0), 1.0))
+
+
+def idle(panel: Panel, n_slots: int) -> Mask:
+    """Where nothing is to be expected of each series (series × slots, which may reach beyond the values): slots of a kind of day
+    at which, and within an hour of which, there was nothing on any such day of the last IDLE_D, three at least."""
+    m = panel.slots_per_day
+    near, n_days, known = max(m // 24, 1), -(-n_slots // m), panel.slots // m
+    kinds = panel.kinds(n_days)
+    values = panel.values[:, : known * m].reshape(panel.n, known, m)
+    found = np.zeros((panel.n, n_days, m), bool)
+    for kind in np.unique(kinds):
+        alike = [day for day in np.flatnonzero(kinds[:known] == kind) if day >= known - IDLE_D]
+        if len(alike) >= 3:
+            is_nothing: Mask = (values[:, alike] == 0).all(axis=1)
+            around = np.pad(is_nothing, ((0, 0), (near, near)), mode="wrap")
+            windows = np.lib.stride_tricks.sliding_window_view(around, 2 * near + 1, axis=1)
+            found[:, kinds == kind] = np.asarray(windows.all(axis=2))[:, None, :]
+    return np.asarray(found.reshape(panel.n, -1)[:, :n_slots])

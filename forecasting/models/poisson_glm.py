@@ -1,6 +1,6 @@
 """Poisson GLM: counts whose logarithm of the mean is a sum of what the slot and the day are. For arrivals and calls.
 
-    log E y[t] = a[slot of day] + b[kind of day] + c · (day before or after days off) + d · (worked day) × harmonics of the day
+    log E y[t] = a[slot of day, worked or off] + b[kind of day] + c · (day before or after days off)
 
 Fitted by statsmodels (`statsmodels.genmod.generalized_linear_model.GLM`, family Poisson; McCullagh and Nelder 1989, chapter 6).
 The level follows the last days: the path is multiplied by what they brought over what was foreseen of them, and within the day
@@ -13,43 +13,53 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import qr
 
-from forecasting.models.days import regressors, so_far
+from forecasting.calendar import KINDS
+from forecasting.models.days import PAST_D, idle, regressors, so_far
 from forecasting.models.shape import Ask, Fitted
 from forecasting.panel import Floats, Indices, Panel
 
 LEARNS_W = 16
-HARMONICS = 3
 SLOTS_MOST = 48
 """Slots of a day that get a weight of their own; finer ones share."""
 LEVEL_D = 7
-MIN_ROWS = 200
+MIN_ROWS = 100
 MIN_DAYS = 3
 """What was seen on fewer days gets no weight of its own."""
+NOTHING = -30.0
+"""The weight of what never came with any count: such rows have no finite one, and are left out of the fit."""
 
 
 @dataclass(frozen=True, slots=True)
 class PoissonGlm:
-    """`weights` (series × columns), NaN where the fit failed."""
+    """`weights` (series × columns), NaN where the fit failed or did not converge."""
 
     weights: Floats
 
     def paths(self, panel: Panel, origins: Indices, horizon: int) -> Floats:
         m, at = panel.slots_per_day, np.asarray(origins)
-        design = _design(panel, int(at.max()) + horizon + m)
-        expected = np.exp(np.clip(self.weights @ design.T, -30, 40))
+        last = int(at.max())
+        expected = np.exp(np.clip(self.weights @ _design(panel, last + horizon).T, -30, 40))
+        expected = np.where(idle(panel, last + horizon), np.where(np.isnan(expected), np.nan, 0.0), expected)
         made = np.empty((panel.n, len(at), horizon))
         for k, origin in enumerate(at.tolist()):
-            begins = origin // m * m
-            recent = slice(max(begins - LEVEL_D * m, 0), begins)
-            came = panel.values[:, recent]
-            told = np.isfinite(came)
-            observed, foreseen = (np.where(told, part, 0.0).sum(axis=1) for part in (came, expected[:, recent]))
-            level = np.divide(observed, foreseen, out=np.ones(panel.n), where=(foreseen > 0) & (observed > 0))
-            path = expected[:, begins : origin + horizon] * level[:, None]
-            path[:, :m] *= so_far(panel, origin, path[:, : origin - begins])[:, None]
-            made[:, k] = path[:, origin - begins :]
+            today = origin // m
+            first = max(today - PAST_D, 0)
+            levels = np.stack([_level(panel, expected, day) for day in range(first, today + 1)], axis=1)
+            past = expected[:, first * m : origin] * np.repeat(levels, m, axis=1)[:, : origin - first * m]
+            path = expected[:, origin : origin + horizon] * levels[:, -1:]
+            path[:, : m - origin % m] *= so_far(panel, origin, past)[:, None]
+            made[:, k] = path
         return made
+
+
+def _level(panel: Panel, expected: Floats, day: int) -> Floats:
+    """What the LEVEL_D days before a day brought over what was foreseen of them (series)."""
+    recent = slice(max(day - LEVEL_D, 0) * panel.slots_per_day, day * panel.slots_per_day)
+    told = panel.measured[:, recent]
+    observed, foreseen = (np.where(told, part[:, recent], 0.0).sum(axis=1) for part in (panel.values, expected))
+    return np.asarray(np.divide(observed, foreseen, out=np.ones(panel.n), where=(foreseen > 0) & (observed > 0)))
 
 
 def fit(panel: Panel, ask: Ask) -> Fitted:
@@ -61,21 +71,37 @@ def fit(panel: Panel, ask: Ask) -> Fitted:
     start = max(panel.slots - LEARNS_W * 7 * panel.slots_per_day, 0)
     is_open = panel.are_open(panel.slots)
     weights = np.full((panel.n, design.shape[1]), np.nan)
+    rests = idle(panel, panel.slots)
     for series in range(panel.n):
-        rows = np.flatnonzero(panel.measured[series] & is_open & (panel.values[series] >= 0))
+        rows = np.flatnonzero(panel.measured[series] & is_open & ~rests[series] & (panel.values[series] >= 0))
         rows = rows[rows >= start]
         if len(rows) < MIN_ROWS:
             continue
-        used = _days_seen(design[rows], rows // panel.slots_per_day) >= MIN_DAYS
+        seen = _days_seen(design[rows], rows // panel.slots_per_day) >= MIN_DAYS
+        barren = seen & ((panel.values[series, rows] @ design[rows]) == 0)
+        rows = rows[~(design[np.ix_(rows, barren)] > 0).any(axis=1)]
+        if len(rows) < MIN_ROWS:
+            continue
+        seen = _days_seen(design[rows], rows // panel.slots_per_day) >= MIN_DAYS
+        used = _told_apart(design[rows], np.flatnonzero(seen & ~barren))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                found = GLM(panel.values[series, rows], design[np.ix_(rows, used)], family=Poisson()).fit(maxiter=30).params
+                regression = GLM(panel.values[series, rows], design[np.ix_(rows, used)], family=Poisson())
+                found = regression.fit(maxiter=50, tol=1e-10 * float(panel.values[series, rows].sum()))
             except (ValueError, np.linalg.LinAlgError):
                 continue
-        weights[series] = 0.0
-        weights[series, used] = found
+        if found.converged:
+            weights[series] = np.where(barren, NOTHING, 0.0)
+            weights[series, used] = found.params
     return PoissonGlm(weights)
+
+
+def _told_apart(design: Floats, columns: Indices) -> Indices:
+    """Those of the columns that say something that the others do not: without that the regression swings."""
+    _, triangle, order = qr(design[:, columns], mode="economic", pivoting=True)
+    size = np.abs(np.diag(triangle))
+    return np.asarray(columns[np.sort(order[: int((size > 1e-8 * size[0]).sum())])])
 
 
 def _days_seen(design: Floats, day: Indices) -> Indices:
@@ -86,16 +112,12 @@ def _days_seen(design: Floats, day: Indices) -> Indices:
 
 def _design(panel: Panel, n_slots: int) -> Floats:
     m = panel.slots_per_day
-    days = -(-n_slots // m)
-    kinds = panel.kinds(days)
-    what = regressors(panel, kinds)
-    what = np.hstack([what[:, 1:], panel.calendar.are_worked(kinds)[:, None].astype(float)])
-    slot = np.arange(n_slots) % m
+    kinds = panel.kinds(-(-n_slots // m))
+    slot, day = np.arange(n_slots) % m, np.arange(n_slots) // m
     share = -(-m // SLOTS_MOST)
     of_slot = np.eye(-(-m // share))[slot // share]
-    of_day = what[np.arange(n_slots) // m]
-    turns = 2 * np.pi * slot[:, None] * np.arange(1, min(HARMONICS, max((m - 1) // 2, 0)) + 1) / m
-    waves = np.hstack([np.sin(turns), np.cos(turns)])
-    monday = (kinds == 0)[np.arange(n_slots) // m, None].astype(float)
-    off = 1 - of_day[:, -1:]
-    return np.hstack([of_slot, of_day[:, :-1], waves * off, waves * monday])
+    worked = panel.calendar.are_worked(kinds)[day, None].astype(float)
+    are_worked = panel.calendar.are_worked(np.arange(KINDS))
+    told_already = [int(are_worked.argmax()), int((~are_worked).argmax())]  # by the slots: one worked day, one day off
+    of_day = np.delete(regressors(panel, kinds), told_already, axis=1)
+    return np.hstack([of_slot * worked, of_slot * (1 - worked), of_day[day]])

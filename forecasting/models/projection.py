@@ -40,6 +40,8 @@ KNOTS_PER_DAY = (1, 2, 3, 4, 6, 8, 10, 12, 15, 18, 21, 24)
 N_FEATURES = 8
 CHUNK = 2_000_000
 """Numbers of a block of series × samples."""
+SMALLEST = 1e-100
+"""Series whose values are smaller teach the others nothing: their squares are no numbers any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +209,7 @@ def _weights(seen: _Seen, panel: Panel, origins: Indices, h: int, ask: Ask, size
             products[some] = np.matmul(weighted, np.where(weight > 0, came, 0.0)[:, :, None])[:, :, 0]
             counts[some] = weight.sum(axis=1)
     days_told = max(float(counts.max(initial=0.0)) * _stride(m) / m, 0.1)
-    per_size = np.divide(1.0, np.square(size), out=np.zeros(n), where=size > 0)
+    per_size = np.divide(1.0, np.square(size), out=np.zeros(n), where=size > SMALLEST)
     of_all = (squares * per_size[:, None, None]).sum(axis=0), (products * per_size[:, None]).sum(axis=0)
     pooled = _ridge(of_all[0][None], of_all[1][None], prior, RIDGE + PRIOR_D / days_told)
     return _ridge(squares, products, pooled[0], POOLED + OWN_D / days_told)

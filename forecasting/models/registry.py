@@ -28,11 +28,11 @@ PROJECTION = Model("projection", "1", "逐时距回归", "projection", 48 * HOUR
 ROOT_PROJECTION = Model(
     "root_projection", "1", "平方根逐时距回归", "root projection", 48 * HOUR_S, "A", projection.fit_root, is_for_counts=True
 )
-TWO_STAGE = Model("two_stage", "1", "两阶段", "two-stage", 21 * DAY_S, "C", two_stage.fit, is_for_counts=True)
-POISSON_GLM = Model("poisson_glm", "1", "泊松回归", "Poisson GLM", 21 * DAY_S, "C", poisson_glm.fit, is_for_counts=True)
-ARX = Model("arx", "1", "降雨径流回归", "ARX with rain", 7 * DAY_S, "C", arx.fit, is_for_counts=True)
+TWO_STAGE = Model("two_stage", "2", "两阶段", "two-stage", 21 * DAY_S, "C", two_stage.fit, is_for_counts=True)
+POISSON_GLM = Model("poisson_glm", "2", "泊松回归", "Poisson GLM", 21 * DAY_S, "C", poisson_glm.fit, is_for_counts=True)
+ARX = Model("arx", "1", "降雨径流回归", "ARX with rain", 7 * DAY_S, "C", arx.fit, needs_covariates=True)
 MSTL_ETS = Model("mstl_ets", "1", "MSTL+指数平滑", "MSTL + ETS", 8 * DAY_S, "B", mstl_ets.fit)
-PROPHET = Model("prophet", "1", "Prophet", "Prophet", 14 * DAY_S, "C", prophet_holidays.fit)
+PROPHET = Model("prophet", "2", "Prophet", "Prophet", 14 * DAY_S, "C", prophet_holidays.fit)
 COMBINATION = Model("combination", "1", "组合", "combination", 36 * HOUR_S, "A", combination.fit)
 
 _ALL = (

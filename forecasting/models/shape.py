@@ -36,7 +36,8 @@ class Fitted(Protocol):
 @dataclass(frozen=True, slots=True)
 class Model:
     """A model as the rest of the house sees it. `needs_s` is the shortest history it is used on; `tier` who gets it: A every
-    series, B important ones, C halls and key figures. `is_for_counts`: values cannot be negative."""
+    series, B important ones, C halls and key figures. `is_for_counts`: values cannot be negative; `needs_covariates`: without
+    any it is silent."""
 
     name: str
     version: str
@@ -46,6 +47,7 @@ class Model:
     tier: str
     fit: Callable[[Panel, Ask], Fitted]
     is_for_counts: bool = False
+    needs_covariates: bool = False
 
     def label(self, lang: str) -> str:
         return self.zh if lang == "zh" else self.en

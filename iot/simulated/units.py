@@ -63,6 +63,7 @@ class Phase(Enum):
 
     WAITING = auto()
     PATROLLING = auto()
+    MOVING_UP = auto()
     TURNING_OUT = auto()
     RESPONDING = auto()
     ARRIVING = auto()
@@ -73,13 +74,14 @@ class Phase(Enum):
 
 
 STATUS: Mapping[Phase, UnitStatus] = {
-    Phase.WAITING: UnitStatus.AVAILABLE, Phase.PATROLLING: UnitStatus.AVAILABLE, Phase.TURNING_OUT: UnitStatus.DISPATCHED,
+    Phase.WAITING: UnitStatus.AVAILABLE, Phase.PATROLLING: UnitStatus.AVAILABLE, Phase.MOVING_UP: UnitStatus.AVAILABLE,
+    Phase.TURNING_OUT: UnitStatus.DISPATCHED,
     Phase.RESPONDING: UnitStatus.ENROUTE, Phase.ARRIVING: UnitStatus.ON_SCENE, Phase.WORKING: UnitStatus.WORKING,
     Phase.CARRYING: UnitStatus.WORKING, Phase.HANDING_OVER: UnitStatus.WORKING, Phase.RETURNING: UnitStatus.RETURNING,
 }  # fmt: skip
 POSITION_EVERY_S: Mapping[Phase, float] = {
     Phase.RESPONDING: MOVING_EVERY_S, Phase.CARRYING: MOVING_EVERY_S, Phase.RETURNING: PATROL_EVERY_S,
-    Phase.PATROLLING: PATROL_EVERY_S,
+    Phase.PATROLLING: PATROL_EVERY_S, Phase.MOVING_UP: PATROL_EVERY_S,
 }  # fmt: skip
 """How often a unit says where it is; who stands does so every SPEAKS_EVERY_S."""
 
@@ -88,7 +90,8 @@ CALLED_BACK = (Phase.TURNING_OUT, Phase.RESPONDING, Phase.ARRIVING, Phase.WORKIN
 
 
 class Command(Struct, kw_only=True):
-    """An order to a unit as it hears it: `dispatch` to a position, or `cancel` of an order (none named: of its present one)."""
+    """An order to a unit as it hears it: `dispatch` to a position, `cancel` of an order (none named: of its present one), or
+    `stand_by` at a position, from where it is sent as from home until its next order is done."""
 
     id: str
     cmd: str
@@ -222,6 +225,8 @@ def _next(vehicle: Vehicle, state: VehicleState, roads: Roads, said: list[Said])
             then = _homeward(vehicle, state, then_s, roads)
         case Phase.RETURNING:
             then = _home_again(vehicle, state, then_s, roads)
+        case Phase.MOVING_UP:
+            then = replace(state, phase=Phase.WAITING, route=here, set_out_s=then_s, until_s=math.inf, pace=0.0)
         case Phase.WAITING | Phase.PATROLLING:
             assert vehicle.beat is not None, "only a unit with a beat has something to wait for"
             then = _on_beat(state, vehicle.beat, then_s)
@@ -242,6 +247,8 @@ def _obeyed(
             then = _dispatched(vehicle, state, now_s, command, roads)
         case "cancel":
             then = _cancelled(vehicle, state, now_s, command, roads)
+        case "stand_by":
+            then = _moved_up(vehicle, state, now_s, command, roads)
     result = DECLINED if then is None else ACCEPTED
     said.append(_answer(now_s, command.id, result))
     if then is not None:
@@ -263,6 +270,24 @@ def _dispatched(vehicle: Vehicle, state: VehicleState, now_s: float, order: Comm
     if roads.rerouted(state.route, state.driven_s(now_s), roads.nearest(lon, lat)) is None:
         return None
     return _turning_out(vehicle, replace(state, order_id=order.id, target=(round(lon, 6), round(lat, 6))), now_s, roads)
+
+
+def _moved_up(vehicle: Vehicle, state: VehicleState, now_s: float, call: Command, roads: Roads) -> VehicleState | None:
+    """On the way to another base, or None when the command has lapsed, no road leads there, or the unit has something to do: an
+    order, or a beat."""
+    has_lapsed = call.expires is not None and call.expires.timestamp() < now_s
+    if state.phase not in (Phase.WAITING, Phase.MOVING_UP, Phase.RETURNING) or vehicle.beat is not None or has_lapsed:
+        return None
+    if call.position is None:
+        return None
+    try:
+        lon, lat = map(float, to_wgs84(*call.position, call.crs))
+    except ValueError:
+        return None
+    route = roads.rerouted(state.route, state.driven_s(now_s), roads.nearest(lon, lat))
+    if route is None:
+        return None
+    return replace(_driving(state, Phase.MOVING_UP, now_s, route, RETURN_PACE), order_id=None, target=None)
 
 
 def _cancelled(vehicle: Vehicle, state: VehicleState, now_s: float, call: Command, roads: Roads) -> VehicleState | None:

@@ -13,7 +13,7 @@ from alerts.service import Watch, run
 from domain.forecasts import Forecast
 from domain.moments import Moment
 from domain.observations import Quality
-from domain.warnings import Warning, WarningLevel, WarningSource, WarningState
+from domain.warnings import LevelThreshold, SeriesMeasure, Warning, WarningLevel, WarningSource, WarningState
 from storage import heartbeats, rules, warnings
 from storage.connection import Connection, connect
 from storage.forecasts import write_forecasts
@@ -467,3 +467,19 @@ def test_the_process_stops_when_told(database_url: str, conn: Connection) -> Non
     stop.set()
     process.join(5)
     assert not process.is_alive()
+
+
+def test_rain_is_judged_by_what_has_fallen_in_the_window_and_says_so(conn: Connection, watch: Watch) -> None:
+    """10 mm every ten minutes: 30 mm in half an hour. What fell before the window, or is doubtful, does not count."""
+    rain = replace(AT_ONCE, rule_id="rain", measure=SeriesMeasure.SUM, window_s=1800, thresholds=(LevelThreshold(BLUE, 30, 25),))
+    seed_rules(conn, [rain], now=NOW)
+    assert rules.list_rules(conn) == [rain]
+    stored(conn, a_device())
+    assert measured(conn, watch, 10, 0) == []
+    assert measured(conn, watch, 900, 5, quality=Quality.BAD) == []
+    assert measured(conn, watch, 10, 10) == []
+    (warning,) = measured(conn, watch, 10, 20)
+    said = {key: warning.evidence[key] for key in ("value", "threshold", "measure", "window_s", "reading")}
+    assert said == {"value": 30, "threshold": 30, "measure": "sum", "window_s": 1800, "reading": 10}
+    assert len(measured(conn, watch, 10, 30)) == 1, "the first ten have left the window as these came"
+    assert measured(conn, watch, 0, 50) == [], "10 + 0 of the last half hour"

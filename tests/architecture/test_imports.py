@@ -16,8 +16,13 @@ import pytest
 from tests.support.source import PACKAGES, ROOT, Module, all_modules, product_modules
 
 DECIDING = ("access", "ingest", "forecasting", "alerts", "dispatch", "staffing")
-ACTING = {"service", "acts", "orders", "closing", "letters", "doors", "people", "keys", "approvals"}
-"""Names of modules that act: loops (service) and what changes the world on someone's behalf (acts, orders …, doors, people)."""
+ACTING = {
+    "service", "acts", "orders", "closing", "incidents", "resources", "requests", "letters", "doors", "people", "keys", "approvals",
+    "reader", "scorer", "jury", "watch", "rehearsal",
+    "publishing", "receiving", "notifier", "sources", "rule_acts", "gathering",
+}  # fmt: skip
+"""Names of modules that act: loops (service) with their hands (reader …), and what changes the world on someone's behalf (acts, orders …,
+doors, people)."""
 
 OUTSIDE = ("storage", "psycopg", "paho", "iot.mqtt", "socket", "subprocess", "requests", "urllib.request")
 PUBLISHERS = {"iot", "ingest", "runtime"}
@@ -28,8 +33,15 @@ def _graph() -> grimp.ImportGraph:
     return grimp.build_graph(*PACKAGES, include_external_packages=True, cache_dir=None)
 
 
+DOORS = ("alerts.channels.",)
+"""Folders of which every module acts: the ways out of the house."""
+
+
 def _deciders() -> list[str]:
-    return [m.name for m in product_modules() if m.package in DECIDING and m.name.rsplit(".", 1)[-1] not in ACTING]
+    return [
+        m.name for m in product_modules()
+        if m.package in DECIDING and m.name.rsplit(".", 1)[-1] not in ACTING and not m.name.startswith(DOORS)
+    ]  # fmt: skip
 
 
 def test_the_contracts_are_kept() -> None:

@@ -158,6 +158,8 @@ def test_segments_run_end_and_are_all_in_the_story(
         stored(conn, a_status(UnitStatus.ENROUTE, minutes_ago=-server.minutes_after(), order_id=order_id))
         expect(page.locator(".sent .segment-clock")).to_have_count(3)
         expect(page.locator(".sent .segment-runs .segment-name")).to_have_text("行程")
+        page.get_by_role("button", name="经过").click()
+        expect(page.locator(".story .story-what").first).to_be_visible()
         told = page.locator(".story .story-what").all_inner_texts()
         assert told[0].strip().startswith("接报")
         assert any("出动" in line for line in told)
@@ -173,8 +175,9 @@ def test_a_refusal_is_shown_word_for_word_and_an_ending_needs_a_reason(
         page = opened(visit, f"{server.url}/command#incident/i-3")
         page.locator(".candidate .button").first.click()
         expect(page.locator(".sent")).to_have_count(1)
+        page.get_by_role("button", name="结束事件").click()
         page.get_by_role("button", name="误报").click()
-        expect(page.locator("#closing-reason")).to_be_focused()
+        expect(page.locator("#steps-close-form input")).to_be_focused()
         page.keyboard.type("测试报警")
         page.get_by_role("button", name="误报").click()
         refused = re.compile("^事件 i-3 尚有单位在处置.单位归队后自动结束.或先撤销派单$")
@@ -183,6 +186,7 @@ def test_a_refusal_is_shown_word_for_word_and_an_ending_needs_a_reason(
         expect(page.locator(".sent-over")).to_have_count(1)
         page.get_by_role("button", name="误报").click()
         expect(page.locator(".ended")).to_be_visible()
+        page.get_by_role("button", name="经过").click()
         expect(page.locator(".story")).to_contain_text("误报")
         expect(page.locator(".log-row", has_text="被拒")).to_have_count(1)
 
@@ -238,7 +242,8 @@ def test_who_may_not_act_sees_no_act_and_no_words_of_callers(serve: Serve, visit
         page = opened(visit, f"{server.url}/command#incident/i-2")
         expect(page.locator(".candidate")).to_have_count(2)
         expect(page.locator("#dossier")).to_contain_text("有 1 段文字")
-        assert page.locator("#dossier .button, #dossier-acts .button").count() == 0
+        assert page.locator("#dossier .button").count() == 0
+        assert page.locator("#dossier-acts .button").all_inner_texts() == ["响应等级"]  # a leader's to say, and nothing else
 
 
 @pytest.mark.long

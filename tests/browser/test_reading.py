@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from domain.sensors import SensorKind
 from domain.units import UnitKind, UnitStatus
 from domain.warnings import WarningLevel
+from runtime.processes import PROCESSES
 from storage import heartbeats
 from storage import warnings as warnings_table
 from storage.connection import Connection
@@ -61,7 +62,7 @@ def full(conn: Connection) -> Connection:
             device_id="440106/environment/north/air_quality", now=NOW,
             evidence={"value": 151.5, "threshold": 150.0, "direction": "above", "property": "pm25", "unit": "ug/m3"},
         )  # fmt: skip
-    for process in ("ingest", "forecaster", "alerts", "dispatcher", "dashboard", "simulator", "housekeeping"):
+    for process in (*(row.name for row in PROCESSES), "housekeeping"):
         heartbeats.beat(conn, process, "operations-host-1:31415", started_at=NOW - timedelta(hours=1), now=NOW, metrics=INGEST)
     return conn
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.figures.air import INDEX_POINTS, LIMITS, air_quality, band, individual_index
+from domain.air import INDEX_POINTS, LIMITS, air_quality, band, individual_index
 
 
 @pytest.mark.parametrize(("pollutant", "hours"), LIMITS)

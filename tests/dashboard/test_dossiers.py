@@ -67,7 +67,7 @@ def test_an_incident_comes_with_its_clocks(house: House, database_url: str, conn
     assert [(s["kind"], s["began"], s["ended"]) for s in order["segments"]] == [
         ("answering", ago(8), ago(6)), ("turnout", ago(8), ago(6)), ("travel", ago(6), None),
     ]  # fmt: skip
-    assert [s["target_s"] for s in order["segments"]] == [None, 60.0, 240.0], "an ambulance's"
+    assert [s["target_s"] for s in order["segments"]] == [15.0, 60.0, 240.0], "an ambulance's"
     assert [s["status"] for s in order["statuses"]] == ["enroute"]
     assert told["standard"] == "NFPA 1710-2020"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -16,6 +16,7 @@ from domain.anomalies import Oddity
 from domain.derived import CITY
 from domain.moments import Moment
 from domain.scores import Champion, ScoreKey, Tally
+from forecasting.calendar import Calendar
 from forecasting.cards import CARDS
 from forecasting.models.registry import MODELS
 from layouts.words import LANGUAGES
@@ -138,6 +139,35 @@ def test_how_well_all_are_served_is_told_by_kind_and_model(house: House, databas
     assert told["anomalies"] == {"insight": 1, "quality": 1}
     assert [card["model"]["key"] for card in told["cards"]] == list(MODELS)
     assert {card["model"]["key"]: card["n"] for card in told["cards"]}["autoreg"] == 1
+
+
+def test_the_contest_is_told_by_kind_and_model_with_the_champions(
+    house: House, database_url: str, conn: Connection, scene: tuple[int, int]
+) -> None:
+    """Whoever was silent on most targets is not compared; who is no better than the day before is no champion."""
+    good, bad = scene
+    tallies = {
+        ScoreKey(series, NOW.date(), 1, model, is_rival=True): Tally(n, n * ratio, n, n * ratio, float(n))
+        for series, model, n, ratio in (
+            (good, "prophet", 60, 0.5), (good, "autoreg", 60, 0.8), (good, "profile", 50, 0.1), (bad, "prophet", 60, 1.5),
+        )
+    }  # fmt: skip
+    add_scores(conn, tallies, 900, since=NOW, until=NOW)
+    crown(conn, [Champion(bad, "seasonal_naive", NOW, "none_better rivals=1", NOW, {"prophet": 1.5, "seasonal_naive": 1.0})])
+    app = create_app(house(database_url))
+    told = ask(app, "/api/forecasts").json["contest"]
+    assert [(row["model"]["key"], row["series"], row["n"], row["ratio"], row["worse"], row["crowned"]) for row in told] == [
+        ("autoreg", 1, 60, 0.8, 0.0, 1), ("prophet", 2, 120, 1.0, 0.5, 0),
+    ]  # fmt: skip
+    crowned = [ask(app, f"/api/forecasts/one?series={series}").json["champion"]["crowned"] for series in scene]
+    assert crowned == [True, False]
+
+
+def test_years_whose_days_off_nobody_has_decreed_are_said(house: House, database_url: str) -> None:
+    at = datetime(2040, 11, 20, tzinfo=UTC)
+    open_ = replace(house(database_url), calendar=Calendar("CN", decided=frozenset({2040})), clock=lambda: at)
+    assert ask(create_app(open_), "/api/forecasts").json["undecreed"] == [2041]
+    assert ask(create_app(house(database_url)), "/api/forecasts").json["undecreed"] == []
 
 
 def test_anomalies_of_the_city_name_their_series(house: House, database_url: str, scene: tuple[int, int]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dispatch.needs import ANY, RunCard, card_for, still_needed
+from dispatch.needs import ANY, card_for, still_needed
+from dispatch.practice import RunCard
 from domain.incidents import Grade
 
 CARDS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Thread
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,9 +16,9 @@ from domain.incidents import IncidentState
 from domain.moments import Moment
 from domain.orders import Order, OrderState
 from domain.refusals import Refused
-from domain.rights import Actor, Role
+from domain.rights import Actor, Role, Scope
 from domain.units import Unit, UnitStatus
-from storage import incidents, outbox, units
+from storage import heartbeats, incidents, outbox, proposals, units
 from storage import orders as stored_orders
 from storage.audit import list_entries, state_hash
 from storage.connection import Connection, connect
@@ -221,3 +222,200 @@ def test_order_ids_sort_by_time(luck_a: int, luck_b: int, later_ms: int) -> None
     earlier, later = orders.new_order_id(NOW, luck_a), orders.new_order_id(NOW + minutes(later_ms / 60_000), luck_b)
     assert earlier < later
     assert len(earlier) == len(later) == 15
+
+
+# What the planner says of a unit when its order is given.
+
+
+def recommended(
+    conn: Connection, *unit_ids: str, made: str = "p-1", ago_s: float = 10, binds_s: float = 60, others: tuple[str, ...] = ()
+) -> None:
+    """A recommendation for the fire, `ago_s` before NOW."""
+    eta = {"s": 250, "low_s": 200, "high_s": 330, "basis": "roads"}
+    lost = {"before": 0.96, "after": 0.93, "district": "440106"}
+    rows = [{"rank": k, "unit": u, "eta": eta, "coverage": lost} for k, u in enumerate(unit_ids, 1)]
+    entry = {"incident": "i-1", "proposals": rows, "others": [{"unit": u, "eta": eta, "coverage": None} for u in others]}
+    content = {"binds_s": binds_s, "incidents": [entry]}
+    proposals.write_recommendation(conn, proposals.Recommendation(made, NOW - minutes(ago_s / 60), "roads", 1.0, content))
+
+
+def issued(conn: Connection, unit_id: str = "a-1", *, later: float = 0, **said: Any) -> Order:
+    return orders.issue(conn, "i-1", unit_id, COMMANDER, NOW + minutes(later), zone=ZONE, order_expiry_s=120, **said)
+
+
+@pytest.fixture
+def two(scene: Connection) -> Connection:
+    stored(scene, a_unit("a-2", name_zh="急救2车"), a_status("available", unit_id="a-2", minutes_ago=60))
+    return scene
+
+
+def test_an_order_that_follows_a_proposal_keeps_what_was_said(two: Connection) -> None:
+    recommended(two, "a-2", "a-1")
+    order = issued(two, proposal="p-1", rank=2)
+    said = stored_orders.find_promise(two, order.order_id)
+    assert said == stored_orders.Promise("p-1", 2, 250, 200, 330, "roads", pytest.approx(0.03), "440106")
+    assert list_entries(two)[0].detail == {"order": order.order_id, "proposal": "p-1"}
+
+
+def test_who_sends_another_unit_has_to_say_why(two: Connection) -> None:
+    recommended(two, "a-1", others=("a-2",))
+    with pytest.raises(Refused) as refused:
+        issued(two, "a-2")
+    assert refused.value.code == "reason_needed"
+    assert refused.value.en == "A-2 is not among the units proposed for i-1 at 08:59 (a-1): say why it should go"
+    with pytest.raises(Refused):
+        issued(two, "a-2", reason="  ")
+    order = issued(two, "a-2", reason="它就在旁边")
+    assert (order.override_reason, list_entries(two)[0].detail["reason"]) == ("它就在旁边", "它就在旁边")
+    said = stored_orders.find_promise(two, order.order_id)
+    assert said is not None
+    assert (said.recommendation_id, said.rank, said.eta_s, said.coverage_lost) == ("p-1", None, 250, None)
+
+
+@pytest.mark.parametrize(("ago_s", "held_s", "asks"), [(59, None, True), (61, None, False), (600, 30, True), (600, 90, False)])
+def test_an_old_recommendation_asks_for_no_reason_unless_the_planner_says_that_it_holds(
+    two: Connection, ago_s: float, held_s: float | None, asks: bool
+) -> None:
+    recommended(two, "a-1", ago_s=ago_s)
+    if held_s is not None:
+        at = NOW - minutes(held_s / 60)
+        heartbeats.beat(two, "planner", "one", started_at=at, now=at, metrics={"recommendation": "p-1"})
+    if asks:
+        with pytest.raises(Refused):
+            issued(two, "a-2")
+    else:
+        assert issued(two, "a-2").state is OrderState.ISSUED
+
+
+def test_what_was_on_the_screen_a_moment_ago_still_counts(two: Connection) -> None:
+    recommended(two, "a-2", made="p-1", ago_s=40)
+    recommended(two, "a-1", made="p-2", ago_s=20)
+    order = issued(two, "a-2", proposal="p-1", rank=1)
+    said = stored_orders.find_promise(two, order.order_id)
+    assert said is not None
+    assert (said.recommendation_id, said.rank) == ("p-1", 1)
+
+
+def test_what_was_on_the_screen_long_ago_does_not(two: Connection) -> None:
+    recommended(two, "a-2", made="p-1", ago_s=400)
+    recommended(two, "a-1", made="p-2", ago_s=300)
+    heartbeats.beat(two, "planner", "one", started_at=NOW, now=NOW, metrics={"recommendation": "p-2"})
+    with pytest.raises(Refused):
+        issued(two, "a-2", proposal="p-1", rank=1)
+
+
+def test_several_are_sent_in_one_go_or_none_is(two: Connection) -> None:
+    made = orders.issue_all(two, "i-1", ["a-2", "a-1", "a-2"], COMMANDER, NOW, zone=ZONE, order_expiry_s=120)
+    assert [order.unit_id for order in made] == ["a-2", "a-1"]
+    assert len(outbox.list_sendable(two)) == 2
+    entry = list_entries(two)[0]
+    assert (entry.action, entry.object, entry.detail["orders"]) == (
+        "order.issue_all",
+        "a-2, a-1 → i-1",
+        [o.order_id for o in made],
+    )
+
+
+def test_of_several_one_that_is_busy_keeps_all_back(two: Connection) -> None:
+    stored(two, an_incident("i-2"))
+    send(two, "a-2", "i-2")
+    with pytest.raises(Refused) as refused:
+        orders.issue_all(two, "i-1", ["a-1", "a-2"], COMMANDER, NOW + minutes(1), zone=ZONE, order_expiry_s=120)
+    assert refused.value.code == "unit_busy"
+    assert two.execute("SELECT count(*) FROM dispatch_order").fetchone() == (1,)
+    assert outcomes(two)[-1] == ("order.issue_all", "refused")
+    recommended(two, "a-2")
+    with pytest.raises(Refused) as refused:
+        orders.issue_all(two, "i-1", ["a-1"], COMMANDER, NOW + minutes(0.1), zone=ZONE, order_expiry_s=120)
+    assert refused.value.code == "reason_needed"
+    for wrong in ([], [f"a-{k}" for k in range(21)]):
+        with pytest.raises(Refused) as refused:
+            orders.issue_all(two, "i-1", wrong, COMMANDER, NOW + minutes(1), zone=ZONE, order_expiry_s=120)
+        assert refused.value.code == "units_number"
+
+
+def test_several_at_once_are_for_who_may_send_each_of_them(two: Connection) -> None:
+    two.execute("UPDATE unit SET department = '急救中心' WHERE unit_id = 'a-1'")
+    bounded = Actor("wang", Role.DISPATCHER, Scope(department="急救中心"))
+    with pytest.raises(Refused) as refused:
+        orders.issue_all(two, "i-1", ["a-1", "a-2"], bounded, NOW, zone=ZONE, order_expiry_s=120)
+    assert refused.value.code == "out_of_area"
+    assert len(orders.issue_all(two, "i-1", ["a-1"], bounded, NOW, zone=ZONE, order_expiry_s=120)) == 1
+
+
+def test_a_unit_under_way_is_turned_round_in_one_go(two: Connection) -> None:
+    stored(two, an_incident("i-2"))
+    first = send(two, "a-1", "i-2")
+    recommended(two, "a-1")
+    with pytest.raises(Refused) as refused:
+        issued(two, later=1)
+    assert refused.value.code == "unit_busy", "only who says so turns it round"
+    second = issued(two, later=1, turns=True, proposal="p-1")
+    unit = the_unit(two, later=1.1)
+    assert (unit.status, unit.order_id) == (UnitStatus.DISPATCHED, second.order_id)
+    found = stored_orders.find_order(two, first.order_id)
+    assert found is not None
+    assert found[0].state is OrderState.CANCELLED
+    commands = [c.payload["cmd"] for c in outbox.list_sendable(two)]
+    assert commands == ["cancel", "dispatch"], "the first order had not left yet, and is taken back"
+    states = {i.incident_id: i.state for i in incidents.list_open_incidents(two, Moment.live(NOW + minutes(2)))}
+    assert states == {"i-1": IncidentState.RESPONDING, "i-2": IncidentState.REPORTED}
+
+
+def test_a_unit_that_has_arrived_is_not_turned_round(two: Connection) -> None:
+    stored(two, an_incident("i-2"))
+    first = send(two, "a-1", "i-2")
+    stored(two, a_status("on_scene", minutes_ago=-1, order_id=first.order_id))
+    with pytest.raises(Refused) as refused:
+        issued(two, later=2, turns=True)
+    assert refused.value.code == "unit_arrived"
+    assert the_unit(two, later=3).order_id == first.order_id
+
+
+def test_two_commanders_turn_two_units_into_one_another_s_incident_and_nobody_waits_for_ever(
+    two: Connection, database_url: str
+) -> None:
+    stored(two, an_incident("i-2"))
+    send(two, "a-1", "i-1")
+    send(two, "a-2", "i-2")
+    ready = Barrier(2)
+
+    def turn(unit_id: str, incident_id: str) -> str:
+        with connect(database_url) as own:
+            ready.wait()
+            return orders.issue(
+                own, incident_id, unit_id, COMMANDER, NOW + minutes(1), zone=ZONE, order_expiry_s=120, turns=True
+            ).incident_id
+
+    with ThreadPoolExecutor(2) as officers:
+        assert list(officers.map(turn, ("a-1", "a-2"), ("i-2", "i-1"))) == ["i-2", "i-1"]
+
+
+def test_two_commanders_send_the_same_unit_by_one_order_and_by_one_of_several(two: Connection, database_url: str) -> None:
+    """One follows the proposal for one unit, the other sends all: one order for the unit, and one clear refusal."""
+    recommended(two, "a-1", "a-2")
+    ready = Barrier(2)
+
+    def one() -> str:
+        with connect(database_url) as own:
+            ready.wait()
+            try:
+                issued(own, "a-1", proposal="p-1", rank=1)
+            except Refused as refusal:
+                return refusal.code
+            return "done"
+
+    def both() -> str:
+        with connect(database_url) as own:
+            ready.wait()
+            try:
+                orders.issue_all(own, "i-1", ["a-2", "a-1"], COMMANDER, NOW, zone=ZONE, order_expiry_s=120, proposal="p-1")
+            except Refused as refusal:
+                return refusal.code
+            return "done"
+
+    with ThreadPoolExecutor(2) as officers:
+        said = sorted(job.result() for job in (officers.submit(one), officers.submit(both)))
+    assert said == ["done", "unit_busy"]
+    assert two.execute("SELECT count(*) FROM dispatch_order WHERE unit_id = 'a-1'").fetchone() == (1,)
+    assert sorted(outcome for _, outcome in outcomes(two)) == ["done", "refused"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dispatch.planning import Call, Mover, Proposal, Rules, Why, plan
+from dispatch.planning import Call, Mover, Proposal, Why, plan
+from dispatch.practice import Rules
 
 INF = float("inf")
 RULES = Rules(penalty_s=3_600, turning_s=600)

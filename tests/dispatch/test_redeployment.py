@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatch.redeployment import best_flows, expected_coverage, plan_moves
+from dispatch.redeployment import best_flows, best_moves, expected_coverage, plan_moves
 
 
 def test_expected_coverage_by_hand() -> None:
@@ -83,3 +83,35 @@ def test_of_two_bases_that_cover_the_same_the_nearer_one_is_driven_to() -> None:
     covers = np.array([[True, False], [False, True], [False, True]])
     (move,) = plan_moves(np.array([0, 0]), np.array([2, 2, 2]), times, covers, np.array([1.0, 1.0]), 0.3)
     assert (move.to_base, move.travel_s) == (2, 90.0)
+
+
+def test_what_is_advised_is_the_move_that_gains_most_a_minute_and_nothing_that_gains_little() -> None:
+    """Two units at base 0 cover 100 people; base 1 would cover 80 others, base 2 only 10. Half busy: the second unit at base 0 gains
+    25, one at base 1 gains 40: 15 more for a minute's drive."""
+    covers = np.array([[True, False, False], [False, True, False], [False, False, True]])
+    weights, times = np.array([100.0, 80.0, 10.0]), np.array([[0.0, 60, 60], [60, 0, 60], [60, 60, 0]])
+    units, room = np.array([0, 0]), np.array([2, 1, 1])
+    (move,) = best_moves(units, room, times, covers, weights, 0.5, least_gain=1, most=3)
+    assert (move.from_base, move.to_base, move.travel_s) == (0, 1, 60)
+    assert (move.coverage_before, move.coverage_after) == (75, 90)
+    assert best_moves(units, room, times, covers, weights, 0.5, least_gain=16, most=3) == []
+    assert best_moves(units, np.array([2, 0, 1]), times, covers, weights, 0.5, least_gain=1, most=3) == [], "base 1 is full"
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 10_000))
+def test_each_advised_move_gains_what_it_says(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    covers, weights = rng.random((4, 12)) < 0.4, rng.integers(1, 50, 12).astype(float)
+    units, room = rng.integers(0, 4, 5), np.array([3, 3, 3, 3])
+    room = np.maximum(room, np.bincount(units, minlength=4))
+    times = rng.integers(30, 900, (4, 4)).astype(float)
+    present = np.bincount(units, minlength=4)
+    for move in best_moves(units, room, times, covers, weights, 0.3, least_gain=0.5, most=4):
+        assert move.coverage_before == pytest.approx(expected_coverage(present, covers, weights, 0.3))
+        present[move.from_base] -= 1
+        present[move.to_base] += 1
+        assert move.coverage_after == pytest.approx(expected_coverage(present, covers, weights, 0.3))
+        assert move.coverage_after >= move.coverage_before + 0.5
+        assert (present <= room).all()
+        assert (present >= 0).all()

@@ -25,7 +25,8 @@ def cases(draw: st.DrawFn) -> Case:
     able = np.array([[draw(st.booleans()) for _ in incident_of] for _ in range(n_units)])
     weights = np.array([draw(st.sampled_from([1.0, 4.0])) for _ in range(n_incidents)])
     flags = [np.array([draw(st.booleans()) for _ in range(n_incidents)]) for _ in range(2)]
-    return np.where(able, way[:, incident_of], INF), weights[incident_of], Ties(incident_of, *flags)
+    need_of = np.array([draw(st.integers(0, 1)) for _ in incident_of])
+    return np.where(able, way[:, incident_of], INF), weights[incident_of], Ties(incident_of, *flags, need_of)
 
 
 def cheapest(times: np.ndarray, weights: np.ndarray, ties: Ties) -> float:
@@ -40,7 +41,10 @@ def cheapest(times: np.ndarray, weights: np.ndarray, ties: Ties) -> float:
         is_fine = (
             len(by_unit) == len(set(by_unit))
             and all(np.isfinite(times[sent[h], h]) for h in met)
-            and all(len(heads) == 1 or ties.is_shared[i] for (_, i), heads in heads_of.items())
+            and all(
+                len(heads) == 1 or (ties.is_shared[i] and len({ties.need_of[h] for h in heads}) == len(heads))
+                for (_, i), heads in heads_of.items()
+            )
             and all(
                 len({u >= 0 for h, u in enumerate(sent) if ties.incident_of[h] == i}) == 1 for i in np.flatnonzero(ties.is_whole)
             )

@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 from domain.refusals import Refused
 from domain.rights import FOR_PERSONS, PEOPLE, SECOND_FACTOR, Action, Actor, Place, Role, Scope, is_allowed, may, require, who_may
 
+HANDLE = "incident.report incident.promote incident.verify incident.control incident.recover incident.grade incident.area incident.merge incident.unmerge resource.set resource.reserve resource.release request.create request.advance road.close road.open"
+CARE = "warning.verify warning.handle warning.assign warning.hand_over warning.judge warning.dismiss warning.shelve warning.unshelve warning.bulk maintenance.plan maintenance.end"
 ACTS = {
     Role.LEADER: "incident.response approval.decide approval.break_glass approval.review",
-    Role.DUTY_OFFICER: "warning.acknowledge incident.close warning.publish warning.raise warning.lower warning.cancel rule.change notice.mass incident.response approval.decide approval.break_glass approval.review",
-    Role.COMMANDER: "order.issue order.cancel warning.acknowledge incident.close data.replay data.replay_many warning.publish warning.raise warning.lower warning.cancel rule.change notice.mass incident.response approval.decide approval.break_glass approval.review",
-    Role.DISPATCHER: "order.issue order.cancel incident.close",
+    Role.DUTY_OFFICER: f"rule.draft rule.retire rule.enable rule.disable notice.replay cap.receive {HANDLE} {CARE} incident.command resource.add warning.acknowledge incident.close warning.publish warning.raise warning.lower warning.cancel rule.change notice.mass incident.response approval.decide approval.break_glass approval.review",
+    Role.COMMANDER: f"rule.draft rule.retire rule.enable rule.disable notice.replay cap.receive {HANDLE} {CARE} incident.command resource.add order.issue order.issue_all unit.stand_by order.cancel warning.acknowledge incident.close data.replay data.replay_many warning.publish warning.raise warning.lower warning.cancel rule.change notice.mass incident.response approval.decide approval.break_glass approval.review",
+    Role.DISPATCHER: f"{HANDLE} order.issue order.issue_all unit.stand_by order.cancel incident.close",
     Role.HALL_MANAGER: "",
-    Role.OPERATOR: "device.retire device.restore data.replay data.replay_many data.delete approval.decide approval.break_glass approval.review",
+    Role.OPERATOR: "rule.draft notice.replay cap.receive maintenance.plan maintenance.end device.retire device.restore data.replay data.replay_many data.delete approval.decide approval.break_glass approval.review",
     Role.AUDITOR: "approval.review",
     Role.ADMINISTRATOR: "device.retire device.restore data.replay data.replay_many data.delete account.create account.reset account.disable account.enable access.grant access.revoke key.create key.revoke policy.change approval.decide approval.break_glass approval.review",
     Role.WALL: "",

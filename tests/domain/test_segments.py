@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from domain.segments import Segment, SegmentKind, of_order, processing
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.segments import Segment, SegmentKind, Targets, of_order, performance, processing
 
 NINE = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 
@@ -63,6 +68,25 @@ def test_targets_are_those_of_the_standard_and_none_where_it_has_none() -> None:
     def targets(kind: str) -> list[float | None]:
         return [s.target_s for s in of_order(kind, at(0), at(1), [(at(2), "enroute"), (at(8), "on_scene")], None)]
 
-    assert targets("engine") == [None, 80.0, 240.0, None]
-    assert targets("ambulance") == [None, 60.0, 240.0, None]
-    assert targets("police") == targets("a kind of tomorrow") == [None, None, None, None]
+    assert targets("engine") == [15.0, 80.0, 240.0, None]
+    assert targets("ambulance") == [15.0, 60.0, 240.0, None]
+    assert targets("police") == targets("a kind of tomorrow") == [15.0, None, None, None]
+
+
+def test_targets_are_policy() -> None:
+    policy = Targets(None, 20.0, {"police": 90.0}, {"police": 300.0})
+    assert [s.target_s for s in of_order("police", at(0), at(1), [(at(2), "enroute")], None, policy)] == [20, 90, 300]
+    assert processing(at(0), [at(1)], None, policy).target_s is None
+    assert [policy.of(kind, "police") for kind in SegmentKind] == [None, 20, 90, 300, None]
+
+
+@given(st.lists(st.floats(0, 1e5), min_size=1, max_size=50), st.floats(0, 1e5))
+def test_the_ninetieth_percentile_is_that_of_numpy_and_the_share_is_counted(seconds: list[float], target_s: float) -> None:
+    found = performance("engine", SegmentKind.TURNOUT, seconds, target_s)
+    assert found.p90_s == pytest.approx(np.percentile(seconds, 90))
+    assert found.within == pytest.approx(sum(s <= target_s for s in seconds) / len(seconds))
+
+
+def test_nothing_measured_is_no_figure_and_not_nought() -> None:
+    found = performance(None, SegmentKind.PROCESSING, [], 64.0)
+    assert (found.n, found.p90_s, found.within, found.target_s) == (0, None, None, 64)

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from forecasting.calendar import ALWAYS, Calendar
-from forecasting.contest import Question, laid, medians, spoken
+from forecasting.contest import medians, spoken
 from forecasting.models.registry import MODELS
+from forecasting.question import Question, laid
 from forecasting.series import boundary
 from tests.support.scenes import NOW, minutes
 

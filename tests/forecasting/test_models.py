@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from statsmodels.tsa.ar_model import AutoReg
 
 from forecasting.calendar import Calendar
 from forecasting.models import arx, autoreg, flat, poisson_glm, profile, projection, seasonal_naive, two_stage
+from forecasting.models.days import idle, so_far
 from forecasting.models.rhythm import usual
 from forecasting.models.shape import Ask
 from forecasting.panel import Floats, Panel
@@ -157,3 +160,54 @@ def test_rain_to_come_lifts_the_river() -> None:
     wet = say(arx, panel(flow, covariates=rain[None, None]))[0]
     assert wet[:2] == pytest.approx(dry[:2])
     assert wet[12] > 1.2 * dry[12]
+
+
+def test_rain_that_was_not_known_ahead_is_not_looked_at() -> None:
+    """What a trial says at an origin of the past is the same, whatever fell after it."""
+    rng = np.random.default_rng(2)
+    rain = np.where(rng.random(30 * DAY) < 0.05, 8.0, 0.0)
+    flow = 1 + np.convolve(rain, 0.8 ** np.arange(48))[: 30 * DAY]
+    origin = 25 * DAY
+    dry_after, wet_after = rain.copy(), rain.copy()
+    dry_after[origin:], wet_after[origin:] = 0.0, 9.0
+    said = []
+    for told in (dry_after, wet_after):
+        whole = replace(panel(flow, covariates=told[None, None]), is_known_ahead=False)
+        fitted = arx.fit(whole.until(origin), Ask(DAY))
+        said.append(fitted.paths(whole, np.array([origin]), DAY)[0, 0])
+    assert np.isfinite(said[0]).all()
+    np.testing.assert_array_equal(*said)
+
+
+def test_hours_without_anybody_are_idle_on_their_kind_of_day() -> None:
+    """Nine to five on working days: nights and weekends are idle but for an hour beside a busy one, whatever is busy once."""
+    hour = np.arange(28 * DAY) % DAY
+    values = np.where((hour >= 9) & (hour < 17) & (np.arange(28 * DAY) // DAY % 7 < 5), 5.0, 0.0)
+    found = idle(panel(values), 30 * DAY)[0].reshape(30, DAY)
+    assert np.flatnonzero(~found[28]).tolist() == list(range(8, 18))
+    assert found[26].all(), "a Saturday"
+    values[5 * DAY + 12] = 1.0
+    assert np.flatnonzero(~idle(panel(values), 28 * DAY)[0].reshape(28, DAY)[26]).tolist() == [11, 12, 13]
+    assert not idle(panel(values[: 14 * DAY]), 14 * DAY).any(), "two days of a kind say nothing yet"
+
+
+def test_a_morning_is_believed_as_far_as_mornings_have_told_of_their_days() -> None:
+    """Twice as much by noon: where days keep what their mornings promise it counts, where they do not it hardly does."""
+    rng = np.random.default_rng(3)
+    busy = rng.uniform(0.6, 1.4, 21)
+    expected = np.ones((2, 21 * DAY + 12))
+    came = expected.copy()
+    by_day = came[:, : 21 * DAY].reshape(2, 21, DAY)
+    by_day[0] *= busy[:, None]
+    by_day[1, :, :12] *= busy[:, None]
+    came[:, 21 * DAY :] = 2.0
+    keeps, forgets = so_far(panel(came), 21 * DAY + 12, expected)
+    assert keeps > 1.6
+    assert forgets < 1.3
+
+
+def test_counts_that_never_come_at_some_hours_do_not_confuse_the_regression() -> None:
+    known = panel(np.where(np.arange(35 * DAY) % DAY < 9, 0.0, 20.0 + np.arange(35 * DAY) % 3))
+    said = say(poisson_glm, known)[0]
+    np.testing.assert_allclose(said[:9], 0.0, atol=1e-6)
+    np.testing.assert_allclose(said[9:], 21, atol=2)

@@ -74,6 +74,12 @@ def test_who_was_tried_too_seldom_is_not_compared() -> None:
     assert decide(ratios(few), {}, NOW) == []
 
 
+def test_who_was_silent_on_the_hard_days_is_not_compared() -> None:
+    rows = [ScoreRow(7, "autoreg", lead, Tally(50, 40.0, 50, 40.0, 50.0)) for lead in (1, 7)]
+    silent = ScoreRow(7, "prophet", 1, Tally(50, 1.0, 50, 1.0, 50.0))
+    assert ratios([*rows, silent]) == {7: {"autoreg": 0.8}}
+
+
 def test_why_a_champion_speaks_is_said_in_words() -> None:
     reason = crowned(autoreg=0.8, profile=0.9).reason
     assert sentence(reason, "zh") == "2 个模型中误差最小，为昨日同时段的 0.8 倍"

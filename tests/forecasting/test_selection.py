@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from forecasting.calendar import ALWAYS
 from forecasting.panel import DAY_S, Floats
+from forecasting.question import Question
 from forecasting.reasons import Reason, sentence
 from forecasting.selection import Outlook, foresee
 
@@ -34,8 +36,13 @@ def ends_with(history: Floats, value: float, n_days: float) -> Floats:
     return np.concatenate([history, np.full(int(n_days * DAY), value)])
 
 
+def a_question(histories: Floats, low: list[float], high: list[float]) -> Question:
+    ids = tuple(range(len(histories)))
+    return Question(ids, histories, NOON, STEP_S, DAY, np.array(low), np.array(high), UTC, ALWAYS)
+
+
 def look(history: Floats, *, low: float | None = 0.0) -> Outlook | Reason:
-    return foresee(history[None], end=NOON, step_s=STEP_S, horizon=DAY, low=[low], high=[None])[0]
+    return foresee(a_question(history[None], [np.nan if low is None else low], [np.nan]))[0]
 
 
 @pytest.mark.parametrize(
@@ -100,9 +107,7 @@ def test_a_combination_that_loses_to_naive_steps_down_and_says_so() -> None:
 
 def test_of_several_series_each_has_its_own_reason_and_limits() -> None:
     histories = np.stack([days(20), np.full(20 * DAY, np.nan), days(20) - 48])
-    good, never, near_zero = foresee(
-        histories, end=NOON, step_s=STEP_S, horizon=DAY, low=[None, 0.0, 0.0], high=[None, None, 5.0]
-    )
+    good, never, near_zero = foresee(a_question(histories, [np.nan, 0.0, 0.0], [np.nan, np.nan, 5.0]))
     assert isinstance(good, Outlook)
     assert good.values.shape == (3, DAY)
     assert isinstance(never, Reason)

@@ -21,7 +21,8 @@ from domain.moments import Moment
 from domain.observations import PropertySpec, Reading
 from domain.scores import ScoreKey, Tally
 from domain.warnings import WarningSource
-from forecasting.service import BATCH, READ_AGAIN, Forecaster, run
+from forecasting.reader import READ_AGAIN
+from forecasting.service import BATCH, Forecaster, run
 from forecasting.workshop import Workshop
 from storage.anomalies import list_anomalies
 from storage.champions import find_champion, find_state
@@ -222,7 +223,7 @@ def test_a_series_at_fault_waits_for_its_next_slot(conn: Connection, monkeypatch
     forecaster = a_forecaster()
     forecaster.tick(conn, NOW + minutes(1))
     tried = []
-    monkeypatch.setattr(forecaster, "_forecast", lambda _conn, batch, *_: tried.append(len(batch)))
+    monkeypatch.setattr(forecaster, "_forecast", lambda _conn, batch, _now: tried.append(len(batch)) or 0)
     forecaster.tick(conn, NOW + minutes(14))
     assert tried == []
     forecaster.tick(conn, NOW + minutes(15.1))
@@ -252,9 +253,9 @@ def test_what_is_known_is_not_read_again(conn: Connection, monkeypatch: pytest.M
     forecaster = a_forecaster()
     forecaster.tick(conn, NOW + minutes(1))
     reached = []
-    load = forecaster._load
+    load = forecaster.reader.load
     monkeypatch.setattr(
-        forecaster, "_load", lambda c, b, start, end, *more: reached.append(end - start) or load(c, b, start, end, *more)
+        forecaster.reader, "load", lambda c, b, start, end, *more: reached.append(end - start) or load(c, b, start, end, *more)
     )  # type: ignore[func-returns-value]
     stored(conn, a_reading(21, minutes_ago=-10))
     forecaster.tick(conn, NOW + minutes(15.1))
@@ -269,11 +270,11 @@ def test_older_hours_that_change_are_read_anew(conn: Connection) -> None:
     stored(conn, a_device(interval_s=900), *quarter_hours(72))
     forecaster = a_forecaster()
     forecaster.tick(conn, NOW + minutes(1))
-    histories = forecaster._histories[STEP_S]
+    histories = forecaster.reader.histories(STEP_S)
     number = the_stream(conn)
     corrected = a_reading(400, minutes_ago=24 * 60, corrects=True, delay_minutes=24 * 60 + 5)
     stored(conn, corrected)
-    forecaster._changes.look(conn, NOW + minutes(12), forecaster._history, forecaster._forget)
+    forecaster._changes.look(conn, NOW + minutes(12), forecaster.reader.history, forecaster._forget)
     assert histories.read_until(number) is None
     forecaster.tick(conn, NOW + minutes(15.1))
     assert (histories.of([number]) == 400).any()
@@ -314,7 +315,7 @@ def test_halls_and_the_city_are_foreseen(conn: Connection) -> None:
 def test_what_was_foreseen_is_scored_once_it_has_been_measured(conn: Connection) -> None:
     stored(conn, a_device(interval_s=900), *quarter_hours(48))
     number = the_stream(conn)
-    told = replace(a_forecast(number, minutes_ago=60, median=40, steps=24), model="autoreg")
+    told = replace(a_forecast(number, minutes_ago=45, median=40, steps=24), model="autoreg")
     write_forecasts(conn, DayPartitions(conn), [told])
     forecaster = a_forecaster()
     for k in range(3):
@@ -401,7 +402,7 @@ def test_what_was_learnt_once_is_refreshed_from_then_on(conn: Connection) -> Non
     assert figures["learnt"] == 1
     stored(conn, a_reading(25, minutes_ago=-10))
     asked: list[int] = []
-    forecaster._try_all = lambda question: asked.append(1) or []  # type: ignore[func-returns-value, method-assign]
+    forecaster._try = lambda *_: asked.append(1)  # type: ignore[method-assign]
     forecaster.tick(conn, NOW + minutes(15.1))
     assert asked == [], "nothing is tried anew"
     made = the_forecast(conn, NOW + minutes(16))

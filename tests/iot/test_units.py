@@ -16,7 +16,7 @@ from domain.observations import freshness
 from domain.units import CommandAck, UnitKind, UnitPosition, UnitStatus, UnitStatusReport
 from gis_data.city import City, Place
 from ingest.parse import parse
-from iot.payloads import DispatchCommand, Event, encode
+from iot.payloads import DispatchCommand, Event, StandByCommand, encode
 from iot.plane import distance_m
 from iot.simulated.driving import Roads
 from iot.simulated.fleet import SPEAKS_EVERY_S, Vehicle, muster
@@ -323,6 +323,37 @@ def test_a_patrol_back_from_an_order_waits_for_its_next_round(patrol: Vehicle, r
     assert float(distance_m(*course.state.route.at(course.state.driven_s(course.now_s))[:2], *home)) < 20
 
 
+def elsewhere(command_id: str = "s-1", *, expires_s: float = MONDAY_8_S + 60) -> Command:
+    """Stand by, as it arrives."""
+    said = StandByCommand(
+        id=command_id, ts=datetime.fromtimestamp(MONDAY_8_S, UTC), place="ems-2", position=SCENE,
+        expires=datetime.fromtimestamp(expires_s, UTC),
+    )  # fmt: skip
+    return decode_command(encode(said))
+
+
+def test_a_free_unit_goes_to_wait_somewhere_else_and_is_free_all_the_way(ambulance: Vehicle, roads: Roads) -> None:
+    course = Course(ambulance, roads).run(1, elsewhere())
+    assert course.answers() == [("s-1", ACCEPTED)]
+    assert (course.state.phase, course.state.status) == (Phase.MOVING_UP, UnitStatus.AVAILABLE)
+    course.run(math.ceil(course.state.until_s - course.now_s) + 1)
+    assert course.state.phase is Phase.WAITING
+    assert float(distance_m(*course.state.route.at(0)[:2], *SCENE)) < 200
+    assert {status for status, _ in course.statuses()} == {"available"}
+    course.run(1, order("o-2", at=place_of(2, 2), expires_s=course.now_s + 60))
+    assert course.answers()[-1] == ("o-2", ACCEPTED)
+    course.until(UnitStatus.RETURNING).until(UnitStatus.AVAILABLE)
+    home = roads.lon[ambulance.home_node], roads.lat[ambulance.home_node]
+    assert float(distance_m(*course.state.route.at(0)[:2], *home)) < 20, "its next order done, it goes home"
+
+
+def test_who_is_on_an_order_or_a_beat_does_not_go_to_wait_elsewhere(ambulance: Vehicle, patrol: Vehicle, roads: Roads) -> None:
+    busy = Course(ambulance, roads).run(1, order()).run(1, elsewhere())
+    assert busy.answers() == [("o-1", ACCEPTED), ("s-1", DECLINED)]
+    assert Course(patrol, roads).run(1, elsewhere()).answers() == [("s-1", DECLINED)]
+    assert Course(ambulance, roads).run(1, elsewhere(expires_s=MONDAY_8_S - 1)).answers() == [("s-1", DECLINED)]
+
+
 def test_a_step_changes_nothing_but_what_it_returns(ambulance: Vehicle, roads: Roads) -> None:
     state = at_home(ambulance, MONDAY_8_S, roads)
     copy = replace(state)
@@ -398,7 +429,8 @@ def test_every_unit_has_a_home_a_name_and_what_it_can_do(fleet: Sequence[Vehicle
 
 
 def test_a_station_has_as_many_units_on_duty_as_it_says(paper_city: City, roads: Roads) -> None:
-    """Three ambulances of four and two of the usual three are crewed, six engines of ten and the only one of the other station."""
+    """Three ambulances of four and two of the usual three are crewed, six engines of ten and the only one of the other
+    station."""
 
     def with_stock(place: Place) -> Place:
         stock = {"ambulance_station-1": {"ambulances": 4}, "fire_station-1": {"engines": 10}, "fire_station-2": {"engines": 1}}

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from domain.observations import FRESH_UNTIL, SHORTEST_INTERVAL_S, Quality
+from domain.rights import Action
 from domain.warnings import WarningLevel
 from layouts import operations, parts, system
 from layouts.page import PageFacts, Tab, shell
@@ -26,8 +27,8 @@ def facts(lang: Lang) -> PageFacts:
     words = Words(lang)
     return PageFacts(
         channel="map", lang=lang, zone="Asia/Shanghai", vendor="/vendor/x", has_basemap=True, bounds=(113.1, 23.0, 113.4, 23.2),
-        districts={"440106": "东区"}, places={"440106": (113.3, 23.1)}, pictures=("Unknown",), may_send=True, may_cancel=True,
-        may_acknowledge=True, may_close=True, detour=1.3, speed_kmh=40, actor="x",
+        districts={"440106": "东区"}, places={"440106": (113.3, 23.1)}, pictures=("Unknown",), acts=tuple(action.value for action in Action),
+        detour=1.3, speed_kmh=40, actor="x",
         tabs=(Tab("/", "screen.map", True), Tab("/system", "screen.system", False)), other_language_href="/?lang=en",
         words=words.all(), labels=words.labels(),
     )  # fmt: skip

@@ -77,13 +77,13 @@ def test_a_second_run_keeps_passwords_and_takes_away_who_is_gone(tmp_path: Path)
     assert (first.new, first.kept, first.gone) == ((*SERVICES, "a1", "a2"), (), ())
     before = dict(line.split(":") for line in (out / "accounts").read_text().splitlines())
     second = write_accounts({"a1": ["d/a/s/a1"], "a3": ["d/a/s/a3"]}, out, services=True, renew=["ingest"])
-    assert (second.new, second.kept, second.gone) == (("ingest", "a3"), ("dispatcher", "simulator", "a1"), ("a2",))
+    assert (second.new, second.kept, second.gone) == (("ingest", "a3"), ("dispatcher", "notifier", "simulator", "a1"), ("a2",))
     after = dict(line.split(":") for line in (out / "accounts").read_text().splitlines())
     assert after["a1"] == before["a1"]
     assert after["ingest"] != before["ingest"]
     assert "a2" not in (out / "acl").read_text()
     assert [line.split(",")[0] for line in (out / "new_passwords.csv").read_text().splitlines()] == ["account", "ingest", "a3"]
-    assert "2 accounts are new, 3 as they were, 1 gone" in summarise(second, out)[0]
+    assert "2 accounts are new, 4 as they were, 1 gone" in summarise(second, out)[0]
     assert {stat.S_IMODE(file.stat().st_mode) for file in out.iterdir()} == {0o600}
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from domain.incidents import Grade
 from domain.indices import DELIVERED as BORN_WITH
+from domain.units import CAPABILITIES
 from domain.warnings import WarningLevel, WarningSource
 from forecasting.calendar import ALWAYS
 from runtime.policy import Policy, PolicyError, load_calendar, load_policy
@@ -52,6 +53,14 @@ def test_the_delivered_policy_is_well_formed() -> None:
     assert {rule.source for rule in policy.rules} == {WarningSource.RULE, WarningSource.FORECAST}
 
 
+def test_the_delivered_run_cards_ask_only_for_what_units_can_do() -> None:
+    practice = load_policy(DELIVERED).practice
+    assert {need for card in practice.run_cards for need in card.needs} <= set(CAPABILITIES)
+    assert practice.wading_depth_m == 0.27, "the one of the index"
+    (shared,) = [card for card in practice.run_cards if card.is_shared]
+    assert (shared.hazard_class, shared.grade, shared.needs["engine"]) == ("fire", Grade.II, 4)
+
+
 def test_the_delivered_index_is_the_one_the_product_is_born_with() -> None:
     assert load_policy(DELIVERED).index == BORN_WITH
 
@@ -71,11 +80,17 @@ def test_an_index_of_nothing_is_refused(changed: Path) -> None:
         ("retention_days = 400", "retention_day = 400\nretention_days = 400", "ingest.retention_day is not a key of the policy: expected one of retention_days"),
         ("sign_in_days = 90", "sign_in_days = 30", "access.sign_in_days is 30: expected a whole number of days from 31 to 36500, such as 90"),
         ("target_p90_min = 15", "target_p90_min = 0", "hall.target_p90_min is 0: expected a number of minutes from 1 to 240, such as 15"),
-        ("[dispatch]", "[dispach]\na = 1\n[dispatch]", "[dispach] is not a table of the policy: expected one of access, dispatch, "),
+        ("[dispatch]", "[dispach]\na = 1\n[dispatch]", "[dispach] is not a table of the policy: expected one of access, cap_feed, channel, dispatch, "),
         ("order_expiry_s = 120", "order_expiry_s = nan", "dispatch.order_expiry_s is nan: expected a number of seconds from 10 to 3600"),
         ("unattended_after_h = 6", "unattended_after_h = -1", "incident.unattended_after_h is -1: expected a number of hours from 0 (never)"),
         ('unattended_grades = ["IV"]', 'unattended_grades = ["V"]', "incident.unattended_grades is ['V']: expected a list of grades, each one of I, II, III, IV"),
         ('unattended_grades = ["IV"]', 'unattended_grades = "IV"', "incident.unattended_grades is 'IV': expected a list of grades"),
+        ("grade_weights = { I = 8, II = 4, III = 2, IV = 1 }", "grade_weights = { I = 8 }", "dispatch.grade_weights is {'I': 8}: expected a number above 0 for each grade"),
+        ("coverage_target_s = { ambulance = 720", "coverage_target_s = { ambulance = 5", "dispatch.coverage_target_s is {'ambulance': 5, "),
+        ("crew_rests_out = false", 'crew_rests_out = "no"', "dispatch.crew_rests_out is 'no': expected true or false, such as false"),
+        ("needs = { ambulance = 1 }", "needs = { ambulance = 0 }", "run_card[medical IV].needs is {'ambulance': 0}: expected how many units, 1 to 50, of each capability"),
+        ('hazard = "medical"\ngrade = "I"', 'hazard = "medical"\ngrade = "IV"', "run_card[medical IV] is given twice: expected one card for a hazard and a grade"),
+        ("shared = true", "shares = true", "run_card[fire II].shares is not a key of a run card: expected one of grade, hazard, needs, shared, whole"),
         ("damping = 5", "damping = -1", "index.damping is -1: expected a number from 0 to 1000, such as 5"),
         ("damping = 5", "damping = 5\ndampening = 5", "index.dampening is not a key of the policy: expected one of traffic, air, "),
         ("[[0, 0], [80, 40], [95, 80], [100, 100]]", "[[0, 0], [95, 40], [80, 80]]", "index.devices is {'weight': 10, 'anchors': [[0, 0], [95, 40], [80, 80]]}: expected a weight from 0 to 100 and two anchors"),

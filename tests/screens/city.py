@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from alerts.service import Watch
 from dispatch.closing import Unattended
+from dispatch.planner.service import Planner
 from dispatch.service import Dispatcher, Line
 from domain.batches import Batch
 from domain.sensors import DeviceState
@@ -133,6 +134,7 @@ def living(
         "ingest": (devices.tick, 1.0),
         "alerts": (Watch(policy.warning_agency).tick, 1.0),
         "dispatcher": (Dispatcher(cast(Line, devices), unattended).tick, 0.5),
+        "planner": (Planner(load_city(city_dir), policy.practice).tick, 1.0),
         "simulator": (DutyDesk(policy, zone).tick, 2.0),
         "forecaster": (forecaster.tick, 5.0),
     }

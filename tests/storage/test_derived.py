@@ -11,7 +11,7 @@ from domain.derived import CITY, Derived, Measure, parse_key
 from domain.halls import HallEventKind
 from domain.moments import Moment
 from storage.connection import Connection
-from storage.derived import find_derived, list_derived, load_derived, register_derived
+from storage.derived import find_derived, list_derived, load_derived, load_derived_then, register_derived
 from tests.support.scenes import NOW, STATION, a_device, a_hall_event, a_reading, a_request, an_incident, minutes, stored
 
 HALL = Derived(Measure.ARRIVALS, "hall-1")
@@ -53,6 +53,27 @@ def test_a_mean_is_over_all_devices_and_missing_where_none_spoke(conn: Connectio
     mean = Derived(Measure.MEAN, quantity="pm25")
     values = load_derived(conn, [mean], start=NOW - 2 * HOUR, end=NOW, moment=moment)
     np.testing.assert_array_equal(values, [[np.nan, 50]])
+
+
+def test_several_past_moments_are_told_apart_in_one_look(conn: Connection) -> None:
+    stored(conn, *came(110, 50), *came(40, delay_minutes=35))
+    moments = [NOW - minutes(60), NOW - minutes(30), NOW]
+    then = load_derived_then(conn, [HALL, TAX], start=NOW - 2 * HOUR, end=NOW, moments=moments)
+    for told, moment in zip(then, moments, strict=True):
+        alone = load_derived(conn, [HALL, TAX], start=NOW - 2 * HOUR, end=NOW, moment=Moment.past(moment))
+        np.testing.assert_array_equal(told[:, : alone.shape[1]], alone)
+        assert np.isnan(told[:, alone.shape[1] :]).all()
+    assert [told[0, 4:].tolist()[:2] for told in then[1:]] == [[1, 0], [1, 1]], "the late one was known by the last moment"
+
+
+def test_a_corrected_reading_was_known_as_it_was_until_then(conn: Connection) -> None:
+    stored(conn, a_device(), a_reading(40, minutes_ago=90), a_request(minutes_ago=80), an_incident(minutes_ago=75))
+    stored(conn, a_reading(90, minutes_ago=90, corrects=True, delay_minutes=70))
+    wanted = [Derived(Measure.MEAN, quantity="pm25"), Derived(Measure.REQUESTS), Derived(Measure.INCIDENTS)]
+    moments = [NOW - minutes(55), NOW]
+    before, after = load_derived_then(conn, wanted, start=NOW - 2 * HOUR, end=NOW, moments=moments)
+    np.testing.assert_array_equal(before, [[40, np.nan], [1, np.nan], [1, np.nan]])
+    np.testing.assert_array_equal(after, [[90, np.nan], [1, 0], [1, 0]])
 
 
 def test_series_of_different_slots_are_not_asked_for_together(conn: Connection) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from domain.forecasts import Forecast
 from domain.moments import Moment
+from domain.warnings import WarningLevel, WarningSource
 from storage import forecasts
 from storage.connection import Connection
 from storage.forecasts import Issue
 from storage.partitions import DayPartitions
-from tests.support.scenes import NOW, STATION, a_device, a_forecast, a_reading, minutes, stored, the_stream
+from storage.warnings import open_warning
+from tests.support.scenes import NOW, STATION, a_device, a_forecast, a_reading, a_rule, minutes, stored, the_stream
 
 
 @pytest.fixture
@@ -91,3 +94,21 @@ def test_each_series_knows_when_it_was_last_forecast_and_by_whom(conn: Connectio
     _write(conn, a_forecast(stream, minutes_ago=20), replace(a_forecast(stream, minutes_ago=5), fallback_reason="gaps"))
     assert forecasts.newest_issues(conn, since=NOW - minutes(60)) == {stream: Issue(NOW - minutes(5), "naive", "gaps")}
     assert forecasts.newest_issues(conn, since=NOW - minutes(5)) == {}
+
+
+def test_of_an_old_day_one_issue_in_six_hours_is_kept_and_what_warnings_rest_on(conn: Connection, stream: int) -> None:
+    day = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+    issues = [day + minutes(15 * k) for k in range(-4, 100)]
+    _write(conn, *(replace(a_forecast(stream), issued_at=at) for at in issues))
+    rests_on = day + minutes(7 * 60)
+    open_warning(
+        conn, replace(a_rule(), source=WarningSource.FORECAST, horizon_s=3600.0), WarningLevel.YELLOW, identifier="w-1",
+        object_id=str(stream), device_id=STATION, now=NOW, evidence={"issued_at": rests_on.isoformat()},
+    )  # fmt: skip
+    assert forecasts.thin_forecasts(conn, day, every=timedelta(hours=6)) == 96 - 5
+    kept = [row[0] for row in conn.execute("SELECT issued_at FROM forecast ORDER BY 1")]
+    assert [at for at in kept if day <= at < day + timedelta(days=1)] == [
+        day, day + timedelta(hours=6), rests_on, day + timedelta(hours=12), day + timedelta(hours=18)
+    ]  # fmt: skip
+    assert len(kept) == 5 + 8, "other days are whole"
+    assert forecasts.thin_forecasts(conn, day, every=timedelta(hours=6)) == 0

@@ -8,12 +8,12 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from domain.forecasts import Rival
 from domain.scores import ScoreKey, Tally
 from storage.connection import Connection
 from storage.forecasts import write_forecasts
 from storage.partitions import DayPartitions
 from storage.scores import (
-    Rival,
     add_scores,
     delete_rivals,
     list_scores,
@@ -35,14 +35,22 @@ def stream(conn: Connection) -> int:
 
 
 def test_the_newest_forecast_that_was_early_enough_counts(conn: Connection, stream: int) -> None:
-    told = [a_forecast(stream, minutes_ago=m, median=m, steps=8) for m in (90, 60, 45)]
+    told = [a_forecast(stream, minutes_ago=m, median=m, steps=8) for m in (90, 60, 30)]
     write_forecasts(conn, DayPartitions(conn), told)
     found = list_told(conn, [stream, 99], NOW, 900, HOUR, within=HOUR)
     assert (found.series_ids.tolist(), list(found.models)) == ([stream], ["naive"])
     np.testing.assert_array_equal(found.quantiles, [[np.nan, 50, 60, 70, np.nan]])
     assert len(list_told(conn, [stream], NOW, 900, 2 * HOUR, within=HOUR).models) == 0, "none was issued so long before"
-    assert len(list_told(conn, [stream], NOW + minutes(60), 900, HOUR, within=HOUR).models) == 1
-    assert len(list_told(conn, [stream], NOW + minutes(120), 900, 2 * HOUR, within=HOUR).models) == 0, "beyond its last target"
+    assert len(list_told(conn, [stream], NOW + minutes(45), 900, HOUR, within=HOUR).models) == 1
+    assert len(list_told(conn, [stream], NOW + minutes(90), 900, 2 * HOUR, within=HOUR).models) == 0, "beyond its last target"
+
+
+def test_a_day_ahead_is_the_last_slot_of_a_day_s_forecast(conn: Connection, stream: int) -> None:
+    """Issued three minutes after the boundary from which on it looks ahead, as the readings have to be in."""
+    told = replace(a_forecast(stream, minutes_ago=0, steps=96), issued_at=NOW + minutes(3))
+    write_forecasts(conn, DayPartitions(conn), [told])
+    for target, n in ((NOW + 23.75 * HOUR, 1), (NOW + 23.5 * HOUR, 0)):
+        assert len(list_told(conn, [stream], target, 900, 24 * HOUR, within=HOUR).models) == n
 
 
 def test_wider_quantiles_come_back_where_they_were_given(conn: Connection, stream: int) -> None:

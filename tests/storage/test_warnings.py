@@ -59,7 +59,7 @@ def test_a_new_warning_is_an_open_candidate_with_its_reasons(conn: Connection) -
         warning_id=warning_id, identifier=warning.identifier, rule_id="pm25_high", rule_version=1, source=WarningSource.RULE,
         hazard_class="other", level=WarningLevel.BLUE, state=WarningState.CANDIDATE, mode=WarningMode.ACTUAL, object_id="1",
         device_id=STATION, lon=113.25, lat=23.125, raised_at=NOW - minutes(10), updated_at=NOW - minutes(10),
-        zh="PM2.5 偏高", en="PM2.5 is high", probability=0.75, evidence={"value": 104.5},
+        zh="PM2.5 偏高", en="PM2.5 is high", probability=0.75, evidence={"value": 104.5}, district_code="440106",
     )  # fmt: skip
 
 
