@@ -202,7 +202,7 @@ def shelve(
     named = warning_id or str(situation or "-")
     detail = {"hours": hours, "reason": reason}
     with acts.transaction(conn, actor, Action.SHELVE_WARNING, named, now, exercise_id=exercise_id) as deed:
-        place = place_of_warning(conn, warning_id) if warning_id else None
+        place = place_of_warning(conn, warning_id) if warning_id else Place()
         acts.begin(
             conn, actor, Action.SHELVE_WARNING, named, now, detail=detail, exercise_id=exercise_id, place=place, deed=deed
         )  # fmt: skip
@@ -264,7 +264,7 @@ def unshelve(
     action = Action.UNSHELVE_WARNING
     with acts.transaction(conn, actor, action, str(shelf_id), now, exercise_id=exercise_id) as deed:
         found = shelves.find_for_update(conn, shelf_id)
-        place = place_of_warning(conn, found.warning_id) if found is not None and found.warning_id else None
+        place = place_of_warning(conn, found.warning_id) if found is not None and found.warning_id else Place()
         acts.begin(conn, actor, action, str(shelf_id), now, exercise_id=exercise_id, place=place, deed=deed)
         if found is None or found.exercise_id != exercise_id:
             raise Refused("shelf_unknown", f"没有编号为 {shelf_id} 的搁置", f"there is no shelf {shelf_id}")
@@ -284,7 +284,7 @@ def plan_maintenance(
     named = ", ".join((*districts, *devices))[:200] or "area"
     detail = {"from": begins_at.isoformat(), "until": until.isoformat(), "reason": reason}
     with acts.transaction(conn, actor, Action.PLAN_MAINTENANCE, named, now) as deed:
-        place = Place(district=districts[0]) if len(districts) == 1 and not (area or devices) else None
+        place = Place(district=districts[0]) if len(districts) == 1 and not (area or devices) else Place()
         acts.begin(conn, actor, Action.PLAN_MAINTENANCE, named, now, detail=detail, place=place, deed=deed)
         shape = _polygon(area) if area else None
         if shape is None and not districts and not devices:
@@ -330,7 +330,7 @@ def _polygon(said: str) -> dict[str, Any]:
 def end_maintenance(conn: Connection, maintenance_id: int, actor: Actor, now: datetime, *, zone: ZoneInfo = SHANGHAI) -> None:
     """Ends a maintenance before its time, or calls it off. Raises Refused."""
     with acts.transaction(conn, actor, Action.END_MAINTENANCE, str(maintenance_id), now) as deed:
-        acts.begin(conn, actor, Action.END_MAINTENANCE, str(maintenance_id), now, deed=deed)
+        acts.begin(conn, actor, Action.END_MAINTENANCE, str(maintenance_id), now, place=Place(), deed=deed)
         found = shelves.find_maintenance_for_update(conn, maintenance_id)
         if found is None:
             raise Refused("window_unknown", f"没有编号为 {maintenance_id} 的检修", f"there is no maintenance {maintenance_id}")

@@ -23,7 +23,7 @@ from alerts.receiving import Inbox, expire, take_in
 from alerts.sources import Brought, Reader, reader_of
 from domain.publications import Notice, NoticeState
 from storage import external, notices
-from storage.connection import Connection, DatabaseUnreachable, connect
+from storage.connection import Connection, DatabaseUnreachable, connect, is_connection_lost
 from storage.external import Refusal
 from storage.ticking import instance_name, run_ticks
 
@@ -79,7 +79,7 @@ class Notifier:
     def tick(self, conn: Connection, now: datetime) -> Mapping[str, Any]:
         """One round; returns figures for the system page."""
         self.settle(conn, now)
-        notices.release_abandoned(conn, now - LEASE, now)
+        notices.release_abandoned(conn, now - LEASE, now, but=[notice.notice_id for _, notice in self._under_way])
         self._send(conn, now)
         self._listen(conn, now)
         if self._expired_at is None or abs(now - self._expired_at) >= EXPIRES_EVERY:
@@ -145,7 +145,11 @@ class Notifier:
         for source, future in list(self._asked.items()):
             if future.done():
                 del self._asked[source]
-                self._take(conn, source, future.result(), now)
+                fault = future.exception()
+                if fault is None:
+                    self._take(conn, source, future.result(), now)
+                else:
+                    self._note_fault(conn, source, fault, now)
         for source, reader in self._readers.items():
             asked_at = self._asked_at.get(source)
             if source not in self._asked and (asked_at is None or abs(now - asked_at).total_seconds() >= source.every_s):
@@ -155,14 +159,28 @@ class Notifier:
     def _take(self, conn: Connection, source: Source, brought: Brought, now: datetime) -> None:
         refused = 0
         for name, raw in brought.messages:
-            made = take_in(conn, raw, source.source_id, name, now, inbox=self._inbox)
-            refused += isinstance(made, Refusal)
+            try:
+                made = take_in(conn, raw, source.source_id, name, now, inbox=self._inbox)
+            except Exception as fault:
+                if is_connection_lost(fault):
+                    raise
+                log.exception("a message of source %s could not be taken in", source.source_id)  # one of them stops no other
+                refused += 1
+            else:
+                refused += isinstance(made, Refusal)
         self._etags[source] = brought.etag
         self._totals["taken_in"] += len(brought.messages) - refused
         self._totals["refused"] += refused
         zh = f"{brought.zh}；本次 {len(brought.messages)} 份，拒收 {refused} 份"
         en = f"{brought.en}; {len(brought.messages)} came this time, {refused} refused"
         external.note_polled(conn, source.source_id, now, is_well=brought.is_well, zh=zh, en=en, etag=brought.etag)
+
+    def _note_fault(self, conn: Connection, source: Source, fault: BaseException, now: datetime) -> None:
+        """A fault of ours in reading a source: it is told of, and asked again when its time has come."""
+        log.error("source %s could not be read", source.source_id, exc_info=fault)
+        name = type(fault).__name__
+        zh, en = f"程序故障（{name}），详见日志", f"a fault of the program ({name}), see its log"
+        external.note_polled(conn, source.source_id, now, is_well=False, zh=zh, en=en, etag=self._etags.get(source))
 
 
 def _outcome(future: Future[Outcome], notice: Notice) -> Outcome:

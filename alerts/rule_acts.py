@@ -82,10 +82,11 @@ def change(
     detail: dict[str, Any] = {"version": version, "backtest": backtest_id, **({"reason": reason} if reason else {})}
     with acts.transaction(conn, actor, Action.CHANGE_RULE, rule_id, now) as deed:
         acts.begin(conn, actor, Action.CHANGE_RULE, rule_id, now, detail=detail, deed=deed)
+        rules.wait_for_the_bench(conn)
         newest = rules.lock_rule(conn, rule_id)
         rule = replace(check(conn, rule_id, parse(text), version, districts), version=(newest or 0) + 1)
         before = _spec_of(conn, rule_id)
-        _check_backtest(conn, rule, backtest_id)
+        check_backtest(conn, rule, backtest_id)
         if before == write_spec(rule):
             raise Refused("rule_same", f"规则 {rule_id} 没有改动", f"nothing of rule {rule_id} would change")
         _write(conn, rule, actor, now, reason=reason, backtest_id=backtest_id)
@@ -117,6 +118,7 @@ def retire(conn: Connection, rule_id: str, actor: Actor, now: datetime, *, reaso
     """Ends a rule and lifts what it has raised; returns how many warnings. Raises Refused."""
     with acts.transaction(conn, actor, Action.RETIRE_RULE, rule_id, now) as deed:
         acts.begin(conn, actor, Action.RETIRE_RULE, rule_id, now, detail={"reason": reason} if reason else None, deed=deed)
+        rules.wait_for_the_bench(conn)
         rules.lock_rule(conn, rule_id)
         before = _spec_of(conn, rule_id)
         if before is None:
@@ -143,6 +145,7 @@ def switch(
     action = Action.ENABLE_RULE if enabled else Action.DISABLE_RULE
     with acts.transaction(conn, actor, action, rule_id, now) as deed:
         acts.begin(conn, actor, action, rule_id, now, detail={"reason": reason} if reason else None, deed=deed)
+        rules.wait_for_the_bench(conn)
         newest = rules.lock_rule(conn, rule_id)
         today = next((one.rule for one in rules.list_live(conn) if one.rule_id == rule_id), None)
         if today is None or newest is None:
@@ -176,7 +179,7 @@ def _spec_of(conn: Connection, rule_id: str) -> Mapping[str, Any] | None:
     return next((write_spec(one.rule) if one.rule else one.spec for one in rules.list_live(conn) if one.rule_id == rule_id), None)
 
 
-def _check_backtest(conn: Connection, rule: ThresholdRule, backtest_id: str | None) -> None:
+def check_backtest(conn: Connection, rule: ThresholdRule, backtest_id: str | None) -> None:
     """Raises Refused for a back-test that is not of this spec."""
     if backtest_id is None:
         return

@@ -177,6 +177,7 @@ class Watch:
         self._streams_read: datetime | None = None
         self._forecasts_asked: datetime | None = None
         self._judged_issue: datetime | None = None
+        self._issue_done: datetime | None = None
         self._expired_at: datetime | None = None
         self._totals = Counter(raised=0, lifted=0, expired=0, reminded=0, late=0)
 
@@ -187,6 +188,7 @@ class Watch:
             if not rules.take_the_bench(conn):
                 return {"standby": True}
             figures = self._judge_all(conn, Moment.live(now))
+        self._judged_issue = self._issue_done  # only what is committed has been judged
         return {**figures, "standby": False, "tick_ms": round(1000 * (perf_counter() - began))}
 
     def _judge_all(self, conn: Connection, moment: Moment) -> Mapping[str, Any]:
@@ -228,7 +230,7 @@ class Watch:
             self._remind(conn, now)
             self._reminded_at = now
         if issued is not None and now - issued > ISSUE_COMPLETE:
-            self._judged_issue = issued
+            self._issue_done = issued
         open_now = warnings.list_open_warnings(conn, moment, with_suppressed=True)
         tracked = self._tracks.judge(
             conn, open_now, now, lambda at: self._identifiers.allot(at, warnings.next_number(conn)),
@@ -348,8 +350,9 @@ class Watch:
         if late:
             came = _Came(memory.list_readings(conn, late), self._streams)
             for record in mine:
-                for number in came.series(record.rule):
-                    self._judge_anew(conn, record, number, late[number], came, now)
+                with self._tracks.attempting(conn, record.rule.rule_id, now):
+                    for number in came.series(record.rule):
+                        self._judge_anew(conn, record, number, late[number], came, now)
             self._totals["late"] += len(late)
         memory.forget_before(conn, since)
 
@@ -454,9 +457,12 @@ class Watch:
         if ingester is None or now - ingester.beat_at > heartbeats.ALIVE_WITHIN:
             return
         found = warnings.list_open_warnings(conn, Moment.live(now), with_suppressed=True)
-        standing = {int(warning.object_id): warning for warning in found if warning.object_id.isdigit()}
-        for number, heard in rules.list_last_heard(conn, list(standing)).items():
-            warning, voice = standing[number], Voice(*heard)
+        numbers = {int(warning.object_id) for warning in found if warning.object_id.isdigit()}
+        heard = rules.list_last_heard(conn, sorted(numbers))
+        for warning in found:
+            if not warning.object_id.isdigit() or int(warning.object_id) not in heard:
+                continue
+            voice = Voice(*heard[int(warning.object_id)])
             if is_expired(voice, self._silence, listening_since=ingester.started_at, now=now):
                 evidence = {**warning.evidence, "silent_since": voice.heard_at.isoformat(), "expired_by": "silence"}
                 basis = _Basis({}, warning.probability, warning.lead_time_s)

@@ -90,6 +90,10 @@ def listening(conn: Connection, action: Action, object_id: str, at: Circumstance
         yield
 
 
+EARLIEST, LATEST = 1970, 2200
+"""Years between which a time of ours lies; near the ends of what can be written, no database gives it back."""
+
+
 def number(said: str) -> int:
     """Raises Refused for what is no whole number of ours."""
     if said.isascii() and said.isdigit() and len(said) <= LONGEST_NUMBER:
@@ -106,7 +110,7 @@ def time(said: str | None) -> datetime | None:
         found = datetime.fromisoformat(said)
     except ValueError:
         found = None
-    if found is None or found.tzinfo is None:
+    if found is None or found.tzinfo is None or not EARLIEST < found.year < LATEST:
         zh, en = (words.format(value=echo(said)) for words in CATALOGUE["answer.no_time"])
         raise Refused("no_time", zh, en)
     return found

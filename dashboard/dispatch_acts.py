@@ -8,7 +8,7 @@ from functools import partial
 
 import dispatch.acts
 import dispatch.orders
-from dashboard.answers import Answer, Circumstances, Request, answered, number, time
+from dashboard.answers import Answer, Circumstances, Request, answered, listening, number, time
 from dashboard.bodies import Field, id_of, text
 from dispatch.acts import Base
 from domain.rights import Action
@@ -16,15 +16,18 @@ from layouts.words import CATALOGUE
 from storage.connection import Connection
 
 Act = tuple[tuple[Field, ...], Callable[[Connection, Request, Circumstances], Answer]]
+LONGEST_RANK = 4
+"""Digits of the place of a proposal in its list; no list is longer."""
 LONGEST_DRAWING = 40_000
 """Characters of a shape of 500 corners."""
 
 
 def _issue(conn: Connection, request: Request, at: Circumstances) -> Answer:
-    rank = request.get("rank")
+    with listening(conn, Action.ISSUE_ORDER, f"{request['unit']} → {request['incident']}"[:200], at):
+        rank = number(request["rank"][:LONGEST_RANK]) if request.get("rank") else None
     order = dispatch.orders.issue(
         conn, request["incident"], request["unit"], at.actor, at.now, zone=at.zone, order_expiry_s=at.order_expiry_s,
-        proposal=request.get("proposal"), rank=number(rank) if rank else None, reason=request.get("reason"),
+        proposal=request.get("proposal"), rank=rank, reason=request.get("reason"),
         turns=request.get("turn") == "yes",
     )  # fmt: skip
     return answered("done", "answer.order", order.order_id, unit=order.unit_id, incident=order.incident_id, order=order.order_id)

@@ -25,7 +25,8 @@ def check_rule(conn: Connection, request: Request, at: Circumstances) -> None:
     """Raises Refused, audited, for a spec that could not be put in force."""
     with listening(conn, Action.CHANGE_RULE, request["rule"], at):
         said = alerts.rule_acts.parse(request["spec"])
-        alerts.rule_acts.check(conn, request["rule"], said, _version(request), districts_of(at))
+        rule = alerts.rule_acts.check(conn, request["rule"], said, _version(request), districts_of(at))
+        alerts.rule_acts.check_backtest(conn, rule, request.get("backtest"))
 
 
 def _change(conn: Connection, request: Request, at: Circumstances) -> Answer:

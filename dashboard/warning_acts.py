@@ -15,6 +15,7 @@ from domain.warnings import WarningVerdict
 from layouts.words import CATALOGUE
 from storage import acts
 from storage.connection import Connection
+from storage.rules import wait_for_the_bench
 
 Act = Callable[[Connection, Request, Circumstances], Answer]
 MOST_AT_ONCE = 500
@@ -116,7 +117,7 @@ def _bulk(conn: Connection, request: Request, at: Circumstances) -> Answer:
     told: list[dict[str, Any]] = []
 
     def do_all() -> None:
-        for warning_id in ids:
+        for warning_id in sorted(ids):
             try:
                 done = act(conn, {**said, "warning": warning_id}, at)
                 told.append({"id": warning_id, "code": "done", "zh": done.zh, "en": done.en})
@@ -131,6 +132,7 @@ def _bulk(conn: Connection, request: Request, at: Circumstances) -> Answer:
         try:
             with acts.transaction(conn, at.actor, Action.HANDLE_MANY_WARNINGS, action.value, at.now):
                 acts.begin(conn, at.actor, Action.HANDLE_MANY_WARNINGS, action.value, at.now, detail=detail)
+                wait_for_the_bench(conn)  # many locks in one transaction: nobody else takes them in another order meanwhile
                 do_all()
         except _NotAll:
             refused = told[-1]

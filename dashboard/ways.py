@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from threading import Lock
 from typing import TypeVar
 
 from domain.closures import Closure
@@ -48,25 +48,24 @@ class Ways:
 
     def __init__(self, city: City | None, access_kmh: float) -> None:
         self._city, self._access_kmh = city, access_kmh
-        self._lock = Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ways")  # who waits here keeps no other answer waiting
         self._roads: CityRoads | None = None
         self._factor: float | None = None
 
     async def ask(self, state: RoadState, question: Callable[[CityRoads], Answer]) -> Answer | None:
         """The answer of the roads in that state; None for a city without roads."""
-        return await asyncio.to_thread(self._asked, state, question)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._asked, state, question)
 
     def _asked(self, state: RoadState, question: Callable[[CityRoads], Answer]) -> Answer | None:
-        with self._lock:
-            if self._city is None:
-                return None
-            if self._factor != state.emergency_factor:
-                self._factor = state.emergency_factor
-                self._roads = CityRoads.of(self._city, emergency_factor=self._factor, access_kmh=self._access_kmh)
-            if self._roads is None:
-                return None
-            self._roads.change(state.slowness, [ClosedRoad(c.closure_id, c.geometry, c.object_id) for c in state.closures])
-            return question(self._roads)
+        if self._city is None:
+            return None
+        if self._factor != state.emergency_factor:
+            self._factor = state.emergency_factor
+            self._roads = CityRoads.of(self._city, emergency_factor=self._factor, access_kmh=self._access_kmh)
+        if self._roads is None:
+            return None
+        self._roads.change(state.slowness, [ClosedRoad(c.closure_id, c.geometry, c.object_id) for c in state.closures])
+        return question(self._roads)
 
 
 @lru_cache(maxsize=2)

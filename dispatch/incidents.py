@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -101,6 +101,7 @@ def promote(
             exercise_id=exercise_id, place=place, deed=deed,
         )  # fmt: skip
         if call is not None:
+            evidence.hold(conn, found)  # of two who make an incident of it at the same moment the second sees the first's
             _check_new_to_us(conn, found, now, exercise_id)
             _take_down(conn, new_id, call, actor, now, deed, exercise_id)
         else:
@@ -315,8 +316,10 @@ def unmerge(
     """Lets an incident stand by itself again, as it stood before it was merged; the orders that were issued for it and are still
     open come back. Returns how many."""
     with acts.transaction(conn, actor, Action.UNMERGE_INCIDENT, incident_id, now, exercise_id=exercise_id) as deed:
-        _begin_merge(conn, Action.UNMERGE_INCIDENT, incident_id, (incident_id,), actor, now, reason, exercise_id, deed)
+        require(actor, Action.UNMERGE_INCIDENT)  # what it is part of is told to who may
         seen = merges.find_merge(conn, incident_id, Moment.live(now + FUTURE_TOLERANCE))
+        both = (incident_id,) if seen is None else (incident_id, seen.root_id)
+        _begin_merge(conn, Action.UNMERGE_INCIDENT, incident_id, both, actor, now, reason, exercise_id, deed)
         if seen is None:
             locked_incident(conn, incident_id, now, exercise_id)
             raise _as_it_is(f"事件 {incident_id} 未被并案", f"incident {incident_id} is not part of another")
@@ -403,8 +406,8 @@ def _take_down(
     if not now - TOLD_LATE <= at <= now:
         raise Refused(
             "time_out_of_range",
-            f"发生时间为 {at:%Y-%m-%d %H:%M}（UTC）：应在过去 24 小时之内",
-            f"it is said to have happened at {at:%Y-%m-%d %H:%M} UTC: expected a time within the last 24 hours",
+            f"发生时间为 {at.astimezone(UTC):%Y-%m-%d %H:%M}（UTC）：应在过去 24 小时之内",
+            f"it is said to have happened at {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC: expected a time within the last 24 hours",
         )
     incident = Incident(
         incident_id, call.hazard_class, _grade(call.grade), ResponseLevel.NONE, IncidentState.REPORTED, call.lon, call.lat,

@@ -26,12 +26,14 @@ from domain.resources import (
     check_advance,
     check_reserve,
 )
-from domain.rights import Action, Actor, Place
+from domain.rights import Action, Actor, Place, require
 from gis_data.surroundings import distance_m
 from storage import acts, incidents, resources
 from storage.connection import Connection
 from storage.places import place_of_incident
 
+LONGEST_NEED = timedelta(days=365)
+"""How far ahead something may be needed until."""
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -141,6 +143,11 @@ def _commit(
                 f"资源 {resource_id} 的类型为 {chosen.type}：应为 {request.type}",
                 f"resource {resource_id} is of the type {chosen.type}: expected {request.type}",
             )
+        require(
+            actor,
+            Action.ADVANCE_REQUEST,
+            Place(place_of_incident(conn, request.incident_id).district, department=chosen.department),
+        )
         check_reserve(chosen, request.amount, today)
         parts = [(chosen, request.amount)]
     else:
@@ -191,11 +198,13 @@ def _open_incident(conn: Connection, incident_id: str, now: datetime, zone: Zone
 
 
 def _check_until(until: datetime | None, now: datetime, zone: ZoneInfo) -> None:
-    if until is not None and until <= now:
-        clock = until.astimezone(zone).strftime("%m-%d %H:%M")
+    if until is not None and not now < until <= now + LONGEST_NEED:
+        clock = until.astimezone(zone).strftime("%Y-%m-%d %H:%M")
         raise Refused(
-            "until_past", f"期限为 {clock}：应晚于当前时间", f"the end is {clock}: expected a time to come"
-        )  # fmt: skip
+            "until_past",
+            f"期限为 {clock}：应晚于当前时间，且在 {LONGEST_NEED.days} 天之内",
+            f"the end is {clock}: expected a time to come, within {LONGEST_NEED.days} days",
+        )
 
 
 def _state(said: str) -> RequestState:

@@ -219,7 +219,7 @@ def locked_resource(conn: Connection, resource_id: str, now: datetime, exercise_
 
 def whole_number(said: str, *, least: int = 0) -> int:
     """An amount. Raises Refused for what is none of ours."""
-    if not (said.isascii() and said.isdigit() and least <= int(said[:20]) <= MOST):
+    if not (said.isascii() and said.isdigit() and len(said) <= 18 and least <= int(said) <= MOST):
         raise Refused(
             "no_amount",
             f"数量为“{said[:20]}”：应为 {least} 至 {MOST} 的整数",

@@ -1184,6 +1184,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "supply.away": ("{n} 公里", "{n} km"),
     "supply.reserve": ("预留", "Reserve"),
     "supply.release": ("释放", "Release"),
+    "supply.used": ("已用", "used"),
+    "supply.used_long": ("其中已用掉多少", "How much of it was used up"),
     "supply.reserved": ("已预留", "Reserved"),
     "supply.amount": ("数量", "How many"),
     "supply.requests": ("增援请求", "Requests for help"),

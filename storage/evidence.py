@@ -11,6 +11,9 @@ from domain.moments import Moment
 from storage.connection import Connection
 from storage.warnings import find_warning
 
+_SOURCE_LOCK = 7_205_017
+"""The class of locks under which sources are held."""
+
 
 def link(
     conn: Connection, incident_id: str, kind: SourceKind, source_id: str, device_id: str, *, actor: str, now: datetime
@@ -22,6 +25,12 @@ def link(
         (incident_id, kind.value, source_id, device_id, now, actor),
     ).fetchone()
     return row is not None
+
+
+def hold(conn: Connection, found: Evidence) -> None:
+    """Holds a source until this transaction ends: whoever wants to make something of it too waits, and then sees what was."""
+    key = f"{found.kind.value}|{found.source_id}|{found.device_id}"
+    conn.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_SOURCE_LOCK, key))
 
 
 def list_sources(conn: Connection, incident_ids: Sequence[str], moment: Moment) -> list[Source]:

@@ -102,15 +102,16 @@ def settle(
         })  # fmt: skip
 
 
-def release_abandoned(conn: Connection, taken_before: datetime, now: datetime) -> int:
-    """Gives back what somebody took so long ago that they must have died; returns how many."""
+def release_abandoned(conn: Connection, taken_before: datetime, now: datetime, *, but: Sequence[int] = ()) -> int:
+    """Gives back what somebody took so long ago that they must have died, but not what the caller itself is still at; returns how
+    many."""
     return conn.execute(
         "UPDATE notice SET state = %s, due_at = %s, taken_at = NULL, taken_by = NULL, said_zh = %s, said_en = %s "
-        "WHERE state = %s AND taken_at < %s",
+        "WHERE state = %s AND taken_at < %s AND notice_id <> ALL(%s)",
         (
             NoticeState.WAITING.value, now, "发送进程中断，结果不明，将以同一标识重发",
             "the process that sent it ended meanwhile; nobody knows whether it arrived; it is sent again under the same key",
-            NoticeState.SENDING.value, taken_before,
+            NoticeState.SENDING.value, taken_before, list(but),
         ),
     ).rowcount  # fmt: skip
 

@@ -3,6 +3,8 @@ so that bounded rights do not reach it, and do not tell whether it is there."""
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from domain.rights import Place
 from storage.connection import Connection
 
@@ -14,7 +16,11 @@ def place_of_incident(conn: Connection, incident_id: str) -> Place:
 
 
 def place_of_warning(conn: Connection, warning_id: str) -> Place:
-    row = conn.execute("SELECT district_code FROM warning WHERE warning_id::text = %s", (warning_id,)).fetchone()
+    try:
+        number = UUID(warning_id)
+    except ValueError:
+        return Place()
+    row = conn.execute("SELECT district_code FROM warning WHERE warning_id = %s", (number,)).fetchone()
     return Place(district=row[0]) if row else Place()
 
 

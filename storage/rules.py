@@ -23,7 +23,7 @@ from storage.connection import Connection
 from storage.lifelines import VOICES
 from storage.observations import Value
 
-_BENCH_LOCK = 7_205_006
+_BENCH_LOCK = 7_205_016
 _RULE_LOCK = 7_205_013
 
 
@@ -142,7 +142,7 @@ def retire_rule(conn: Connection, rule_id: str, now: datetime) -> None:
 
 def forget_progress(conn: Connection, rule_id: str) -> None:
     """What judging by a rule remembers goes: what waited to be raised, and up to when it was judged."""
-    for table in ("rule_condition", "rule_wait", "rule_progress"):
+    for table in ("rule_condition", "rule_wait", "rule_progress", "judged_state"):
         conn.execute(f"DELETE FROM {table} WHERE rule_id = %s", (rule_id,))
 
 
@@ -217,6 +217,11 @@ def save_progress(conn: Connection, until: Mapping[str, datetime]) -> None:
 def take_the_bench(conn: Connection) -> bool:
     """Whether this transaction is the one that judges: another one's has to end first. Call at its beginning."""
     return conn.execute("SELECT pg_try_advisory_xact_lock(%s)", (_BENCH_LOCK,)).fetchone() == (True,)
+
+
+def wait_for_the_bench(conn: Connection) -> None:
+    """Waits until nobody judges, and keeps it so until this transaction ends: what it changes is seen whole by the next look."""
+    conn.execute("SELECT pg_advisory_xact_lock(%s)", (_BENCH_LOCK,))
 
 
 Waiting = dict[int, dict[WarningLevel, Wait]]

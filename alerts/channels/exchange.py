@@ -57,7 +57,7 @@ def exchange(
             f"{where} 的证书不可信（{fault.verify_message}）：请在 CITYHELM_OUTWARD_CA 指明签发机构",
             f"the certificate of {where} is not trusted ({fault.verify_message}): name its authority in CITYHELM_OUTWARD_CA",
         ) from fault
-    except (OSError, http.client.HTTPException) as fault:
+    except (OSError, http.client.HTTPException, ValueError) as fault:  # ValueError: an address that no request line can hold
         why = str(fault) or type(fault).__name__
         raise NoAnswer(f"{where} 没有应答（{why}）", f"{where} did not answer ({why})") from fault
     finally:

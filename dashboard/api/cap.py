@@ -5,6 +5,7 @@ Feed and messages are for everybody where the policy says so, else for who may s
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -148,15 +149,19 @@ def mount(server: FastAPI, house: Deployment) -> None:
             return failed("api.database_away")
         issuer = outward.issuer
         here = (issuer.web or str(request.base_url)).rstrip("/")
-        entries = [
-            entry_of(message.alert, f"{here}/api/cap/{one.identifier}.xml")
-            for one in found if isinstance(message := read(one.cap.encode()), Read)
-        ]  # fmt: skip
-        updated = max((one.sent_at for one in found), default=now.replace(hour=0, minute=0, second=0, microsecond=0))
-        body = write_feed(
-            entries, sender=issuer.sender, title=issuer.name_zh, author=issuer.name_zh, address=f"{here}/api/cap/feed.atom",
-            updated=updated,
-        )  # fmt: skip
+
+        def written() -> bytes:
+            entries = [
+                entry_of(message.alert, f"{here}/api/cap/{one.identifier}.xml")
+                for one in found if isinstance(message := read(one.cap.encode()), Read)
+            ]  # fmt: skip
+            updated = max((one.sent_at for one in found), default=now.replace(hour=0, minute=0, second=0, microsecond=0))
+            return write_feed(
+                entries, sender=issuer.sender, title=issuer.name_zh, author=issuer.name_zh, address=f"{here}/api/cap/feed.atom",
+                updated=updated,
+            )  # fmt: skip
+
+        body = await asyncio.to_thread(written)  # hundreds of messages are read: the loop has others to answer
         return Response(body, headers={"cache-control": "no-store"}, media_type="application/atom+xml")
 
     async def message(request: Request, identifier: str) -> Response:

@@ -208,7 +208,7 @@ def _row(live: rules.LiveRule, n_open: int, draft: rules.Draft | None) -> Json:
         "rule": live.rule_id, "version": live.version, "enabled": rule.enabled if rule else False,
         "spec": write_spec(rule) if rule else live.spec, "words": _words(rule), "unit": _pair(unit_words(rule)) if rule else None,
         "author": live.author, "approver": live.approver, "since": ms(live.created_at), "backtest": live.backtest_id,
-        "open": n_open, "draft": _draft(draft), "fault": fault,
+        "open": n_open, "draft": _draft(draft, with_spec=True), "fault": fault,
     }  # fmt: skip
 
 
@@ -216,7 +216,7 @@ def _drafted(draft: rules.Draft) -> Json:
     """A rule of which there is nothing but a draft."""
     return {
         "rule": draft.rule_id, "version": None, "enabled": False, "spec": None, "words": None, "unit": None, "author": None,
-        "approver": None, "since": None, "backtest": None, "open": 0, "draft": _draft(draft), "fault": None,
+        "approver": None, "since": None, "backtest": None, "open": 0, "draft": _draft(draft, with_spec=True), "fault": None,
     }  # fmt: skip
 
 

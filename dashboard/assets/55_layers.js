@@ -115,10 +115,11 @@
     const { ground } = cityhelm.map;
     const has = (type) => [...city.devices.values()].some((device) => device.type === type);
     const places = ground ? count(ground.places, (place) => `place/${place.kind}`).filter(([key]) => cityhelm.marks.placeMark(kindOf(key))) : [];
+    const nClosed = cityhelm.scene.closures().length + cityhelm.plan.closures().filter(({ properties }) => properties.source !== "sensor").length;
     const events = [
       city.incidents.length && ["incident", city.incidents.length, el("i", { class: "mark diamond grade-II", "aria-hidden": "true" }), page.words("legend.incidents"), sources.incidents],
       city.warnings.length && ["warning", city.warnings.length, swatch("warning"), page.words("legend.warnings"), sources.warnings],
-      ["closure", cityhelm.scene.closures().length + cityhelm.plan.closures().filter(({ properties }) => properties.source !== "sensor").length, swatch("closure"), page.words("layers.closures"), sources.device],
+      (has("UnderpassObserved") || nClosed > 0) && ["closure", nClosed, swatch("closure"), page.words("layers.closures"), sources.device],
       document.getElementById("command") && ["reach", null, swatch("reach"), page.words("layers.reach"), "roads · gis_data.isochrones"],
       (has("FloodMonitoring") || has("UnderpassObserved")) && ["water", null, parts.kindMark("FloodMonitoring"), page.words("layers.water"), sources.device],
       has("TrafficFlowObserved") && ground?.roads.length && ["road", null, swatch("road"), page.words("layers.roads"), sources.device],

@@ -130,8 +130,9 @@
     const away = planner.is_alive ? null : div("refusal", page.words("plan.away", { time: page.moment(planner.checked ?? recommendation.issued) }));
     if (!row) return part(page.words("plan.title"), about, away, refusal, parts.empty("plan.no_card"));
     const open = plan.open(row);
-    const all = open.length > 1 && page.may("order.issue")
-      ? el("button", { class: "button plan-all", "data-act": JSON.stringify({ action: "order.issue_all", request: { incident, units: open.map(({ unit }) => unit).join(","), proposal: recommendation.id }, about: incident }), disabled: clicks.isBusy(incident) }, page.words("plan.all", { n: open.length }))
+    const plain = open.filter(({ turned_from }) => turned_from === null); // one that is turned round is sent by itself
+    const all = plain.length > 1 && page.may("order.issue")
+      ? el("button", { class: "button plan-all", "data-act": JSON.stringify({ action: "order.issue_all", request: { incident, units: plain.map(({ unit }) => unit).join(","), proposal: recommendation.id }, about: incident }), disabled: clicks.isBusy(incident) }, page.words("plan.all", { n: plain.length }))
       : null;
     const nothing = Object.keys(row.missing).length ? null : parts.empty("plan.met", { needs: plan.needs(row.needs) });
     return part(page.words("plan.title"), about, away, refusal,

@@ -38,7 +38,7 @@
     return part(page.words("supply.reserved"), "", rows.map((row) => {
       const source = { source: from.resources, measured: row.at };
       return el("div", { key: row.id, class: "supply" }, span("supply-name ellipsis", name(row), el("small", {}, page.actor(row.by), " ", number(page.moment(row.at), source))), span("supply-free", number(page.figure(row.amount), source), " ", unitOf(row)),
-        page.may("resource.release") ? button("resource.release", { reservation: row.id }, found.id, page.words("supply.release")) : null);
+        page.may("resource.release") && row.request === null ? span("supply-act", el("span", { id: `release-${row.id}` }, el("input", { name: "used", class: "input supply-n", type: "number", min: 0, max: row.amount, placeholder: page.words("supply.used"), "aria-label": page.words("supply.used_long") })), button("resource.release", { reservation: row.id }, found.id, page.words("supply.release"), "button button-plain", `release-${row.id}`)) : null);
     }));
   };
 

@@ -19,10 +19,11 @@
   let checked = null; // the server's word on what is in the form: {faults, words, changes}
   let checkAt = null;
   let testId = null; // the back-test that is shown
+  let tested = null; // the spec it is of, as text
   let refused = null; // why a back-test was not begun
 
   const say = (pair) => (pair ? (page.facts.lang === "zh" ? pair.zh : pair.en) : "");
-  const nameOf = (rule) => say(rule.spec) || rule.rule;
+  const nameOf = (rule) => say(rule.spec ?? rule.draft?.spec) || rule.rule;
   const list = () => dossiers.follow("rules", "/api/rules", LIST_MS);
   const find = () => list().data?.rules.find(({ rule }) => rule === rules.chosen) ?? null;
 
@@ -35,7 +36,7 @@
     const source = { source: from.rules, asOf: data.t };
     parts.draw("rules-sub", parts.sentence(page.words("rules.sub", { n: page.figure(data.rules.length), open: page.figure(data.rules.reduce((sum, rule) => sum + rule.open, 0)) }), source));
     parts.draw("rules-list", data.rules.map((rule) => el("button", { key: rule.rule, class: rule.rule === rules.chosen ? "row rule-row row-on" : "row rule-row", "data-rule": rule.rule, "aria-pressed": String(rule.rule === rules.chosen) },
-      span("rule-levels", LEVELS.filter((level) => rule.spec.levels?.[level]).map((level) => el("span", { key: level, class: `level level-${level} rule-mark`, title: page.label("level", level) }, el("i", { class: `shape shape-${page.facts.shapes[level]}` })))),
+      span("rule-levels", LEVELS.filter((level) => rule.spec?.levels?.[level]).map((level) => el("span", { key: level, class: `level level-${level} rule-mark`, title: page.label("level", level) }, el("i", { class: `shape shape-${page.facts.shapes[level]}` })))),
       span("row-title ellipsis", nameOf(rule)),
       span("row-more", span("ellipsis", say(rule.words)), rule.enabled ? null : parts.pill(page.words("rules.off")), rule.draft ? parts.pill(page.words("rules.draft"), "on") : null, rule.fault ? parts.pill(page.words("rules.fails"), "act") : null, rule.open ? number(page.figure(rule.open), source) : null))));
   };
@@ -168,7 +169,7 @@
     const spec = JSON.stringify(sent());
     const about = "rule";
     const isWrong = (checked?.faults ?? []).length > 0;
-    const test = testId ? { backtest: testId } : {};
+    const test = testId && tested === spec ? { backtest: testId } : {};
     const reason = () => [forms.field("reason", page.words("rules.why"), true)];
     const refusal = answer && answer.act?.about === about && !["done", "waiting"].includes(answer.outcome) ? div("refusal", page.facts.lang === "zh" ? answer.zh : answer.en) : null;
     const acts = [
@@ -177,8 +178,8 @@
       rules.isDirty ? forms.act(about, "rule.draft", { rule: id, spec, ...test }, page.words("rules.keep"), "button button-plain") : null,
     ];
     const kinds = {
-      ...(rules.isDirty && !isWrong ? { change: { action: "rule.change", request: { rule: id, spec, ...(rule ? { version: String(rule.version) } : {}), ...test }, words: page.words("rules.publish"), body: reason } } : {}),
-      ...(rule ? { [rule.enabled ? "off" : "on"]: { action: rule.enabled ? "rule.disable" : "rule.enable", request: { rule: id }, words: page.words(rule.enabled ? "rules.disable" : "rules.enable"), body: reason }, retire: { action: "rule.retire", request: { rule: id }, words: page.words("rules.retire"), body: reason } } : {}),
+      ...(rules.isDirty && !isWrong ? { change: { action: "rule.change", request: { rule: id, spec, ...(rule?.version ? { version: String(rule.version) } : {}), ...test }, words: page.words("rules.publish"), body: reason } } : {}),
+      ...(rule?.version ? { [rule.enabled ? "off" : "on"]: { action: rule.enabled ? "rule.disable" : "rule.enable", request: { rule: id }, words: page.words(rule.enabled ? "rules.disable" : "rules.enable"), body: reason }, retire: { action: "rule.retire", request: { rule: id }, words: page.words("rules.retire"), body: reason } } : {}),
     };
     parts.draw("rule-acts", refusal, refused ? div("refusal", refused) : null, forms.draw("rule", rules.chosen, acts, kinds));
   };
@@ -195,8 +196,8 @@
     try {
       const response = await page.ask("/api/rules/backtest", { method: "POST", headers: HEAD, body: JSON.stringify({ rule: idOf() || "new_rule", spec: sent(), days }) });
       const said = await response.json();
-      if (said.id) testId = said.id;
-      if (!response.ok && said.error !== "backtest_busy") refused = (said.faults ?? []).map(say).join(" ") || say(said) || page.words("answer.failed");
+      if (response.ok) [testId, tested] = [said.id, JSON.stringify(sent())];
+      else refused = (said.faults ?? []).map(say).join(" ") || say(said) || page.words("answer.failed");
     } catch {
       refused = page.words("api.database_away");
     }
@@ -281,7 +282,7 @@
     if (answer !== lastAnswer) {
       dossiers.refresh();
       forms.told(answer);
-      if (["done", "waiting"].includes(answer?.outcome) && answer.act?.about === "rule") rules.isDirty = false;
+      if (["done", "waiting"].includes(answer?.outcome) && answer.act?.action === "rule.change") rules.isDirty = false;
     }
     lastAnswer = answer;
     if (rules.chosen === null && list().data?.rules.length) choose(list().data.rules[0].rule);

@@ -5,7 +5,8 @@ ALTER TABLE warning_history ADD COLUMN transition text;  -- what the step is (do
 ALTER TABLE warning
     ADD COLUMN gathered_at timestamptz,            -- when it became part of its situation
     ADD COLUMN maintenance_id bigint;              -- the maintenance in which it was raised
-CREATE INDEX warning_by_rule ON warning (rule_id, object_id, raised_at);
+CREATE INDEX warning_by_rule ON warning (rule_id, raised_at);
+CREATE INDEX warning_by_maintenance ON warning (maintenance_id) WHERE maintenance_id IS NOT NULL;
 
 CREATE TABLE warning_assignment (                  -- who looks after a warning: an account or a role
     warning_id  uuid NOT NULL REFERENCES warning,
@@ -53,6 +54,8 @@ CREATE TABLE shelf (                               -- a rule and object, or a si
     ended_by     text
 );
 CREATE INDEX shelf_by_end ON shelf (until);
+CREATE INDEX shelf_by_object ON shelf (rule_id, object_id);
+CREATE INDEX shelf_by_situation ON shelf (situation_id) WHERE situation_id IS NOT NULL;
 
 CREATE TABLE maintenance (                         -- what is raised inside is counted, not shown
     maintenance_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -185,7 +185,7 @@ def test_the_policy_is_itself_changed_by_two(house: Connection) -> None:
 def test_the_policy_names_what_goes_outward_and_what_cannot_be_taken_back(conn: Connection) -> None:
     rules = {rule.action: rule for rule in approvals.list_rules(conn)}
     assert {action.value for action in rules} == {
-        "warning.publish", "warning.raise", "warning.lower", "warning.cancel", "rule.change", "notice.mass", "data.delete", "access.grant",
+        "warning.publish", "warning.raise", "warning.lower", "warning.cancel", "rule.change", "rule.retire", "rule.enable", "rule.disable", "notice.mass", "data.delete", "access.grant",
         "policy.change", "incident.response", "key.create",
     }  # fmt: skip
     assert all(rule.is_required for rule in rules.values())

@@ -56,6 +56,7 @@ def test_who_should_go_is_said_with_its_reasons_and_sent_with_a_tap(
     assert said[1:] == (1, None)
 
 
+@pytest.mark.long
 def test_another_unit_goes_for_a_reason_that_is_kept(serve: Serve, visit: Visit, database_url: str, scene: Connection) -> None:
     with serve(database_url) as server:
         page = opened(visit, f"{server.url}/command#incident/i-2")
@@ -92,6 +93,7 @@ def test_a_call_is_taken_and_what_may_be_the_same_is_shown_before(
     assert conn.execute("SELECT count(*) FROM incident WHERE closed_at IS NULL").fetchone() == (1,)
 
 
+@pytest.mark.long
 def test_the_life_of_an_incident_is_told_by_those_who_command_it(
     serve: Serve, visit: Visit, database_url: str, scene: Connection
 ) -> None:
@@ -115,6 +117,7 @@ def test_the_life_of_an_incident_is_told_by_those_who_command_it(
         expect(page.locator(".story")).to_contain_text("已控制")
 
 
+@pytest.mark.long
 def test_room_in_a_shelter_is_reserved_and_given_back(serve: Serve, visit: Visit, database_url: str, scene: Connection) -> None:
     shelter = Holding(
         "shelter-1", ResourceKind.SHELTER, "shelter", "东区应急避难场所", "East shelter", "人", "people", "应急管理局", "440106",
@@ -133,6 +136,7 @@ def test_room_in_a_shelter_is_reserved_and_given_back(serve: Serve, visit: Visit
         expect(page.locator(".supply", has_text="可用 100 人")).to_have_count(1)
 
 
+@pytest.mark.long
 def test_the_planner_that_is_away_is_said(serve: Serve, visit: Visit, database_url: str, scene: Connection) -> None:
     with serve(database_url) as server:
         page = opened(visit, f"{server.url}/command#incident/i-2")

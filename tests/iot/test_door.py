@@ -64,7 +64,7 @@ class Door:
 
     def make_accounts(self) -> None:
         """What the container does at its start, by the script it does it with."""
-        given = {f"MQTT_{name}_PASSWORD": SERVICE for name in ("INGEST", "DISPATCHER", "SIMULATOR")}
+        given = {f"MQTT_{name}_PASSWORD": SERVICE for name in ("INGEST", "DISPATCHER", "NOTIFIER", "SIMULATOR")}
         subprocess.run(
             ["sh", self.place / "config/accounts.sh"], check=True,
             env={**os.environ, **given, "BROKER_CONFIG": str(self.place / "config"), "BROKER_MADE": str(self.place / "made")},
