@@ -53,7 +53,7 @@
 
   document.addEventListener("click", (event) => {
     const pressed = event.target.closest("[data-act],[data-choose],[data-chart],[data-fly],[data-map],[data-layer],[data-text]");
-    if (!pressed || pressed.disabled || event.target.closest("[data-pick]")) return; // a box in a row chooses nothing
+    if (!pressed || pressed.disabled || event.target.closest("[data-tick]")) return; // a box in a row chooses nothing
     const { act, choose, chart, fly, map, layer, text } = pressed.dataset;
     if (act) {
       const wanted = JSON.parse(act);

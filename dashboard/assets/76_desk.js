@@ -96,24 +96,24 @@
     const warnings = [...desk.picked].join(",");
     const bulk = (act) => ({ act, warnings });
     const acts = ACTS.map(([act, key]) => forms.act("bulk", "warning.bulk", bulk(act), page.words(key)));
-    return [span("bulk-n", page.words("desk.picked", { n: page.figure(desk.picked.size) })), el("button", { class: "link", "data-pick": "none" }, page.words("desk.unpick")), forms.draw("bulk", "bulk", acts, {
+    return [span("bulk-n", page.words("desk.picked", { n: page.figure(desk.picked.size) })), el("button", { class: "link", "data-tick": "none" }, page.words("desk.unpick")), forms.draw("bulk", "bulk", acts, {
       judge: { action: "warning.bulk", request: bulk("judge"), words: page.words("desk.judge"), body: () => [verdict(), forms.field("words", page.words("desk.why"))] },
       shelve: { action: "warning.bulk", request: bulk("shelve"), words: page.words("desk.shelve"), body: () => [hours(), reason()] },
     })];
   };
-  desk.box = (warning) => el("input", { type: "checkbox", class: "pick", "data-pick": warning.id, "aria-label": page.words("desk.pick", { name: cards.warningWords(warning) }) });
+  desk.box = (warning) => el("input", { type: "checkbox", class: "pick", "data-tick": warning.id, "aria-label": page.words("desk.pick", { name: cards.warningWords(warning) }) });
   desk.told = (answer) => {
     if (answer?.act?.action === "warning.bulk" && answer.outcome === "done") desk.picked.clear();
   };
   document.addEventListener("change", ({ target }) => {
-    if (!target.dataset?.pick) return;
-    if (target.checked) desk.picked.add(target.dataset.pick);
-    else desk.picked.delete(target.dataset.pick);
+    if (!target.dataset?.tick) return;
+    if (target.checked) desk.picked.add(target.dataset.tick);
+    else desk.picked.delete(target.dataset.tick);
     page.beat();
   });
   document.addEventListener("click", (event) => {
     const { target } = event;
-    if (target.dataset?.pick === "none") {
+    if (target.dataset?.tick === "none") {
       desk.picked.clear();
       for (const box of document.querySelectorAll("input.pick")) box.checked = false;
       page.beat();

@@ -64,7 +64,7 @@ def test_what_a_change_would_have_done_is_shown_beside_today(
     with serve(database_url) as server:
         page = opened(visit, f"{server.url}/rules")
         page.locator("[data-rule-field='levels.yellow.raise']").fill("149")
-        page.get_by_role("button", name="回测", exact=True).last.click()
+        page.locator("[data-rule-test]").click()
         expect(page.locator("#rule-proof")).to_contain_text("每班", timeout=60_000)
         expect(page.locator("#rule-proof")).to_contain_text("现行")
         page.get_by_role("button", name="版本").click()

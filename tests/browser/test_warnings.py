@@ -149,7 +149,7 @@ def test_many_are_taken_on_at_once(serve: Serve, visit: Visit, database_url: str
     with serve(database_url) as server:
         page = opened(visit, f"{server.url}/warnings")
         for name in ("high", "expected"):
-            page.locator(f"input.pick[data-pick='{scene[name]}']").check()
+            page.locator(f"input.pick[data-tick='{scene[name]}']").check()
         expect(page.locator("#board-bulk")).to_contain_text("已选 2 条")
         page.locator("#board-bulk").get_by_role("button", name="签收").click()
         expect(page.locator("#board-table tr", has_text="已签收")).to_have_count(3)
