@@ -35,7 +35,7 @@
     if (!data) return parts.draw("rules-list", fault ? parts.face("failed", { source: from.rules, isSmall: true }) : parts.empty("loading"));
     const source = { source: from.rules, asOf: data.t };
     parts.draw("rules-sub", parts.sentence(page.words("rules.sub", { n: page.figure(data.rules.length), open: page.figure(data.rules.reduce((sum, rule) => sum + rule.open, 0)) }), source));
-    parts.draw("rules-list", data.rules.map((rule) => el("button", { key: rule.rule, class: rule.rule === rules.chosen ? "row rule-row row-on" : "row rule-row", "data-rule": rule.rule, "aria-pressed": String(rule.rule === rules.chosen) },
+    parts.draw("rules-list", !data.rules.length ? parts.empty("no_data") : data.rules.map((rule) => el("button", { key: rule.rule, class: rule.rule === rules.chosen ? "row rule-row row-on" : "row rule-row", "data-rule": rule.rule, "aria-pressed": String(rule.rule === rules.chosen) },
       span("rule-levels", LEVELS.filter((level) => rule.spec?.levels?.[level]).map((level) => el("span", { key: level, class: `level level-${level} rule-mark`, title: page.label("level", level) }, el("i", { class: `shape shape-${page.facts.shapes[level]}` })))),
       span("row-title ellipsis", nameOf(rule)),
       span("row-more", span("ellipsis", say(rule.words)), rule.enabled ? null : parts.pill(page.words("rules.off")), rule.draft ? parts.pill(page.words("rules.draft"), "on") : null, rule.fault ? parts.pill(page.words("rules.fails"), "act") : null, rule.open ? number(page.figure(rule.open), source) : null))));

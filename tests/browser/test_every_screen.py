@@ -11,6 +11,7 @@ from domain.units import UnitStatus
 from domain.warnings import WarningLevel
 from storage import warnings as warnings_table
 from storage.connection import Connection
+from storage.rules import seed_rules
 from tests.browser.conftest import Serve, Visit
 from tests.browser.test_halls import halls_of_a_morning
 from tests.screens.inspection import axe_findings, keyboard_findings, language_findings, overflow_findings
@@ -43,6 +44,7 @@ def scene(conn: Connection) -> None:
         a_position(113.30, unit_id="a-2"), a_status(UnitStatus.AVAILABLE, minutes_ago=30),
         a_status(UnitStatus.AVAILABLE, unit_id="a-2", minutes_ago=30), an_incident("i-2", grade=Grade.III), an_incident("i-4", grade=Grade.IV),
     )  # fmt: skip
+    seed_rules(conn, [a_rule("pm25_high")], now=NOW - minutes(600))
     warnings_table.open_warning(
         conn, a_rule("pm25_high"), WarningLevel.BLUE, identifier="99010000100100_20260302090000_1", object_id=str(the_stream(conn)),
         device_id=STATION, now=NOW - minutes(8),
