@@ -255,6 +255,7 @@ def test_down_to_a_place_and_back_by_keys_address_and_the_browser(
         expect(page.locator(".card-place")).to_contain_text("地址中的位置不存在")
 
 
+@pytest.mark.long
 def test_the_ranking_leads_down_and_shows_how_the_index_is_made(
     serve: Serve, visit: Visit, database_url: str, scene: int
 ) -> None:

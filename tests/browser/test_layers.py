@@ -90,6 +90,7 @@ def test_a_scene_brings_its_layers_and_keeps_what_was_changed(
         assert page.evaluate("cityhelm.layers.preset") is None
 
 
+@pytest.mark.long
 def test_a_place_is_found_by_a_part_of_its_name_with_keys_alone(
     serve: Serve, visit: Visit, database_url: str, conn: Connection
 ) -> None:

@@ -131,6 +131,7 @@ def test_units_at_a_station_are_one_mark_from_afar_and_several_from_near(
         assert len({tuple(round(offset) for offset in row["aside"]) for row in drawn(page, "units")[1]}) == 4
 
 
+@pytest.mark.long
 def test_the_names_of_districts_are_drawn_above_the_sensors(
     serve: Serve, visit: Visit, database_url: str, conn: Connection
 ) -> None:
@@ -189,6 +190,7 @@ def test_a_wall_s_map_has_letters_of_a_wall(serve: Serve, visit: Visit, database
         assert page.evaluate("layer => cityhelm.map.grown(layer, 0.7)", layer) == layer
 
 
+@pytest.mark.long
 def test_the_address_brings_back_what_was_chosen(serve: Serve, visit: Visit, database_url: str, conn: Connection) -> None:
     stored(conn, a_device(name="空气站 1"), a_reading(41))
     with serve(database_url) as server:

@@ -194,6 +194,7 @@ def test_an_order_goes_from_a_click_to_the_unit_s_answer(
         expect(page.locator("#kpis .kpi").nth(3).locator(".num").first).to_have_text("1")
 
 
+@pytest.mark.long
 def test_a_refusal_is_shown_word_for_word_beside_the_button(
     serve: Serve, visit: Visit, database_url: str, conn: Connection, scene: int
 ) -> None:

@@ -49,6 +49,7 @@ def test_a_series_is_found_read_and_judged(serve: Serve, visit: Visit, database_
         expect(page.locator(".outlook-card", has_text="autoreg")).to_contain_text("statsmodels")
 
 
+@pytest.mark.long
 def test_an_address_names_its_series(serve: Serve, visit: Visit, database_url: str, scene: tuple[int, int]) -> None:
     with serve(database_url) as server:
         page = opened(visit, f"{server.url}/forecasts?lang=en&series=hall/hall-1/arrivals")

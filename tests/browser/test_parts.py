@@ -152,6 +152,7 @@ def test_keys_reach_every_control_and_the_focus_is_seen(visit: Visit, server: Se
     assert len(reached) == wanted
 
 
+@pytest.mark.long
 def test_a_table_is_sorted_by_its_heads_and_walked_by_arrow_keys(visit: Visit, server: Server) -> None:
     page = opened(visit, server)
     table = page.locator("#parts-table table").first

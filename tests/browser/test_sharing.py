@@ -44,6 +44,7 @@ def test_two_tabs_share_one_stream_and_the_last_one_takes_it_along(
         soon(lambda: server.viewers() == 0, "the end of the stream that nobody looks at")
 
 
+@pytest.mark.long
 def test_a_browser_without_shared_workers_has_a_stream_for_every_tab(
     serve: Serve, visit: Visit, database_url: str, conn: Connection, stream: int
 ) -> None:
@@ -58,6 +59,7 @@ def test_a_browser_without_shared_workers_has_a_stream_for_every_tab(
             assert page.evaluate("cityhelm.source.isShared") is False
 
 
+@pytest.mark.long
 def test_a_tab_in_the_background_asks_for_nothing_and_catches_up(
     serve: Serve, visit: Visit, database_url: str, conn: Connection, stream: int
 ) -> None:

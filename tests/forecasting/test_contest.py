@@ -63,7 +63,7 @@ def test_what_a_model_may_not_speak_for_is_left_open() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*is deprecated")  # of Prophet's use of pandas, not of ours
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.long] * (n in ("mstl_ets", "prophet"))) for n in MODELS])
 def test_every_registered_model_can_be_asked(name: str) -> None:
     question = replace(a_question(30), histories=np.maximum(a_question(30).histories.round(), 0))
     found = medians(question, [name])
