@@ -68,7 +68,7 @@ def test_scenarios_that_are_started_by_command_are_measured_and_stored(home: Pat
             "SELECT count(*) FROM observation JOIN datastream USING (datastream_id) WHERE device_id LIKE %s "
             "AND phenomenon_time > %s AND received_time > phenomenon_time + interval '20 seconds'"
         )
-        wait_for("what was kept meanwhile", lambda: number(city, late, f"{district}/%", since), within_s=90, city=city)
+        wait_for("what was kept meanwhile", lambda: number(city, late, f"{district}/%", since), within_s=30, city=city)
         wait_for("ammonia", lambda: highest(city, "nh3", since) >= 1, within_s=240, city=city)
         wait_for("rain", lambda: highest(city, "precipitation", since) >= 1, within_s=300, city=city)
         left = scenario(city, "stop", "rainstorm")["left"]

