@@ -49,6 +49,7 @@ def measure() -> dict[str, Any]:
         try:
             ready_s = lines.wait_for(r"CityHelm is ready", 120)
             written_s = lines.wait_for(r"Forecasts of those days: 100%", HISTORY_AT_MOST_S)
+            contested_s = lines.wait_for(r"Contest of models on those days: 100%", HISTORY_AT_MOST_S)
             standing = find_running(settings)
             assert standing is not None
             with connect(standing.database_url) as conn:
@@ -71,6 +72,7 @@ def measure() -> dict[str, Any]:
         "ready_s": round(ready_s, 1),
         "history_days": DAYS,
         "history_s": round(written_s, 1),
+        "contest_s": round(contested_s - written_s, 1),
         "readings": stored,
         "hall_events": int(events[0]) if events else 0,
         "readings_per_s": round(rate),

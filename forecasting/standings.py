@@ -15,7 +15,9 @@ from forecasting.series import boundary
 
 SETTLE = timedelta(seconds=5)
 """Readings of a slot that has just ended are still on their way."""
-FIRST_RETRY = timedelta(seconds=30)
+FIRST_RETRY, RETRY_GROWS = timedelta(seconds=30), 4
+"""One that lacks history is looked at again after 30 s, then after two minutes: by then weeks that are written at once are
+there."""
 LACKING = ("never", "too_few", "untried", "short_history", "sparse", "interrupted", "no_day")
 """Reasons that back-fill may take away at any time."""
 
@@ -40,7 +42,7 @@ def stand(before: Standing | None, outlook: Outlook | Reason, now: datetime, slo
     pause = before.pause if before is not None else FIRST_RETRY
     reason = outlook.fallback if isinstance(outlook, Outlook) else outlook
     if reason is not None and reason.code in LACKING:
-        due, pause = min(due, now + pause), min(2 * pause, timedelta(seconds=slot_s))
+        due, pause = min(due, now + pause), min(RETRY_GROWS * pause, timedelta(seconds=slot_s))
     model = outlook.model.name if isinstance(outlook, Outlook) else ""
     return Standing(due, boundary(now, slot_s), model, reason.code if reason else "", pause)
 

@@ -9,6 +9,7 @@ dead letter, so that it does not block those behind it, and so does what a devic
 from __future__ import annotations
 
 import logging
+import math
 import random
 import sys
 import threading
@@ -432,9 +433,35 @@ def _p95(ordered: list[float]) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
 
 
-def maintain(conn: Connection, now: datetime, *, retention: timedelta, sign_ins: timedelta | None = None) -> dict[str, Any]:
+ROLLS_UP_AT_MOST = 0.1
+"""Share of the time that is spent on rollups: while weeks are written at once, an hour that is still being written would be
+counted again and again."""
+
+
+class Housekeeper:
+    """Keeps house round by round, and rests after long rollups; `clock_s` measures how long they take."""
+
+    def __init__(
+        self, retention: timedelta, sign_ins: timedelta | None = None, *, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._retention, self._sign_ins, self._clock_s = retention, sign_ins, clock_s
+        self._rests_until_s = -math.inf
+
+    def tick(self, conn: Connection, now: datetime) -> dict[str, Any]:
+        began_s = self._clock_s()
+        rolls_up = began_s >= self._rests_until_s
+        done = maintain(conn, now, retention=self._retention, sign_ins=self._sign_ins, rolls_up=rolls_up)
+        if rolls_up:
+            ended_s = self._clock_s()
+            self._rests_until_s = ended_s + (ended_s - began_s) * (1 / ROLLS_UP_AT_MOST - 1)
+        return done
+
+
+def maintain(
+    conn: Connection, now: datetime, *, retention: timedelta, sign_ins: timedelta | None = None, rolls_up: bool = True
+) -> dict[str, Any]:
     """One round of housekeeping: hourly rollups; whole days older than the retention, and old rows of small tables, go."""
-    rolled = rollups.refresh(conn, now, oldest_kept=now - retention)
+    rolled = rollups.refresh(conn, now, oldest_kept=now - retention) if rolls_up else 0
     retired = retirement.delete_before(
         conn, now - retention, dead_letters_before=now - DEAD_LETTERS_KEPT, sign_ins_before=now - (sign_ins or retention)
     )  # fmt: skip
@@ -477,7 +504,7 @@ def run(
         run_ticks(
             database_url,
             "housekeeping",
-            lambda conn, now: maintain(conn, now, retention=retention, sign_ins=sign_ins),
+            Housekeeper(retention, sign_ins).tick,
             period_s=10.0,
             stop=stop,
             clock=lambda: datetime.now(UTC),

@@ -1,10 +1,10 @@
 """The history of the simulated city: weeks of it, written beside the live city through the same parsing and storing.
 
 First the readings, events of halls and requests, the newest day first, because charts and forecasts want that; then the incidents
-of those weeks with the units that were sent; then the contest of models that would have been held, and the forecasts that would
-have been issued. One history a database: what an
-earlier start did not finish is finished, what is there is left alone. What the city would have said between two starts is made up
-for as well (`runtime.gaps`); nobody called while it stood still, and nothing was foreseen.
+of those weeks with the units that were sent; then the forecasts that would have been issued, and the contest of models that would
+have been held. One history a database: what an earlier start did not finish is finished, what is there is left alone. What the
+city would have said between two starts is made up for as well (`runtime.gaps`); nobody called while it stood still, and nothing
+was foreseen.
 """
 
 from __future__ import annotations
@@ -106,9 +106,9 @@ def _write_missing(
         history_days=policy.forecast_history_days, stop=stop, zone=zone, calendar=calendar,
     )  # fmt: skip
     if not stop.is_set():
-        _hold_contests(conn, forecaster, end, days, contests_done, out, stop)
-    if not stop.is_set():
         _write_forecasts(conn, forecaster, end, range(forecasts_done, _forecasts_in(days)), out, stop)
+    if not stop.is_set():
+        _hold_contests(conn, forecaster, end, days, contests_done, out, stop)
     return stored
 
 

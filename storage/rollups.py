@@ -34,8 +34,8 @@ class DistrictHour:
 
 
 def refresh(conn: Connection, now: datetime, *, oldest_kept: datetime | None = None) -> int:
-    """Rolls up the marked hours that have ended before `now`, HOURS_A_ROUND at most; returns how many. One refresher works at a
-    time.
+    """Rolls up the marked hours that have ended before `now`, the newest HOURS_A_ROUND at most; returns how many. One refresher
+    works at a time.
 
     An hour before `oldest_kept` that is rolled up already stays as it is: its readings may have been dropped since, and one late
     reading must not stand for all of them.
@@ -45,7 +45,7 @@ def refresh(conn: Connection, now: datetime, *, oldest_kept: datetime | None = N
     try:
         _thin_marks(conn)
         rows = conn.execute(
-            "SELECT mark_id, hour FROM rollup_mark WHERE hour < %s ORDER BY hour LIMIT %s", (now - _HOUR, HOURS_A_ROUND)
+            "SELECT mark_id, hour FROM rollup_mark WHERE hour < %s ORDER BY hour DESC LIMIT %s", (now - _HOUR, HOURS_A_ROUND)
         ).fetchall()
         hours = sorted({row[1] for row in rows} - _settled(conn, oldest_kept))
         if not rows:
