@@ -58,12 +58,14 @@ def test_scenarios_that_are_started_by_command_are_measured_and_stored(home: Pat
         named = [running["name"] for running in scenario(city, "list")["simulator"]["running"]]
         assert named == ["rainstorm", "network-failure", "gas-leak"]
         district = outage["settings"]["districts"].split(",")[0]
-        of_gateway = "SELECT count(*) FROM device_state WHERE device_id LIKE %s AND state = %s AND received_time > %s"
-        for state in ("offline", "online"):
+        told = "SELECT extract(epoch FROM max(received_time)) FROM device_state WHERE device_id = %s AND state = %s"
+        gateway, heard_s = f"{district}/gateway/field/gw-{district}", since.timestamp()
+        for state in ("offline", "online"):  # online after that: what it said when it was switched on may still be on its way
             wait_for(
-                f"the gateway {state}", lambda: number(city, of_gateway, f"%/gw-{district}", state, since),  # noqa: B023
+                f"the gateway {state}", lambda: number(city, told, gateway, state) > heard_s,  # noqa: B023
                 within_s=150, city=city,
             )  # fmt: skip
+            heard_s = number(city, told, gateway, state)
         late = (
             "SELECT count(*) FROM observation JOIN datastream USING (datastream_id) WHERE device_id LIKE %s "
             "AND phenomenon_time > %s AND received_time > phenomenon_time + interval '20 seconds'"
