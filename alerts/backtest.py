@@ -20,13 +20,12 @@ from alerts.replay import Episode, compared
 from alerts.rules import gravity
 from alerts.tracks.track import Watched
 from domain.warnings import WarningLevel
+from gis_data.crs import METRES_PER_DEGREE
 
 SHIFT = timedelta(hours=8)
 NEAR_M = 2_000.0
 CATCHES_BEFORE, CATCHES_AFTER = timedelta(hours=2), timedelta(minutes=30)
 MOST_LISTED, MOST_MISSED = 200, 50
-DEGREE_M = 111_195.0
-"""Metres of one degree of latitude on a sphere of 6,371 km."""
 
 
 class Fired(NamedTuple):
@@ -105,7 +104,7 @@ def _catches(one: Fired, what: Occurrence, until: datetime, ahead: timedelta | N
     place = one.watched
     if place.lon is not None and place.lat is not None and what.lon is not None and what.lat is not None:
         east = (what.lon - place.lon) * cos(radians(place.lat))
-        if hypot(east, what.lat - place.lat) * DEGREE_M <= NEAR_M:
+        if hypot(east, what.lat - place.lat) * METRES_PER_DEGREE <= NEAR_M:
             return True
     return place.district is None or place.district == what.district
 

@@ -21,13 +21,18 @@ class ShelvingPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Bonds:
-    """What makes warnings belong together. `causes`: hazard → the hazard that causes it."""
+    """What makes warnings belong together. `causes`: hazard → the hazard that causes it. `reaches`: hazard → how far apart its
+    warnings are at most, in metres, where that is not `reach_m`: one storm wets gauges that lie kilometres from one another."""
 
     causes: Mapping[str, str] = field(default_factory=dict)
     apart_s: float = 3_600.0
     reach_m: float = 2_000.0
     causal_reach_m: float = 5_000.0
     least: int = 3
+    reaches: Mapping[str, float] = field(default_factory=lambda: {"rainstorm": 10_000.0})
+
+    def reach_of(self, hazard: str) -> float:
+        return self.reaches.get(hazard, self.reach_m)
 
     def depth(self, hazard: str) -> int:
         """How many steps the hazard is from the beginning of its causes."""

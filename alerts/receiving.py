@@ -22,6 +22,7 @@ from domain.refusals import Refused
 from domain.rights import Action, Actor, Place
 from domain.warnings import OPEN_WARNING_STATES, Warning, WarningState, WarningTransition
 from gis_data.city import City
+from gis_data.crs import METRES_PER_DEGREE
 from gis_data.drawing import as_geojson
 from storage import acts, external, publications, warnings
 from storage.connection import Connection
@@ -34,7 +35,6 @@ BY_HAND = "api"
 REACH_M = 200.0
 """Round the place of a warning of ours that has no area: so far a sensor speaks for its surroundings at least."""
 MOST_CORNERS = 2_000
-_DEGREE_M = 111_320.0
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -120,7 +120,7 @@ def _placed(warning: Warning, city: City | None) -> Known:
     if isinstance(told, dict) and told.get("type") in ("Polygon", "MultiPolygon"):
         shape = shapely.geometry.shape(told)
     elif warning.lon is not None and warning.lat is not None:
-        shape = shapely.Point(warning.lon, warning.lat).buffer(REACH_M / _DEGREE_M)
+        shape = shapely.Point(warning.lon, warning.lat).buffer(REACH_M / METRES_PER_DEGREE)
     elif city is not None and district and (found := city.find_district(district)) is not None:
         shape = found.polygon
     return Known(warning, shape, district)

@@ -43,6 +43,8 @@ DEADLINE_S = 240.0
 """After so long the rest is left out, and that is said."""
 GIVES_WAY = 10
 BEATS_EVERY_S = 1.0
+MEMBERS_SHARE = 0.95
+"""Of the replay of a combination, what its members take."""
 
 Progress = Callable[[float], None]
 
@@ -142,7 +144,7 @@ def replay(
 ) -> Replayed:  # fmt: skip
     """The warnings that a rule would have raised, as if it had been live; a combination's members as they are live today."""
     if rule.subject is Subject.COMBINATION:
-        stretch = stretch._replace(stands=_stands(conn, rule, stretch, setting, live, ends_s))
+        stretch = stretch._replace(stands=_stands(conn, rule, stretch, setting, live, ends_s, progress))
     expected = len(inputs.list_places(conn, rule.property)) if rule.subject is Subject.PROPERTY else 0
     fired: list[Fired] = []
     readings = objects = 0
@@ -159,7 +161,7 @@ def replay(
             first = at if first is None else min(first, at)
             values = judged(rule, track.times_s, track.values, setting)
             fired += [Fired(track.watched, episode) for episode in episodes(rule, track.times_s, values)]
-        progress(min(0.99, objects / expected) if expected else 0.5)
+        progress(min(0.99, objects / expected) if expected else MEMBERS_SHARE if rule.members else 0.5)
         if monotonic() > ends_s:
             is_cut = True
             break
@@ -169,11 +171,18 @@ def replay(
 
 
 def _stands(
-    conn: Connection, rule: ThresholdRule, stretch: Stretch, setting: Setting, live: Mapping[str, ThresholdRule], ends_s: float
-) -> Sequence[Stand]:
+    conn: Connection, rule: ThresholdRule, stretch: Stretch, setting: Setting, live: Mapping[str, ThresholdRule], ends_s: float,
+    progress: Progress,
+) -> Sequence[Stand]:  # fmt: skip
+    """What the members of a combination did, one after another."""
     stands = []
-    for member in (live[name] for name in rule.members if name in live):
-        for watched, episode in replay(conn, member, stretch, setting, live, ends_s=ends_s).fired:
+    members = [live[name] for name in rule.members if name in live]
+    for k, member in enumerate(members):
+
+        def beat(share: float, k: int = k) -> None:
+            progress(MEMBERS_SHARE * (k + share) / len(members))
+
+        for watched, episode in replay(conn, member, stretch, setting, live, beat, ends_s).fired:
             ended_s = episode.ended.timestamp() if episode.ended else float("inf")
             place, began_s = (watched.district, watched.lon, watched.lat), episode.began.timestamp()
             stands.append(Stand(member.rule_id, watched.object_id, *place, began_s, ended_s, watched.zh, watched.en))

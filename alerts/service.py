@@ -25,33 +25,25 @@ import numpy as np
 import shapely
 
 from alerts.batches import Batch, batch, candidates
-from alerts.exceedance import Outlook, exceedance, outlook
+from alerts.exceedance import exceedance, outlook
 from alerts.gathering import gather_all
 from alerts.identifier import Allotter
-from alerts.lifecycle import NEVER, Silence, Voice, is_expired, state_after_escalation
+from alerts.lifecycle import NEVER, Silence, Voice, is_expired
 from alerts.maintenance import Window, find_window
-from alerts.measures import measured
+from alerts.measures import COVERS_S, measured
 from alerts.practice import WarningPractice
 from alerts.reminders import due
 from alerts.rules import Verdict, Waiting, advance, gravity, is_beyond
 from alerts.scope import ACCEPTED, Setting, judged
 from alerts.topology import OBSERVED, Post, links
-from alerts.tracks.watch import TrackWatch
+from alerts.tracks import forecasts as foretold
+from alerts.tracks.watch import TrackWatch, take_step
 from domain.datastreams import Datastream
 from domain.forecasts import Forecast
 from domain.moments import Moment
 from domain.observations import Freshness, freshness, word_age_s
 from domain.rules import Subject
-from domain.warnings import (
-    OPEN_WARNING_STATES,
-    SeriesMeasure,
-    ThresholdRule,
-    Warning,
-    WarningLevel,
-    WarningSource,
-    WarningState,
-    WarningTransition,
-)
+from domain.warnings import SeriesMeasure, ThresholdRule, Warning, WarningSource, WarningState
 from storage import attention, heartbeats, rules, shelves, warnings
 from storage import judged as memory
 from storage.connection import Connection
@@ -74,10 +66,16 @@ LATE_OVERLAP = timedelta(seconds=60)
 LOOK_BACK = timedelta(minutes=15)
 """After an absence, readings that came meanwhile are judged as far back as this: what happened before is history. 20,000 series
 that measure once a minute then take some seconds."""
+UNHEARD_EVERY = timedelta(seconds=10)
+"""How often it is asked whether a sensor is heard by now whose last reading came while it was not."""
 READINGS_AT_ONCE = 1_000
 """Of one datastream in one tick."""
 ISSUE_COMPLETE = timedelta(seconds=10)
 """The forecasts of one issue are stored a few series at a time: only after this long are all of them there to be judged."""
+CARRIED_OUT = timedelta(seconds=10)
+"""Between a second person's agreement and the publication that it is for."""
+PUBLISHABLE = (WarningState.CANDIDATE, WarningState.VERIFIED)
+"""States of a warning that nobody has in hand: one that is to be published waits for that."""
 FORECAST_SLOTS = 4
 """A forecast issued more slots ago than this was not refreshed as it should be: it warns of nothing new, and lifts nothing."""
 _INSTANT = timedelta(microseconds=1)
@@ -166,7 +164,11 @@ class Watch:
         self._identifiers, self._silence = Allotter(agency), silence
         self._practice, self._setting = practice or WarningPractice(), setting or Setting()
         self._tracks = TrackWatch(self._setting)
+        self._rules = rules.LiveRules()
         self._streams: dict[int, Datastream] = {}
+        self._n_series: Counter[str] = Counter()
+        self._unheard: dict[int, datetime] = {}
+        self._unheard_asked: datetime | None = None
         self._places: dict[str, _Place] = {}
         self._links: list[tuple[str, str]] = []
         self._linked: frozenset[Post] = frozenset()
@@ -193,13 +195,15 @@ class Watch:
 
     def _judge_all(self, conn: Connection, moment: Moment) -> Mapping[str, Any]:
         now = moment.at
-        live = [rule for rule in rules.list_rules(conn) if rule.subject is Subject.PROPERTY]
+        written = self._rules.list_live(conn)
+        live = [one.rule for one in written if one.rule and one.rule.enabled and one.rule.subject is Subject.PROPERTY]
         open_warnings = warnings.list_open_warnings(conn, moment, with_suppressed=True)
         waiting = rules.load_waiting(conn)
-        newest = rules.list_newest(conn, _properties(live, WarningSource.RULE))
-        self._read_streams(conn, newest, now)
+        looked_at = _properties(live, WarningSource.RULE)
+        fresh = self._fresh(conn, looked_at, now)
+        self._read_streams(conn, fresh, now)
         self._windows = _windows_of(conn, moment)
-        readings = self._unjudged(conn, newest, now)
+        readings = self._unjudged(conn, fresh, now)
         issued = self._issue_to_judge(conn, live, moment)
         forecasts = _current_forecasts(conn, live, moment) if issued is not None else []
         standing: dict[str, dict[int, Warning]] = defaultdict(dict)
@@ -218,8 +222,7 @@ class Watch:
             if findings:
                 with self._tracks.attempting(conn, rule_id, now):
                     self._judge(conn, record, findings, now)
-            if record.rule.source is not WarningSource.FORECAST:
-                self._note_silence(conn, record, newest, now)
+        self._note_silences(conn, records, now)
         rules.note_judged(conn, (values[-1] for values in readings.values()))
         if self._late_asked is None or abs(now - self._late_asked) >= LATE_EVERY:
             self._judge_late(conn, records, now)
@@ -233,15 +236,17 @@ class Watch:
             self._issue_done = issued
         open_now = warnings.list_open_warnings(conn, moment, with_suppressed=True)
         tracked = self._tracks.judge(
-            conn, open_now, now, lambda at: self._identifiers.allot(at, warnings.next_number(conn)),
+            conn, written, open_now, now, lambda at: self._identifiers.allot(at, warnings.next_number(conn)),
             lambda device, district, place: find_window(self._windows, device, district, place, now),
         )  # fmt: skip
         if tracked["tracked_rules"]:
             open_now = warnings.list_open_warnings(conn, moment, with_suppressed=True)
+        if self._await_second(conn, open_now, now):
+            open_now = warnings.list_open_warnings(conn, moment, with_suppressed=True)
         self._gather(conn, open_now, now)
         return {
             "rules": len(live),
-            "series": len(newest),
+            "series": sum(self._n_series[name] for name in looked_at),
             "open_warnings": len(open_now),
             **tracked,
             **{f"{name}_total": n for name, n in self._totals.items()},
@@ -254,6 +259,7 @@ class Watch:
         self._streams = {stream.datastream_id: stream for stream in list_datastreams(conn)}
         self._places = memory.list_device_places(conn)
         self._streams_read = now
+        self._n_series = Counter(stream.property for stream in self._streams.values())
         posts = frozenset(
             Post(stream.device_id, stream.property, lon, lat)
             for stream in self._streams.values()
@@ -263,12 +269,20 @@ class Watch:
         if posts != self._linked:
             self._linked, self._links = posts, links(posts, self._setting.city)
 
-    def _unjudged(self, conn: Connection, newest: Mapping[int, rules.Newest], now: datetime) -> Mapping[int, list[Value]]:
-        """The readings to be judged, by datastream: of sensors that are heard, back to LOOK_BACK or as long as one counts."""
-        heard = {}
-        for number, reading in newest.items():
-            if not reading.is_judged and _freshness(reading, now) in (Freshness.FRESH, Freshness.LATE):
-                heard[number] = min(now - LOOK_BACK, reading.measured)
+    def _fresh(self, conn: Connection, properties: Sequence[str], now: datetime) -> Mapping[int, rules.Newest]:
+        """The newest readings that have not been judged, by datastream, of sensors that are heard. Those that are not are asked
+        about now and then: a city that is silent costs no more than one that speaks."""
+        found = rules.list_to_judge(conn, properties)
+        if self._unheard_asked is None or abs(now - self._unheard_asked) >= UNHEARD_EVERY:
+            self._unheard, self._unheard_asked = {}, now
+        newest = rules.list_newest(conn, [n for n, received in found.items() if self._unheard.get(n) != received])
+        heard = {n: one for n, one in newest.items() if _freshness(one, now) in (Freshness.FRESH, Freshness.LATE)}
+        self._unheard.update({n: found[n] for n in newest.keys() - heard.keys()})
+        return heard
+
+    def _unjudged(self, conn: Connection, fresh: Mapping[int, rules.Newest], now: datetime) -> Mapping[int, list[Value]]:
+        """The readings to be judged, by datastream, back to LOOK_BACK or as long as one counts."""
+        heard = {number: min(now - LOOK_BACK, reading.measured) for number, reading in fresh.items()}
         return rules.list_unjudged(conn, heard, limit=READINGS_AT_ONCE) if heard else {}
 
     def _issue_to_judge(self, conn: Connection, live: Iterable[ThresholdRule], moment: Moment) -> datetime | None:
@@ -309,15 +323,24 @@ class Watch:
         return rule.area.holds(*self._places.get(self._streams[number].device_id, _NOWHERE))
 
     def _foreseen(self, record: _Record, forecasts: Iterable[Forecast], now: datetime) -> Iterator[_Finding]:
-        """Forecasts: a threshold is passed when some slot does so with at least the rule's probability."""
-        for forecast in forecasts:
-            stream = self._streams.get(forecast.datastream_id)
-            if stream is None or stream.property != record.rule.property:
-                continue
-            ahead = outlook(record.rule, forecast, now)
-            if ahead.target_times:
-                passes = partial(_is_foreseen, record.rule, ahead)
-                yield _Finding(stream, passes, forecast.issued_at, partial(_foreseen_basis, record.rule, forecast, ahead, now))
+        """Forecasts of what lies in the rule's area, each as of its issue: a threshold is passed when some slot does so with at
+        least the rule's probability. What is read of them, and within which hours, is what a replay reads."""
+        rule = record.rule
+        mine = {
+            forecast.datastream_id: forecast
+            for forecast in forecasts
+            for stream in (self._streams.get(forecast.datastream_id),)
+            if stream is not None and stream.property == rule.property and self._is_in_area(rule, stream.datastream_id)
+        }
+        if not mine:
+            return
+        columns = foretold.issued(list(mine.values()))
+        values = judged(rule, columns.issued_s, foretold.told(rule, *columns), self._setting)
+        wanted = candidates(batch(values, list(mine)), rule, record.standing, record.waiting)
+        for (number, forecast), value in zip(mine.items(), values.tolist(), strict=True):
+            if number in wanted and not isnan(value):
+                basis = partial(_foreseen_basis, rule, forecast, value, now)
+                yield _Finding(self._streams[number], partial(is_beyond, rule, value), forecast.issued_at, basis)
 
     def _judge(self, conn: Connection, record: _Record, findings: Iterable[_Finding], now: datetime) -> None:
         """Takes the steps that the findings lead to, and remembers what waits, and how it came to stand as it does."""
@@ -390,6 +413,27 @@ class Watch:
             if asked is not None and attention.remind(conn, waiting, *asked, now):
                 self._totals["reminded"] += 1
 
+    def _await_second(self, conn: Connection, standing: Sequence[Warning], now: datetime) -> bool:
+        """Warnings whose publication waits for a second person wait with it, and are again what they were when that is refused or
+        too late; those that somebody has in hand stay so. Returns whether anything changed."""
+        asked = attention.list_asked_to_publish(conn, now, now - CARRIED_OUT)
+        changed = False
+        for warning in standing:
+            waits, is_asked = warning.state is WarningState.PENDING_APPROVAL, warning.warning_id in asked
+            if waits == is_asked or not (waits or warning.state in PUBLISHABLE):
+                continue
+            current = warnings.find_warning_for_update(conn, warning.warning_id)
+            if current is None or current.state is not warning.state:
+                continue
+            before = attention.find_state_before(conn, warning.warning_id, current.state) or WarningState.CANDIDATE
+            warnings.record_step(
+                conn, warning.warning_id, before if waits else WarningState.PENDING_APPROVAL, current.level,
+                now=max(now, current.updated_at + _INSTANT), probability=current.probability, lead_time_s=current.lead_time_s,
+                evidence=current.evidence, actor=None if waits else asked[warning.warning_id],
+            )  # fmt: skip
+            changed = True
+        return changed
+
     def _gather(self, conn: Connection, standing: Sequence[Warning], now: datetime) -> None:
         """Puts what stands together, when that has changed since it was done last."""
         told = frozenset((w.warning_id, w.level, w.situation, w.is_suppressed) for w in standing)
@@ -417,7 +461,7 @@ class Watch:
             **basis.evidence,
         }  # fmt: skip
         if warning is not None:
-            if not _record(conn, warning, after, now, evidence, basis):
+            if not take_step(conn, warning, after, now, evidence, probability=basis.probability, lead_time_s=basis.lead_time_s):
                 return
             if after is None:
                 del record.standing[stream.datastream_id]
@@ -437,9 +481,11 @@ class Watch:
             record.standing[stream.datastream_id] = found
             self._totals["raised"] += 1
 
-    def _note_silence(self, conn: Connection, record: _Record, newest: Mapping[int, rules.Newest], now: datetime) -> None:
+    def _note_silences(self, conn: Connection, records: Sequence[_Record], now: datetime) -> None:
         """Marks warnings whose sensor has fallen silent with the time of its last word, and unmarks them when it speaks."""
-        for number, warning in record.standing.items():
+        stand = [(n, one) for r in records if r.rule.source is not WarningSource.FORECAST for n, one in r.standing.items()]
+        newest = rules.list_newest(conn, {number for number, _ in stand})
+        for number, warning in stand:
             if number not in newest:
                 continue
             measured = newest[number].measured
@@ -449,7 +495,9 @@ class Watch:
             evidence = {key: said for key, said in warning.evidence.items() if key != "silent_since"}
             if is_silent:
                 evidence["silent_since"] = measured.isoformat()
-            _record(conn, warning, warning.level, now, evidence, _Basis({}, warning.probability, warning.lead_time_s))
+            take_step(
+                conn, warning, warning.level, now, evidence, probability=warning.probability, lead_time_s=warning.lead_time_s
+            )
 
     def _expire(self, conn: Connection, now: datetime) -> None:
         """Ends warnings of whose object nothing has been heard for as long as the policy waits, while the ingester listened."""
@@ -465,8 +513,10 @@ class Watch:
             voice = Voice(*heard[int(warning.object_id)])
             if is_expired(voice, self._silence, listening_since=ingester.started_at, now=now):
                 evidence = {**warning.evidence, "silent_since": voice.heard_at.isoformat(), "expired_by": "silence"}
-                basis = _Basis({}, warning.probability, warning.lead_time_s)
-                if _record(conn, warning, None, now, evidence, basis, end=WarningState.EXPIRED):
+                if take_step(
+                    conn, warning, None, now, evidence, probability=warning.probability, lead_time_s=warning.lead_time_s,
+                    end=WarningState.EXPIRED,
+                ):  # fmt: skip
                     log.info("warning %s of %s expired: not heard since %s", *_named(warning), voice.heard_at.isoformat())
                     self._totals["expired"] += 1
 
@@ -500,43 +550,9 @@ def _current_forecasts(conn: Connection, live: Iterable[ThresholdRule], moment: 
     ]
 
 
-def _record(
-    conn: Connection,
-    warning: Warning,
-    after: WarningLevel | None,
-    now: datetime,
-    evidence: dict[str, Any],
-    basis: _Basis,
-    *,
-    end: WarningState = WarningState.LIFTED,
-) -> bool:
-    """Records a step of a warning that stands, unless it was closed or taken further meanwhile: to a level, or to its `end`. Call
-    inside a transaction."""
-    current = warnings.find_warning_for_update(conn, warning.warning_id)
-    if current is None or current.state not in OPEN_WARNING_STATES or current.level is not warning.level:
-        return False
-    if after is None:
-        state, transition = end, None
-    elif after is warning.level:
-        state, transition = current.state, WarningTransition.NOTED
-    elif gravity(after) > gravity(warning.level):
-        state, transition = state_after_escalation(current.state), WarningTransition.ESCALATED
-    else:
-        state, transition = current.state, WarningTransition.DOWNGRADED
-    warnings.record_step(
-        conn, warning.warning_id, state, after or warning.level, now=max(now, current.updated_at + _INSTANT),
-        probability=basis.probability, lead_time_s=basis.lead_time_s, evidence=evidence, transition=transition,
-    )  # fmt: skip
-    return True
-
-
 def _freshness(reading: rules.Newest, now: datetime) -> Freshness:
     age_s = word_age_s(now, reading.measured, reading.heard, reading.mode)
     return freshness(age_s, reading.interval_s, reading.mode, reading.state)
-
-
-def _is_foreseen(rule: ThresholdRule, ahead: Outlook, threshold: float) -> bool:
-    return float(exceedance(rule, ahead, threshold).max()) >= rule.min_probability
 
 
 def _windows(conn: Connection, rule: ThresholdRule, readings: Mapping[int, list[Value]]) -> dict[int, list[float]]:
@@ -546,7 +562,7 @@ def _windows(conn: Connection, rule: ThresholdRule, readings: Mapping[int, list[
     for number, (times_s, values) in rules.list_window(
         conn, {n: v[0].phenomenon_time - window for n, v in readings.items()}
     ).items():
-        amounts = measured(rule.measure, rule.window_s, times_s, values)
+        amounts = measured(rule.measure, rule.window_s, times_s, values, covers_s=COVERS_S.get(rule.property, 0.0))
         at = np.searchsorted(times_s, [value.phenomenon_time.timestamp() for value in readings[number]])
         told[number] = amounts[np.clip(at, 0, len(amounts) - 1)].tolist()
     return told
@@ -561,8 +577,10 @@ def _measured_basis(rule: ThresholdRule, value: Value, amount: float, threshold:
     return _Basis(evidence)
 
 
-def _foreseen_basis(rule: ThresholdRule, forecast: Forecast, ahead: Outlook, now: datetime, threshold: float) -> _Basis:
-    """The first slot that passes the threshold with the rule's probability, or else the one most likely to."""
+def _foreseen_basis(rule: ThresholdRule, forecast: Forecast, value: float, now: datetime, threshold: float) -> _Basis:
+    """The first slot that passes the threshold with the rule's probability, or else the one most likely to. `value` is infinite
+    outside the rule's hours."""
+    ahead = outlook(rule, forecast, forecast.issued_at)
     chances = exceedance(rule, ahead, threshold)
     enough = np.flatnonzero(chances >= rule.min_probability)
     k = int(enough[0]) if enough.size else int(chances.argmax())
@@ -570,6 +588,6 @@ def _foreseen_basis(rule: ThresholdRule, forecast: Forecast, ahead: Outlook, now
         "value": float(ahead.q50[k]), "threshold": threshold, "target_time": ahead.target_times[k].isoformat(),
         "q10": float(ahead.q10[k]), "q50": float(ahead.q50[k]), "q90": float(ahead.q90[k]),
         "issued_at": forecast.issued_at.isoformat(), "model": forecast.model, "model_version": forecast.model_version,
-        "fallback_reason": forecast.fallback_reason,
+        "fallback_reason": forecast.fallback_reason, **({} if isfinite(value) else {"outside_hours": True}),
     }  # fmt: skip
     return _Basis(evidence, float(chances.max()), max(0.0, (ahead.target_times[k] - now).total_seconds()))

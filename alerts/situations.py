@@ -2,7 +2,7 @@
 
 Two warnings belong together when they were raised within `Bonds.apart_s` of one another, and
 
-- they are of one hazard, no farther apart than `Bonds.reach_m`, or
+- they are of one hazard, no farther apart than `Bonds.reach_of` it, or
 - the hazard of one is what causes the other's (`Bonds.causes`, over any number of steps), no farther apart than
   `Bonds.causal_reach_m`, or
 - their objects are linked: a gauge and the next one downstream, detectors of one road.
@@ -29,9 +29,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from alerts.practice import Bonds
-
-METRES_PER_DEGREE = 111_195.0
-"""Of latitude, on a sphere of 6,371 km."""
+from gis_data.crs import METRES_PER_DEGREE
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +115,10 @@ def _near(members: Sequence[Member], bonds: Bonds) -> list[tuple[int, int]]:
     scale = np.array([cos(radians(float(np.median(places[:, 1])))) * METRES_PER_DEGREE, METRES_PER_DEGREE])
     points = places * scale
     found = []
-    for a, b in cKDTree(points).query_pairs(max(bonds.reach_m, bonds.causal_reach_m)):
+    for a, b in cKDTree(points).query_pairs(max(bonds.reach_m, bonds.causal_reach_m, *bonds.reaches.values())):
         one, other = members[placed[a]], members[placed[b]]
         is_causal = bonds.is_caused(one.hazard, other.hazard) or bonds.is_caused(other.hazard, one.hazard)
-        reach_m = bonds.causal_reach_m if is_causal else bonds.reach_m if one.hazard == other.hazard else -1.0
+        reach_m = bonds.causal_reach_m if is_causal else bonds.reach_of(one.hazard) if one.hazard == other.hazard else -1.0
         if float(np.hypot(*(points[a] - points[b]))) <= reach_m and _is_soon(one, other, bonds):
             found.append((placed[a], placed[b]))
     return found

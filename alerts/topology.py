@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import shapely
 
-from alerts.situations import METRES_PER_DEGREE
 from gis_data.city import City
+from gis_data.crs import METRES_PER_DEGREE
 
 STREAM_NEAR_M, ROAD_NEAR_M = 400.0, 40.0
 """So near to a line a gauge, or a detector, belongs to it."""

@@ -11,21 +11,28 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from benchmarks._hall_staff import staff
 from domain.batches import Batch, Report
 from domain.forecasts import Forecast
 from domain.halls import HallEvent, HallEventKind, ServiceItem
 from domain.incidents import HAZARD_CLASSES, Grade, IncidentReport, RequestReport
 from domain.observations import DeviceBirth, PropertySpec, Reading, Rejection
+from domain.publications import Audience, Publication, PublicationStep, Saying
+from domain.resources import RequestState, RequestStep, ResourceRequest
+from domain.rule_specs import write_spec
 from domain.sensors import PROPERTIES, SensorKind
 from domain.units import UnitKind, UnitPosition, UnitStatus, UnitStatusReport
-from domain.warnings import LevelThreshold, ThresholdRule, WarningLevel
+from domain.warnings import LevelThreshold, ThresholdRule, WarningLevel, WarningMode
 from gis_data.city import City, District
-from storage import rollups
+from storage import backtests, hall_city, publications, resources, rollups
+from storage.backtests import Backtest
 from storage.connection import Connection
 from storage.forecasts import write_forecasts
 from storage.ingestion import Ingestion
 from storage.partitions import DayPartitions
+from storage.rules import seed_rules, write_version
 from storage.warnings import open_warning
 
 DEVICES = {
@@ -42,6 +49,14 @@ FORECASTS = 500
 DESK = "119-desk"
 DAY, MINUTE, SECOND = timedelta(days=1), timedelta(minutes=1), timedelta(seconds=1)
 _ORIGIN = "EPSG:4326"
+RULE, BACKTEST, REQUEST, REPORT = "bench_rule", "bench-backtest", "bench-request", "r-0"
+IDENTIFIER = "99010041600000_20260302085500_1"
+_MESSAGE = """<?xml version="1.0" encoding="UTF-8"?>
+<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"><identifier>bench-{number}</identifier>
+<sender>weather@province.example</sender><sent>{sent}</sent><status>Actual</status><msgType>Alert</msgType><scope>Public</scope><info><language>zh-CN</language>
+<category>Met</category><event>暴雨黄色预警</event><urgency>Expected</urgency><severity>Moderate</severity><certainty>Likely</certainty>
+<effective>{sent}</effective><expires>{until}</expires><headline>暴雨黄色预警</headline>
+<area><areaDesc>全市</areaDesc></area></info></alert>"""
 _READINGS = """
 INSERT INTO observation (datastream_id, phenomenon_time, received_time, value, quality)
 SELECT datastream_id, time, time + interval '2 s',
@@ -98,6 +113,9 @@ def fill(conn: Connection, city: City, now: datetime) -> FullCity:
     numbers = conn.execute("SELECT datastream_id FROM datastream ORDER BY property = 'intensity' DESC LIMIT %s", (FORECASTS,))
     write_forecasts(conn, DayPartitions(conn), [_forecast(number, now) for (number,) in numbers.fetchall()])
     warnings = [_warn(conn, n, sensors[n].device_id, now) for n in range(WARNINGS)]
+    decide(conn, city, incidents[0], warnings[0], now)
+    _reckon(conn, [hall.device_id.split("/")[2] for hall in halls], now)
+    staff(conn, halls[0].device_id.split("/")[2], [item.value for item in ServiceItem][:6], now)
     while rollups.refresh(conn, now):
         pass
     conn.execute("ANALYZE")
@@ -105,6 +123,46 @@ def fill(conn: Connection, city: City, now: datetime) -> FullCity:
         tuple(b.device_id for b in sensors), tuple(streams), tuple(units),
         tuple(b.device_id.split("/")[2] for b in halls), incidents, tuple(w for w in warnings if w), city.bounds,
     )  # fmt: skip
+
+
+def message(now: datetime) -> str:
+    """A warning as another office sends it (CAP 1.2), of a time of its own."""
+    sent, until = (time.isoformat(timespec="seconds") for time in (now, now + DAY))
+    return _MESSAGE.format(number=f"{now:%Y%m%d%H%M%S%f}", sent=sent, until=until)
+
+
+def wanted_rule() -> dict[str, Any]:
+    """A third version of the rule, as somebody writes it."""
+    return {"rule": RULE, "spec": write_spec(_bench_rule(3))}
+
+
+def decide(conn: Connection, city: City, incident: str, warning: str | None, now: datetime) -> None:
+    """What people have done: a rule in two versions with a back-test, a request for resources, a warning said outside."""
+    first = _bench_rule(1)
+    seed_rules(conn, [first], now=now - DAY)
+    with conn.transaction():
+        write_version(conn, _bench_rule(2), author="bench", approver=None, reason="bench", backtest_id=None, now=now)
+    asked = Backtest(BACKTEST, RULE, write_spec(first), 1, 28, "bench", now, "running", 0.0, now)
+    backtests.start_backtest(conn, asked)
+    backtests.end_backtest(conn, BACKTEST, now, result={"days": 28})
+    step = RequestStep(RequestState.REQUESTED, now, "bench", "", None)
+    resources.create_request(conn, ResourceRequest(REQUEST, incident, "pump", 2, None, now, (step,)))
+    if warning is not None:
+        code = city.districts[0].code
+        saying = Saying("暴雨黄色预警", "Rainstorm, yellow", "降雨", "Rain", "注意", "Take care", code, code)
+        publications.add(conn, Publication(
+            0, warning, 1, PublicationStep.PUBLISH, WarningLevel.YELLOW, WarningMode.ACTUAL, IDENTIFIER, "bench@city.example",
+            now, now, now + DAY, (Audience.PUBLIC,), saying, message(now), "bench",
+        ))  # fmt: skip
+
+
+def _reckon(conn: Connection, halls: Sequence[str], now: datetime) -> None:
+    """What the weeks say of every hall, by weekday and hour."""
+    best = [
+        {"hall_id": hall, "item": "", "weekday": weekday, "hour": hour, "p50_s": 300.0 + hour, "n": 100, "n_days": 4}
+        for hall in halls for weekday in range(1, 6) for hour in range(9, 17)
+    ]  # fmt: skip
+    hall_city.write_weeks(conn, {"days": 28, "cross": [], "best": best}, now)
 
 
 class Beat:
@@ -264,6 +322,14 @@ def _forecast(number: int, now: datetime) -> Forecast:
     return Forecast(
         datastream_id=number, issued_at=issued, first_target=issued, step_s=900, q10=(40.0,) * 96, q50=(50.0,) * 96,
         q90=(60.0,) * 96, model="naive", model_version="1", watermark=issued,
+    )  # fmt: skip
+
+
+def _bench_rule(version: int) -> ThresholdRule:
+    thresholds = (LevelThreshold(WarningLevel.YELLOW, 150.0 + version, 120),)
+    return ThresholdRule(
+        rule_id=RULE, version=version, property="intensity", direction="above", thresholds=thresholds, raise_hold_s=60,
+        clear_hold_s=120, hazard_class="other", zh="车流量偏高", en="Traffic is heavy",
     )  # fmt: skip
 
 

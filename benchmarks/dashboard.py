@@ -32,7 +32,8 @@ from typing import Any
 from urllib.parse import quote
 
 from benchmarks import _full_city
-from benchmarks._full_city import Beat, FullCity
+from benchmarks._full_city import BACKTEST, IDENTIFIER, REPORT, REQUEST, RULE, Beat, FullCity, message, wanted_rule
+from benchmarks._hall_staff import ROSTER
 from benchmarks._visitor import VISITOR, open_page, sign_in
 from benchmarks.map import FLAGS
 from dashboard.hub import CATCH_UP, HALLS, MAP, OVERVIEW
@@ -69,7 +70,7 @@ class Asked:
     name: str
     path: str
     body: Json | None = None
-    say: Callable[[int], tuple[str, Json]] | None = None
+    say: Callable[[int], tuple[str, Json | str]] | None = None
 
 
 def measure() -> Json:
@@ -350,7 +351,8 @@ def _addresses(url: str, city: City, full: FullCity) -> list[Asked]:
         "/api/warnings": "", "/api/timeline": "", "/api/log": "", "/api/letters": "", "/api/outlines": "", "/api/style.json": "",
         "/api/map/places": "", "/api/map/roads": "",
         "/api/forecasts": "", "/api/forecasts/series": "?q=pm25", "/api/forecasts/one": f"?series={stream}",
-        "/api/forecasts/anomalies": "", "/api/hall": f"?hall={full.halls[0]}", "/api/chart/{datastream_id}": f"{stream}",
+        "/api/forecasts/anomalies": "", "/api/hall": f"?hall={full.halls[0]}", "/api/hall/ahead": f"?hall={full.halls[0]}",
+        "/api/chart/{datastream_id}": f"{stream}",
         "/api/data/sources": f"?hour={quote((hour - timedelta(hours=2)).isoformat())}",
         "/api/data/source": f"?id={quote(device)}", "/api/letters/{letter_id}": f"{letter_id}",
         "/api/map/heat/{kind}": "requests", "/api/map/requests": f"?bounds={west},{south},{east},{north}",
@@ -363,24 +365,36 @@ def _addresses(url: str, city: City, full: FullCity) -> list[Asked]:
         "/api/routes": f"?unit={full.units[0][0]}&incident={full.incidents[0]}", "/api/rules": "",
         "/api/scoreboard": "", "/api/segments": "?days=1", "/api/situations": "",
         "/api/warnings/{warning_id}/cap": f"{full.warnings[0]}/cap",
+        "/api/rules/terms": "", "/api/rules/backtests": f"?rule={RULE}", "/api/rules/backtests/{backtest_id}": BACKTEST,
+        "/api/rules/{rule_id}": RULE, "/api/rules/{rule_id}/versions": f"{RULE}/versions",
+        "/api/rules/{rule_id}/diff": f"{RULE}/diff?a=1&b=2", "/api/requests/{request_id}.xml": f"{REQUEST}.xml",
+        "/api/cap/{identifier}.xml": f"{IDENTIFIER}.xml", "/api/incidents/evidence": f"?kind=request&source={REPORT}",
+        "/api/hall/clerks": f"?hall={full.halls[0]}", "/api/hall/roster": f"?hall={full.halls[0]}",
+        "/api/hall/roster.xlsx": f"?id={ROSTER}", "/api/hall/roster.ics": f"?id={ROSTER}",
+        "/api/hall/ratings": f"?hall={full.halls[0]}", "/api/hall/windows": f"?hall={full.halls[0]}",
+        "/api/halls/city": "", "/api/resources/left": "",
         "/api/incidents/{incident_id}": full.incidents[0], "/api/warnings/{warning_id}": full.warnings[0],
     }  # fmt: skip
     asked = [Asked(name, name.partition("{")[0] + more) for name, more in read.items()]
     asked.append(Asked("/api/overview?at=", f"/api/overview?at={quote(past)}"))
     asked.append(Asked("/api/map/area", "/api/map/area", {"ring": part}))
     asked.append(Asked("/api/impact", "/api/impact", {"shape": {"type": "Polygon", "coordinates": [[*part, part[0]]]}}))
+    asked.append(Asked("/api/rules/check", "/api/rules/check", wanted_rule()))
+    asked.append(Asked("/api/hall/what_if", "/api/hall/what_if", {"hall": full.halls[0], "arrivals": 1.2}))
     for what in ("replay", "trial"):
         asked.append(Asked(f"/api/letters/{{letter_id}}/{what}", f"/api/letters/{letter_id}/{what}", {}))
         asked.append(Asked(f"/api/letters/{what}", f"/api/letters/{what}", {"code": "broken_json", "device": device}))
-    acts: Mapping[str, Callable[[int], tuple[str, Json]]] = {
+    acts: Mapping[str, Callable[[int], tuple[str, Json | str]]] = {
         "/api/orders": lambda n: ("/api/orders", {"incident": full.incidents[1], "unit": full.units[n][0]}),
         "/api/orders/{order_id}/cancellation": lambda n: (f"/api/orders/{_order(url, n)}/cancellation", {"reason": "bench"}),
         "/api/warnings/{warning_id}/acknowledgement": lambda n: (f"/api/warnings/{full.warnings[n]}/acknowledgement", {}),
         "/api/incidents/{incident_id}/closing": lambda n: (
             f"/api/incidents/{full.incidents[2 + n]}/closing", {"ending": "closed", "reason": "bench"}
         ),
+        "/api/cap": lambda n: ("/api/cap", message(datetime.now(UTC))),
         "/api/data/source/retirement": lambda n: ("/api/data/source/retirement", {"device": full.devices[1 + n]}),
         "/api/data/source/restoration": lambda n: ("/api/data/source/restoration", {"device": full.devices[1 + n]}),
+        "/api/rules/backtest": lambda n: ("/api/rules/backtest", {**wanted_rule(), "days": 1}),  # last: it goes on for a while
     }  # fmt: skip
     return [*asked, *(Asked(name, name, say=say) for name, say in acts.items())]
 
@@ -397,9 +411,10 @@ def _timed(port: int, asked: Asked) -> Json:
     said, size = 0, 0
     for n in range(TRIES):
         path, body = asked.say(n) if asked.say else (asked.path, asked.body)
-        encoded = None if body is None else json.dumps(body).encode()
+        encoded = None if body is None else body.encode() if isinstance(body, str) else json.dumps(body).encode()
         headers = {"accept-encoding": "gzip", "origin": f"http://127.0.0.1:{port}", **VISITOR}
-        headers |= {} if encoded is None else {"content-type": "application/json"}
+        kind = "application/cap+xml" if isinstance(body, str) else "application/json"
+        headers |= {} if encoded is None else {"content-type": kind}
         line = http.client.HTTPConnection("127.0.0.1", port, timeout=GIVEN_UP_S)
         began = time.perf_counter()
         try:
@@ -412,7 +427,7 @@ def _timed(port: int, asked: Asked) -> Json:
         line.close()
         if said == 504:
             break
-        if said not in (200, 204, 409, 422):  # an act may be refused
+        if said not in (200, 202, 204, 409, 422):  # an act may be refused
             raise RuntimeError(f"{asked.name} answered {said}: expected 200")
         if sum(spent) > 1000 * LONGEST_S and n + 1 >= LEAST_TRIES:
             break

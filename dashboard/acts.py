@@ -28,14 +28,18 @@ from dashboard.database import Database, OutcomeUnknown
 from dashboard.dispatch_acts import DISPATCH_ACTS
 from dashboard.incident_acts import INCIDENT_ACTS
 from dashboard.publication_acts import PUBLICATION_ACTS
+from dashboard.rating_acts import RATING_ACTS
 from dashboard.resource_acts import RESOURCE_ACTS
+from dashboard.roster_acts import ROSTER_ACTS
 from dashboard.rule_acts import RULE_ACTS, check_rule
 from dashboard.warning_acts import WARNING_ACTS
+from dashboard.window_acts import WINDOW_ACTS
 from domain.approvals import Approval, ApprovalState
 from domain.refusals import Refused
 from domain.rights import Action, Actor
 from gis_data.city import City
 from layouts.words import CATALOGUE
+from staffing.practice import HallPractice
 from storage.connection import Connection, DatabaseUnreachable
 from storage.deadletters import LetterFilter
 from storage.ingestion import Ingestion
@@ -210,6 +214,9 @@ ACTS: dict[Action, tuple[tuple[Field, ...], Callable[[Connection, Request, Circu
     **RESOURCE_ACTS,
     **RULE_ACTS,
     **WARNING_ACTS,
+    **WINDOW_ACTS,
+    **ROSTER_ACTS,
+    **RATING_ACTS,
 }
 """Action → what its request may say, and who does it. What a second person has agreed to is executed by this same table."""
 
@@ -230,7 +237,7 @@ TRIALS: dict[Action, Callable[[Connection, Request, Circumstances], Answer]] = {
 async def perform(
     database: Database, action: Action | None, request: object, *, actor: Actor | None, now: datetime, zone: ZoneInfo,
     order_expiry_s: float, is_trial: bool = False, city: City | None = None, shelving: ShelvingPolicy | None = None,
-    outward: Outward | None = None,
+    outward: Outward | None = None, hall: HallPractice | None = None,
 ) -> Answer:  # fmt: skip
     """Does what was asked, or tries it out, and says what became of it; never raises for what an operator can cause. `request` is
     what came in: anything at all."""
@@ -243,7 +250,9 @@ async def perform(
         return _malformed(checked)
     if actor is None:
         return _said("refused", "answer.no_actor")
-    circumstances = Circumstances(actor, now, zone, order_expiry_s, city, shelving or ShelvingPolicy(), outward)
+    circumstances = Circumstances(
+        actor, now, zone, order_expiry_s, city, shelving or ShelvingPolicy(), outward, hall or HallPractice()
+    )
     payload = {name: said for name, said in checked.items() if name not in (BECAUSE.name, BREAK_GLASS.name)}
     urgency = Urgency(checked.get(BECAUSE.name), checked.get(BREAK_GLASS.name) == "yes", is_trial)
     try:

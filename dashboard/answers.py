@@ -16,6 +16,7 @@ from domain.refusals import Refused
 from domain.rights import Action, Actor, require
 from gis_data.city import City
 from layouts.words import CATALOGUE
+from staffing.practice import HallPractice
 from storage import acts
 from storage.connection import Connection
 
@@ -35,6 +36,7 @@ class Circumstances:
     city: City | None = None
     shelving: ShelvingPolicy = field(default_factory=ShelvingPolicy)
     outward: Outward | None = None
+    hall: HallPractice = field(default_factory=HallPractice)
 
 
 @dataclass(frozen=True, slots=True)

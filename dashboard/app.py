@@ -28,6 +28,11 @@ from dashboard.api import (
     closures,
     data,
     dossiers,
+    hall_ahead,
+    hall_city,
+    hall_ratings,
+    hall_rosters,
+    hall_windows,
     halls,
     health,
     incidents,
@@ -88,7 +93,8 @@ def create_app(house: Deployment) -> FastAPI:
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     for part in (
         health, session, stream, city, chart, system, acts, approvals, people, data, tiles, streets, incidents, dossiers, halls,
-        overview, atlas, outlook, resources, proposals, closures, cap, rules, warnings,
+        hall_ahead, hall_city, hall_windows, hall_rosters, hall_ratings, overview, atlas, outlook, resources, proposals, closures,
+        cap, rules, warnings,
     ):  # fmt: skip
         part.mount(server, house)
     pages: dict[str, Any] = {}

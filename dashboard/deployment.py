@@ -23,6 +23,7 @@ from domain.segments import Targets
 from forecasting.calendar import ALWAYS, Calendar
 from gis_data.city import City, load_city
 from gis_data.tiles import TileStore
+from staffing.practice import HallPractice
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class Deployment:
     radii: Radii = DELIVERED_RADII
     practice: WarningPractice = field(default_factory=WarningPractice)
     calendar: Calendar = ALWAYS
+    hall_practice: HallPractice = field(default_factory=HallPractice)
     outward: Outward | None = None
     marks: Marks = field(default_factory=Marks)
     provider: Provider | None = None

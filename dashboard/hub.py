@@ -20,10 +20,10 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from dashboard import wire, wire_halls
-from dashboard.halls import Books, HallsNow
 from dashboard.overview import CityFigures
 from domain.indices import DELIVERED, IndexPolicy
 from domain.moments import Moment
+from staffing.books import Books, HallsNow
 from storage import heartbeats, snapshots
 from storage.connection import Connection, DatabaseUnreachable, connect, is_connection_lost, why_lost
 from storage.migrate import require_current_schema

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 
 import dispatch.incidents
-from dashboard.answers import Answer, Circumstances, Request, answered, listening, time
+from dashboard.answers import Answer, Circumstances, Request, answered, listening, number, time
 from dashboard.bodies import Field, id_of, payload, text
 from dispatch.incidents import Call
 from domain.incidents import HAZARD_CLASSES, IncidentState, ReportChannel, SourceKind
+from domain.moments import Moment
 from domain.refusals import Refused
 from domain.rights import Action
 from gis_data.drawing import read_point
 from layouts.words import CATALOGUE
+from storage import situations
 from storage.connection import Connection
 
 Act = Callable[[Connection, Request, Circumstances], Answer]
@@ -37,7 +40,9 @@ def _call(request: Request, at: Circumstances) -> Call:
 
 
 def _promote(conn: Connection, request: Request, at: Circumstances) -> Answer:
-    """What the request leaves out is as the source says."""
+    """What the request leaves out is as the source says; of a situation its root, and all its warnings are evidence."""
+    if request["kind"] == SITUATION:
+        return _promote_situation(conn, request, at)
     incident_id = request.get("incident")
     with listening(conn, Action.PROMOTE_SOURCE, request["source"], at):
         call = None if incident_id else _call_of_source(conn, request, at)
@@ -49,6 +54,26 @@ def _promote(conn: Connection, request: Request, at: Circumstances) -> Answer:
     return answered("done", key, made, incident=made)
 
 
+def _promote_situation(conn: Connection, request: Request, at: Circumstances) -> Answer:
+    with listening(conn, Action.PROMOTE_SOURCE, request["source"], at):
+        found = situations.find_situation(conn, number(request["source"]), Moment.live(at.now))
+        if found is None or not found.is_open or found.exercise_id is not None:
+            zh, en = (said.format(number=request["source"]) for said in CATALOGUE["answer.no_situation"])
+            raise Refused("situation_unknown", zh, en)
+    made = _promote(conn, {**request, "kind": SourceKind.WARNING.value, "source": found.root}, at)
+    incident_id = made.object_id
+    assert incident_id is not None, "what was promoted is an incident"
+    for member in found.members:
+        if member != found.root:
+            with suppress(Refused):  # one that ended meanwhile, or is evidence already, holds up no other
+                dispatch.incidents.promote(
+                    conn, SourceKind.WARNING.value, member, at.actor, at.now, call=None, incident_id=incident_id, zone=at.zone
+                )
+    return made
+
+
+SITUATION = "situation"
+"""Beside the kinds of sources: what they were gathered into."""
 _CHANNELS = {
     SourceKind.REQUEST: ReportChannel.HOTLINE,
     SourceKind.DETECTION: ReportChannel.SENSOR,

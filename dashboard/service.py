@@ -18,6 +18,7 @@ from access import doors
 from alerts.outward import Outward
 from alerts.practice import WarningPractice
 from dashboard import clock
+from dashboard.api import proposals
 from dashboard.app import create_app
 from dashboard.database import Database
 from dashboard.deployment import VENDOR, Deployment, open_city, vendor_version
@@ -30,6 +31,7 @@ from domain.incidents import DELIVERED_RADII, Radii
 from domain.indices import DELIVERED, IndexPolicy
 from domain.segments import Targets
 from forecasting.calendar import ALWAYS, Calendar
+from staffing.practice import HallPractice
 from storage.connection import connect
 from storage.migrate import require_current_schema
 from storage.ticking import run_ticks
@@ -65,6 +67,7 @@ def run(
     practice: WarningPractice | None = None,
     outward: Outward | None = None,
     calendar: Calendar = ALWAYS,
+    hall_practice: HallPractice | None = None,
 ) -> None:
     """Serves until `stop` is set. `door` says how people get in: those of the demonstration on
     loopback alone. `now` is the clock.
@@ -89,7 +92,7 @@ def run(
             vendor=VENDOR, vendor_version=vendor_version(), index=index, targets=targets, radii=radii,
             practice=practice or WarningPractice(),
             outward=outward,
-            provider=Provider(provider) if provider else None, calendar=calendar,
+            provider=Provider(provider) if provider else None, calendar=calendar, hall_practice=hall_practice or HallPractice(),
         )  # fmt: skip
         if door.demonstration:
             with connect(database_url) as conn:
@@ -140,6 +143,7 @@ async def _serve(house: Deployment, database_url: str, listener: socket.socket, 
     house.hub.start(asyncio.get_running_loop())
     heart.start()
     serving = asyncio.create_task(server.serve([listener]))
+    warming = asyncio.create_task(proposals.warm(house))
     is_announced = False
     while not stop.is_set() and not serving.done() and house.hub.fault is None:
         if server.started and not is_announced:
@@ -147,6 +151,7 @@ async def _serve(house: Deployment, database_url: str, listener: socket.socket, 
             host, port = listener.getsockname()[:2]
             log.info("listening on http://%s:%s", f"[{host}]" if ":" in host else host, port)
         await asyncio.sleep(0.1)
+    warming.cancel()
     await house.hub.close()
     server.should_exit = True
     await serving

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import alerts.acts
 from dashboard.answers import Answer, Circumstances, Request, answered, listening, number, time
@@ -85,7 +88,7 @@ def _unshelve(conn: Connection, request: Request, at: Circumstances) -> Answer:
 
 def _plan(conn: Connection, request: Request, at: Circumstances) -> Answer:
     with listening(conn, Action.PLAN_MAINTENANCE, request["from"], at):
-        begins_at, until = time(request["from"]), time(request["until"])
+        begins_at, until = (time(_with_offset(request[name], at.zone)) for name in ("from", "until"))
     assert begins_at is not None
     assert until is not None
     planned = alerts.acts.plan_maintenance(
@@ -100,6 +103,18 @@ def _end(conn: Connection, request: Request, at: Circumstances) -> Answer:
         window = number(request["window"])
     alerts.acts.end_maintenance(conn, window, at.actor, at.now, zone=at.zone)
     return answered("done", "answer.maintenance_ended", request["window"])
+
+
+def _with_offset(said: str, zone: ZoneInfo) -> str:
+    """A time as a form of the browser says it is one of the city's; others stay as they are.
+
+    >>> _with_offset("2026-03-02T09:30", ZoneInfo("Asia/Shanghai"))
+    '2026-03-02T09:30:00+08:00'
+    """
+    with suppress(ValueError):
+        if (found := datetime.fromisoformat(said)).tzinfo is None and "T" in said:
+            return found.replace(tzinfo=zone).isoformat()
+    return said
 
 
 def _listed(said: str | None) -> tuple[str, ...]:

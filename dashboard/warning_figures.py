@@ -20,6 +20,7 @@ from domain.moments import Moment
 from domain.rules import Subject
 from domain.units import UnitStatus
 from domain.warnings import SeriesMeasure, ThresholdRule, Warning, WarningLevel, WarningMode, WarningSource
+from gis_data.crs import METRES_PER_DEGREE
 from gis_data.impact import impact
 from storage import alarms, attention, incidents, outcomes, rules, shelves, situations, warnings
 from storage.connection import Connection
@@ -29,7 +30,6 @@ SITUATIONS, OUTCOMES, EVENTS, SENSORS = 200, 200, 500, 12
 SCORED = timedelta(days=90)
 INCIDENT_REACH_M, INCIDENT_AHEAD = 1_000.0, timedelta(hours=6)
 """An incident was warned of by a warning of its hazard so near and so long before."""
-METRES_PER_DEGREE = 111_195.0
 ODD_SPAN, HOUR, DAY = timedelta(hours=1), timedelta(hours=1), timedelta(days=1)
 
 

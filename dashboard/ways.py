@@ -1,7 +1,7 @@
 """Ways: the roads of the city as the planner knows them now, for whoever asks how far one comes and which way a unit takes.
 
-The road graph is read when it is first asked for. What is closed and how fast the roads are is read anew at every question, and
-reckoned anew only when it has changed.
+The road graph is read when it is first asked for, which the process does itself when it starts. What is closed and how fast the
+roads are is read anew at every question, and reckoned anew only when it has changed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from domain.closures import Closure
 from domain.moments import Moment
 from gis_data.city import City
 from gis_data.city_roads import CityRoads, ClosedRoad
+from gis_data.road_lines import RoadLines
 from gis_data.road_times import FREE, Slowness
 from storage import closures, speeds
 from storage.connection import Connection
@@ -49,6 +50,7 @@ class Ways:
     def __init__(self, city: City | None, access_kmh: float) -> None:
         self._city, self._access_kmh = city, access_kmh
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ways")  # who waits here keeps no other answer waiting
+        self._lines: RoadLines | None = None
         self._roads: CityRoads | None = None
         self._factor: float | None = None
 
@@ -59,11 +61,13 @@ class Ways:
     def _asked(self, state: RoadState, question: Callable[[CityRoads], Answer]) -> Answer | None:
         if self._city is None:
             return None
-        if self._factor != state.emergency_factor:
-            self._factor = state.emergency_factor
-            self._roads = CityRoads.of(self._city, emergency_factor=self._factor, access_kmh=self._access_kmh)
-        if self._roads is None:
+        if self._factor is None:
+            self._lines = RoadLines.of(self._city)
+        if self._lines is None:
             return None
+        if self._roads is None or self._factor != state.emergency_factor:
+            self._roads = CityRoads(self._lines, emergency_factor=state.emergency_factor, access_kmh=self._access_kmh)
+        self._factor = state.emergency_factor
         self._roads.change(state.slowness, [ClosedRoad(c.closure_id, c.geometry, c.object_id) for c in state.closures])
         return question(self._roads)
 

@@ -4,13 +4,14 @@ spans seconds, shares from 0 to 1; null is a figure that is not known."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from dashboard.halls import Hall, HallsNow
 from dashboard.wire import ms
 from domain.observations import SHORTEST_INTERVAL_S, Freshness, freshness
 from domain.sensors import DeviceMode
+from staffing.books import Hall, HallsNow
 from staffing.figures import SLOT, HallNow, ItemNow, WindowNow
 from storage.halls import HallPlace, QueueValue
 
@@ -47,6 +48,8 @@ def whole(h: Hall, now: HallsNow, target_s: float, *, usual: Sequence[float] | N
             "weekday": now.day.date.isoweekday(), "by_channel": dict(n.by_channel) if n else {},
         },
         "ratings": {"counts": list(n.ratings), "good_share": n.good_share} if n else None,
+        "by_item": [asdict(row) for row in h.table.items] if h.table else [],
+        "by_window": [asdict(row) for row in h.table.cells] if h.table else [],
     }  # fmt: skip
 
 

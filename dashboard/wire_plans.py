@@ -3,7 +3,7 @@ times are milliseconds since 1970, UTC; shapes are GeoJSON, WGS-84."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import orjson
@@ -14,21 +14,24 @@ from domain.closures import Closure, ClosureSource
 from gis_data.city_roads import Driven
 from gis_data.isochrones import Reach
 from storage.proposals import Recommendation, Unanswered
+from storage.stand_bys import UnansweredStandBy
 
 DIGITS = 1e-5
 """Of a degree: a metre."""
 
 
 def board(
-    made: Recommendation | None, held_at: datetime | None, unanswered: Sequence[Unanswered], now: datetime, *, is_alive: bool
-) -> Json:
-    """Everything that is proposed now. `held_at`: when the planner last said that the recommendation holds."""
+    made: Recommendation | None, held_at: datetime | None, unanswered: Sequence[Unanswered], moves: Sequence[UnansweredStandBy],
+    now: datetime, *, is_alive: bool, names: Mapping[str, tuple[str, str]],
+) -> Json:  # fmt: skip
+    """Everything that is proposed now. `held_at`: when the planner last said that the recommendation holds; `names` are those
+    of the places where units are to stand by, by id."""
     said = made.content if made is not None else {}
     return {
         "t": ms(now), "planner": {"is_alive": is_alive, "checked": ms(held_at)},
         "recommendation": _recommendation(made, held_at, now) if made is not None else None,
         "incidents": said.get("incidents", []), "moves": said.get("moves", []),
-        "unanswered": [_unanswered(each) for each in unanswered],
+        "unanswered": [*map(_unanswered, unanswered), *(_unanswered_move(move, names) for move in moves)],
     }  # fmt: skip
 
 
@@ -52,6 +55,16 @@ def _recommendation(made: Recommendation, held_at: datetime | None, now: datetim
 def _unanswered(each: Unanswered) -> Json:
     return {
         "order": each.order_id, "unit": each.unit_id, "incident": each.incident_id, "since": ms(each.issued_at),
+        "state": "waiting" if each.lapsed_at is None else "lapsed", "lapsed": ms(each.lapsed_at), "why": each.why,
+    }  # fmt: skip
+
+
+def _unanswered_move(each: UnansweredStandBy, names: Mapping[str, tuple[str, str]]) -> Json:
+    """A unit told to wait at a place; no incident has to do with it."""
+    zh, en = names.get(each.place_id, (each.place_id,) * 2)
+    return {
+        "order": each.command_id, "unit": each.unit_id, "incident": None, "to": {"place": each.place_id, "zh": zh, "en": en},
+        "since": ms(each.issued_at),
         "state": "waiting" if each.lapsed_at is None else "lapsed", "lapsed": ms(each.lapsed_at), "why": each.why,
     }  # fmt: skip
 

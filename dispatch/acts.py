@@ -21,7 +21,7 @@ from domain.units import SENDABLE
 from gis_data.drawing import as_geojson, read_shape
 from iot.payloads import StandByCommand
 from iot.topics import COMMAND, topic_of
-from storage import acts, closures, orders, outbox, units
+from storage import acts, closures, orders, outbox, stand_bys
 from storage.connection import Connection
 from storage.places import place_of_unit
 
@@ -145,13 +145,13 @@ def stand_by(
                 f"{unit.name_zh} {unit.status.zh}（{since} 起）：只能调整待命单位的备勤位置",
                 f"{unit.name_en} has been {unit.status.en} since {since}: only a free unit can be moved",
             )
-        units.write_stand_by(
-            conn, command_id, unit_id, (base.place_id, base.lon, base.lat), actor=actor.name, now=now, proposal=proposal,
-            exercise_id=exercise_id,
+        expires_at = now + timedelta(seconds=order_expiry_s)
+        stand_bys.write_stand_by(
+            conn, command_id, unit_id, (base.place_id, base.lon, base.lat), actor=actor.name, now=now, expires_at=expires_at,
+            proposal=proposal, exercise_id=exercise_id,
         )  # fmt: skip
         command = StandByCommand(
-            id=command_id, ts=now, place=base.place_id, position=(base.lon, base.lat),
-            expires=now + timedelta(seconds=order_expiry_s),
+            id=command_id, ts=now, place=base.place_id, position=(base.lon, base.lat), expires=expires_at
         )  # fmt: skip
         outbox.put_command(
             conn, topic_of(unit.device_id, COMMAND), msgspec.to_builtins(command), now=now, exercise_id=exercise_id

@@ -17,7 +17,7 @@ from itertools import pairwise
 from math import cos, radians
 from types import MappingProxyType
 
-from gis_data.streets import METRES_PER_DEGREE
+from gis_data.crs import METRES_PER_DEGREE
 from gis_data.surroundings import distance_m
 
 LIKELY = 0.5

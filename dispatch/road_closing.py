@@ -15,13 +15,12 @@ from typing import Any
 
 from domain.closures import Closure, ClosureSource
 from domain.incidents import Incident
+from gis_data.crs import METRES_PER_DEGREE
 
 OPENS_AT = 0.75
 GAUGE_NEAR_M = 150.0
 """A gauge belongs to the underpass that is nearest to it within this."""
 CORNERS = 24
-METRES_PER_DEGREE = 111_195.0
-"""Of latitude, on a sphere of 6,371 km."""
 PLANNER = "planner"
 """Who closes what nobody drew."""
 Cause = tuple[ClosureSource, str]

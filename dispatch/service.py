@@ -18,14 +18,15 @@ import msgspec
 
 from dispatch.closing import DISPATCHER, Unattended, close_unattended
 from dispatch.orders import call_back, leave_incident, release
-from dispatch.settle import Step, next_step
+from dispatch.settle import Step, next_of_move, next_step
 from domain.observations import FUTURE_TOLERANCE
 from domain.orders import OPEN_ORDER_STATES, OrderState
 from domain.rights import Action
 from iot.mqtt import BrokerAddress, BrokerUnreachable, Publisher, PublishRefused
-from storage import audit, orders, outbox, units
+from storage import audit, orders, outbox, stand_bys, units
 from storage.connection import Connection
 from storage.orders import OpenOrder
+from storage.stand_bys import OpenStandBy
 from storage.ticking import instance_name, run_ticks
 
 log = logging.getLogger(__name__)
@@ -173,6 +174,8 @@ class Dispatcher:
         under_way = orders.list_open_orders(conn)
         for order in under_way:
             settle(conn, order, now)
+        for move in stand_bys.list_open(conn):
+            settle_move(conn, move, now)
         self.publish(conn, now)
         if self._closed_at is None or abs(now - self._closed_at) >= CLOSE_EVERY:
             self.close_unattended(conn, now)
@@ -237,6 +240,26 @@ def settle(conn: Connection, order: OpenOrder, now: datetime) -> None:
                 detail={"order": order.order_id, "reason": step.why}, exercise_id=order.exercise_id,
             )  # fmt: skip
             _say_expired(order, step)
+
+
+def settle_move(conn: Connection, move: OpenStandBy, now: datetime) -> None:
+    """Settles a stand-by, if that is due and nobody was quicker. One that lapses, or is overtaken before it has left, is taken
+    back where it still can be; the first is in the log of operations."""
+    step = next_of_move(move, max(now, move.issued_at))
+    if step is None:
+        return
+    with conn.transaction():
+        if not stand_bys.settle(conn, move.command_id, step.state, step.why, step.since):
+            return
+        if step.state in (OrderState.EXPIRED, OrderState.CANCELLED):
+            outbox.withdraw(conn, move.command_id)
+        if step.state is OrderState.EXPIRED:
+            audit.append(
+                conn, DISPATCHER, Action.STAND_BY.value, f"{move.unit_id} → {move.place_id}", outcome="done", now=now,
+                detail={"command": move.command_id, "lapsed": step.why}, exercise_id=move.exercise_id,
+            )  # fmt: skip
+            reason = "it was never sent" if step.why == "not_sent" else f"{move.unit_id} did not answer"
+            log.warning("stand-by %s of %s at %s lapsed: %s", move.command_id, move.unit_id, move.place_id, reason)
 
 
 def _say_expired(order: OpenOrder, step: Step) -> None:

@@ -75,6 +75,38 @@ def next_step(order: Facts, now: datetime) -> Step | None:
     return None
 
 
+class MoveFacts(Protocol):
+    """What is known of a stand-by that is not settled (`storage.stand_bys.OpenStandBy`)."""
+
+    @property
+    def issued_at(self) -> datetime: ...
+    @property
+    def expires_at(self) -> datetime: ...
+    @property
+    def ack_result(self) -> str | None: ...
+    @property
+    def ack_time(self) -> datetime | None: ...
+    @property
+    def is_published(self) -> bool: ...
+    @property
+    def is_overtaken(self) -> bool: ...
+
+
+def next_of_move(move: MoveFacts, now: datetime) -> Step | None:
+    """What becomes of a stand-by at `now`, or None: its unit's answer settles it; one that has been sent to an incident since
+    ("sent") needs none; who does not answer in time lets it lapse. The unit was free all the time and stays so."""
+    if move.ack_result is not None:
+        since = min(max(move.ack_time or now, move.issued_at), now)
+        return (
+            Step(OrderState.ACCEPTED, since) if move.ack_result == ACCEPTED else Step(OrderState.DECLINED, since, move.ack_result)
+        )
+    if move.is_overtaken:
+        return Step(OrderState.CANCELLED, now, "sent")
+    if now >= move.expires_at:
+        return Step(OrderState.EXPIRED, now, "no_answer" if move.is_published else "not_sent")
+    return None
+
+
 def _clamped(time: datetime, order: Facts, now: datetime) -> datetime:
     """A device's clock may be wrong: nothing of an order happens before it is issued, or after now."""
     return min(max(time, order.issued_at), now)

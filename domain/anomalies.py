@@ -133,10 +133,15 @@ class Anomaly:
         return _WORDS[self.cause][0 if lang == "zh" else 1].format(**said)
 
 
+LONGEST_WHOLE = 1e9
+
+
 def figure(n: float) -> str:
-    """A number to be read: three digits, whole from 100 on."""
+    """A number to be read: three digits, whole from 100 on, with its power of ten where that would be too long."""
     if math.isinf(n):
         return "∞" if n > 0 else "−∞"
+    if abs(n) >= LONGEST_WHOLE:
+        return f"{n:.1e}"
     if abs(n) >= 100:
         return f"{n:.0f}"
     return f"{n:.3g}" if abs(n) >= 1e-3 or n == 0 else f"{n:.1e}"

@@ -90,6 +90,19 @@ class Action(Labelled):
     HANDLE_MANY_WARNINGS = "warning.bulk", "批量处理预警", "act on many warnings"
     PLAN_MAINTENANCE = "maintenance.plan", "登记检修", "plan a maintenance"
     END_MAINTENANCE = "maintenance.end", "结束检修", "end a maintenance"
+    # windows, clerks, rosters and ratings of halls
+    ACCEPT_WINDOWS = "windows.accept", "采纳开窗方案", "accept a window proposal"
+    DECLINE_WINDOWS = "windows.decline", "不采纳开窗方案", "decline a window proposal"
+    WITHDRAW_WINDOWS = "windows.withdraw", "中止开窗方案", "stop a window proposal"
+    COMMAND_WINDOW = "window.command", "指令窗口", "command a window"
+    SET_CLERK = "clerk.set", "登记窗口人员", "register a clerk"
+    RETIRE_CLERK = "clerk.retire", "注销窗口人员", "retire a clerk"
+    NOTE_ABSENCE = "absence.note", "登记缺勤", "note an absence"
+    CANCEL_ABSENCE = "absence.cancel", "取消缺勤", "cancel an absence"
+    ASK_ROSTER = "roster.ask", "编制排班", "make a roster"
+    ADOPT_ROSTER = "roster.adopt", "采用排班", "put a roster in force"
+    WITHDRAW_ROSTER = "roster.withdraw", "撤销排班", "withdraw a roster"
+    ANSWER_RATING = "rating.answer", "跟进差评", "follow a bad rating up"
     # people, keys and what they may
     CREATE_ACCOUNT = "account.create", "新建账号", "create an account"
     RESET_ACCOUNT = "account.reset", "重置账号", "reset an account"
@@ -112,6 +125,7 @@ class Action(Labelled):
     # reading
     READ_CITY = "read.city", "查看城市运行", "see the city"
     READ_HALLS = "read.halls", "查看政务大厅", "see the halls"
+    READ_STAFF = "read.staff", "查看窗口人员与排班", "see clerks and rosters"
     READ_LOG = "read.log", "查看处置日志", "see the log of operations"
     READ_TEXT = "read.text", "查看自由文本与联系方式", "read free text and contacts"
     READ_SYSTEM = "read.system", "查看运行保障", "see the system"
@@ -143,6 +157,8 @@ _HANDLE_INCIDENTS = frozenset({Role.DUTY_OFFICER, Role.COMMANDER, Role.DISPATCHE
 
 _LOOK_AFTER_DEVICES = frozenset({Role.OPERATOR, Role.ADMINISTRATOR})
 """Who decides what the city expects to hear from."""
+
+_RUN_HALLS = frozenset({Role.HALL_MANAGER})
 
 _MAY: Mapping[Action, frozenset[Role]] = MappingProxyType({
     Action.ISSUE_ORDER: frozenset({Role.COMMANDER, Role.DISPATCHER}),
@@ -199,6 +215,18 @@ _MAY: Mapping[Action, frozenset[Role]] = MappingProxyType({
     Action.HANDLE_MANY_WARNINGS: _SPEAK_OUTWARD,
     Action.PLAN_MAINTENANCE: _SPEAK_OUTWARD | {Role.OPERATOR},
     Action.END_MAINTENANCE: _SPEAK_OUTWARD | {Role.OPERATOR},
+    Action.ACCEPT_WINDOWS: _RUN_HALLS,
+    Action.DECLINE_WINDOWS: _RUN_HALLS,
+    Action.WITHDRAW_WINDOWS: _RUN_HALLS,
+    Action.COMMAND_WINDOW: _RUN_HALLS,
+    Action.SET_CLERK: _RUN_HALLS,
+    Action.RETIRE_CLERK: _RUN_HALLS,
+    Action.NOTE_ABSENCE: _RUN_HALLS,
+    Action.CANCEL_ABSENCE: _RUN_HALLS,
+    Action.ASK_ROSTER: _RUN_HALLS,
+    Action.ADOPT_ROSTER: _RUN_HALLS,
+    Action.WITHDRAW_ROSTER: _RUN_HALLS,
+    Action.ANSWER_RATING: _RUN_HALLS,
     Action.CREATE_ACCOUNT: _ADMINISTER,
     Action.RESET_ACCOUNT: _ADMINISTER,
     Action.DISABLE_ACCOUNT: _ADMINISTER,
@@ -219,6 +247,7 @@ _MAY: Mapping[Action, frozenset[Role]] = MappingProxyType({
     Action.SET_FACTOR: frozenset(PEOPLE),
     Action.READ_CITY: _WATCH,
     Action.READ_HALLS: _WATCH | {Role.HALL_MANAGER},
+    Action.READ_STAFF: _RUN_HALLS | {Role.LEADER},
     Action.READ_LOG: frozenset({Role.LEADER, Role.DUTY_OFFICER, Role.COMMANDER, Role.DISPATCHER}),
     Action.READ_TEXT: frozenset({Role.LEADER, Role.DUTY_OFFICER, Role.COMMANDER, Role.DISPATCHER}),
     Action.READ_SYSTEM: frozenset(

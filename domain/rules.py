@@ -33,6 +33,7 @@ class HallFigure(Labelled):
     WAITING = "waiting", "等候人数", "people waiting"
     WAIT_P90 = "wait_p90_min", "近一小时等候 90 分位", "wait of nine in ten called within the hour"
     LONGEST = "longest_wait_min", "当前最长等候", "longest wait of those waiting"
+    AHEAD = "wait_ahead_p90_min", "未来 4 小时预计等候 90 分位", "wait foreseen for nine in ten who come within 4 hours"
 
     @property
     def unit(self) -> tuple[str, str]:

@@ -21,9 +21,9 @@ import numpy.typing as npt
 from domain.anomalies import Anomaly, Oddity
 from forecasting.detectors import rhythm, station, surprise
 from forecasting.detectors.registry import DETECTORS, LIMITS, NEW_EXTREME, STATION
-from forecasting.detectors.shape import Floats, Moment, State, Verdict, keep
+from forecasting.detectors.shape import Floats, Moment, State, Verdict
 
-VERSION = 1
+VERSION = 2
 ALARM_SURPRISE = 4.8
 """Deviations above the mean of the largest of 24 strengths from which one is an alarm. Chosen as docs/anomalies.md says."""
 WARM_ROWS = 120
@@ -54,6 +54,7 @@ _PRECEDENCE = np.array([*range(1, len(_FIXED) + 1), 0])
 _MAY_GROW = np.arange(1 + len(_FIXED))[:, None] == 0
 """Longer stuck or silent is no news; stranger is."""
 _FLOORS = np.array([[DETECTORS[k].floor] for k in _CALIBRATED], np.float32)
+_ARE_LEVELS = np.array([[DETECTORS[k].looks_at == "level"] for k in _CALIBRATED])
 _NEEDS_LEVEL = np.array([[DETECTORS[k].needs_level] for k in _CALIBRATED])
 _NEEDS_RHYTHM = np.array([[DETECTORS[k].needs_rhythm] for k in _CALIBRATED])
 _LEAST_S = np.array([[d.least_days * 86_400.0] for d in DETECTORS])
@@ -122,7 +123,7 @@ class Detectors:
             )
             verdicts = tuple(d.update(self._states[d.name], m) for d in DETECTORS)
             strengths = np.array([verdicts[k].strength for k in _CALIBRATED], np.float32)
-            shares = surprise.judge(self._states["surprise"], strengths, _FLOORS, m)
+            shares = surprise.judge(self._states["surprise"], strengths, _FLOORS, _ARE_LEVELS, m)
         lasted_s = m.times_s - m.first_s
         is_warm = m.is_here & (m.rows >= WARM_ROWS) & (m.changes >= WARM_CHANGES)
         shares /= ALARM_SURPRISE
@@ -136,28 +137,34 @@ class Detectors:
 
     def _decided(self, tops: Floats, shares: Floats, m: Moment, verdicts: tuple[Verdict, ...]) -> Judged:
         s = self._states["alarm"]
-        is_on = tops >= SINCE_SHARE
         n = tops.shape[1]
-        which, since_s = np.zeros(n, np.intp), s["since_s"]
+        which: npt.NDArray[np.intp] = np.zeros(n, np.intp)
         is_alarm: npt.NDArray[np.bool_] = np.zeros(n, bool)
-        if is_on.any() or since_s.any():
-            since_s = np.where(is_on, np.where(since_s > 0, since_s, m.times_s), 0.0)
-            keep(s, "since_s", since_s, m.is_here)
-            resting = m.rows < s["rests_until"]
-            speaks = (tops >= 1.0) & m.is_here & (~resting | ((tops >= STRANGER * s["peak"]) & _MAY_GROW))
-            keep(s, "peak", tops, speaks)
-            rest = np.where(speaks, REST_ROWS, HOLD_ROWS)
-            keep(s, "rests_until", np.maximum(s["rests_until"], m.rows + rest), speaks | (resting & is_on & m.is_here))
-            is_alarm = np.asarray(speaks.any(axis=0))
-            for i in np.flatnonzero(is_alarm):
-                row = int(_PRECEDENCE[speaks[_PRECEDENCE, i].argmax()])
+        # few series are odd at a time, or have been: of the others nothing changes
+        some = np.flatnonzero((tops >= SINCE_SHARE).any(axis=0) | s["since_s"].any(axis=0))
+        if len(some):
+            here, rows, times_s, tops_now = m.is_here[some], m.rows[some], m.times_s[some], tops[:, some]
+            since_s, rests_until, peak = (s[name][:, some] for name in ("since_s", "rests_until", "peak"))
+            is_on = tops_now >= SINCE_SHARE
+            since_s = np.where(here, np.where(is_on, np.where(since_s > 0, since_s, times_s), 0.0), since_s)
+            resting = rows < rests_until
+            speaks = (tops_now >= 1.0) & here & (~resting | ((tops_now >= STRANGER * peak) & _MAY_GROW))
+            rest = rows + np.where(speaks, REST_ROWS, HOLD_ROWS)
+            goes_on = speaks | (resting & is_on & here)
+            s["since_s"][:, some] = since_s
+            s["peak"][:, some] = np.where(speaks, tops_now, peak)
+            s["rests_until"][:, some] = np.where(goes_on, np.maximum(rests_until, rest), rests_until)
+            is_alarm[some] = speaks.any(axis=0)
+            for k in np.flatnonzero(is_alarm[some]):
+                i = some[k]
+                row = int(_PRECEDENCE[speaks[_PRECEDENCE, k].argmax()])
                 names = shares[:, i] >= NAMING_SHARE * shares[:, i].max()
                 which[i] = _FIXED[row - 1] if row else _CALIBRATED[int(names.argmax())]
         top = tops.max(axis=0)
         odd = np.flatnonzero(top > 0)
         score = np.where(m.is_here, 0.0, np.nan)
         score[odd] = 1.0 - (1.0 - ALARM_SCORE) ** np.minimum(top[odd], MOST_SHARE)
-        return Judged(score, is_alarm, which, m, verdicts, since_s)
+        return Judged(score, is_alarm, which, m, verdicts, s["since_s"].copy())
 
     def anomaly(self, judged: Judged, i: int) -> Anomaly:
         """What was said of series `i`, as an event with its words' values."""

@@ -19,11 +19,21 @@ SAME_TARGETS = 0.9
 """Share of the targets of the most tried model: who was silent on a hard day is not compared with those who spoke."""
 CLEARLY = 0.97
 """Below this share of the champion's error another takes its place."""
+AS_GOOD = 0.95
+"""Above this share of the next best's error a champion is told as level with it: it was chosen, of a dozen, on the same targets
+that it is judged by."""
 REFERENCE = "seasonal_naive"
 _WORDS: dict[str, tuple[str, str]] = {
     "least_error": (
         "{rivals} 个模型中误差最小，为昨日同时段的 {ratio} 倍",
         "errs least of {rivals} models: {ratio} times as much as the same slot of the day before",
+    ),
+    "least_by_little": (
+        "{rivals} 个模型中误差最小，为昨日同时段的 {ratio} 倍；次优 {second} 倍，差距不足以定优劣（按评选所用的目标计）",
+        (
+            "errs least of {rivals} models: {ratio} times as much as the same slot of the day before; the next best "
+            "{second} times, which is as good (on the targets that the choice was made by)"
+        ),
     ),
     "not_clearly_beaten": (
         "误差为昨日同时段的 {ratio} 倍，没有模型明显更好",
@@ -74,6 +84,9 @@ def _decide(series_id: int, told: Mapping[str, float], before: Champion | None, 
         chosen, code = REFERENCE, "none_better"
     elif before is not None and before.model != best and contest.get(before.model, 9.0) * CLEARLY <= contest[best]:
         chosen, code = before.model, "not_clearly_beaten"
-    reason = Reason.of(code, ratio=contest[chosen], rivals=len(contest) - 1)
+    second = min((ratio for name, ratio in contest.items() if name != chosen), default=1.0)
+    if code == "least_error" and contest[chosen] > AS_GOOD * second:
+        code = "least_by_little"
+    reason = Reason.of(code, ratio=contest[chosen], second=second, rivals=len(contest) - 1)
     since = before.since if before is not None and before.model == chosen else now
     return Champion(series_id, chosen, since, str(reason), now, contest)

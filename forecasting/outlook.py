@@ -31,6 +31,7 @@ from forecasting.models.shape import DAY_S, HOUR_S, Model
 from forecasting.panel import WEEK_D, Floats, Mask, Panel, after
 from forecasting.reasons import Reason
 from forecasting.trial import Trials, origins_before
+from forecasting.unusual_days import stretch_of, unusual_slots
 
 CANDIDATES = (FLAT, PROFILE, AUTOREG, PROJECTION, ROOT_PROJECTION)
 """The last value is among them for what has no rhythm, such as a river; it is outclassed wherever there is one. It says nothing
@@ -92,11 +93,14 @@ def look_ahead(
         said.ask(each)
     standing = _alone(said, model) if model is not None and named == (model,) else _combined(said, named)
     _step_down(standing, said, is_free=model is None or model is COMBINATION)
-    path, past = _completed(standing.path, said.now[FLAT.name]), _completed(standing.past, said.then[FLAT.name])
+    path = np.nan_to_num(_completed(standing.path, said.now[FLAT.name]))
+    past = _completed(standing.past, said.then[FLAT.name])  # NaN before the first value: nothing was said, and nothing missed
     is_root = floor >= 0
     least = np.nan_to_num(floor, nan=-np.inf)
     off = link(came, is_root) - link(np.maximum(past, least[:, None, None]), is_root)
-    offsets = Errors(off, (origin - np.array(anchors)) / m).offsets(levels, m)
+    stretch, was_unusual = stretch_of(known, off, np.array(anchors, dtype=np.intp))
+    offsets = Errors(off / np.where(was_unusual, stretch, 1.0), (origin - np.array(anchors)) / m).offsets(levels, m)
+    offsets[:, :, unusual_slots(known, origin + horizon)[origin:]] *= stretch
     offsets[[k for k, level in enumerate(levels) if level == 0.5]] = 0.0
     linked = link(np.maximum(path, least[:, None]), is_root)
     quantiles = np.stack([unlink(linked + offset, is_root) for offset in offsets])
@@ -290,5 +294,5 @@ def _mean_error(came: Floats, said: Floats) -> Floats:
 
 
 def _completed(path: Floats, flat: Floats) -> Floats:
-    """`path`, and where it has nothing to say the last value; 0 where there never was one."""
-    return np.nan_to_num(np.where(np.isfinite(path), path, flat))
+    """`path`, and where it has nothing to say the last value; NaN where there never was one."""
+    return np.where(np.isfinite(path), path, flat)

@@ -19,6 +19,7 @@ from forecasting.models.shape import Ask, Fitted, Model
 from forecasting.outlook import weigh
 from forecasting.panel import Floats, Mask, Panel, after
 from forecasting.trial import Trials, origins_before
+from forecasting.unusual_days import stretch_of, unusual_slots
 
 TIER_A = (PROFILE, AUTOREG, PROJECTION, ROOT_PROJECTION)
 OF_RIVERS = (*TIER_A, FLAT, ARX)
@@ -30,13 +31,15 @@ TIMES_OF_DAY = 8
 @dataclass(frozen=True, slots=True)
 class Learnt:
     """Of a panel: the fitted models by name, the share that each has (models × series), the levels, and what to add for each
-    (times of day × levels × series × slots ahead) on the scale of square roots where `is_root` (series)."""
+    (times of day × levels × series × slots ahead) on the scale of square roots where `is_root` (series), and times `stretch` on
+    days near public holidays."""
 
     fitted: dict[str, Fitted]
     share: Floats
     levels: tuple[float, ...]
     offsets: npt.NDArray[np.float32]
     is_root: Mask
+    stretch: float = 1.0
 
 
 def learn(panel: Panel, horizon: int, levels: Sequence[float], *, seed: int = 0, times_of_day: int = TIMES_OF_DAY) -> Learnt:
@@ -47,7 +50,8 @@ def learn(panel: Panel, horizon: int, levels: Sequence[float], *, seed: int = 0,
     trials = Trials(panel, horizon, seed)
     first = int(panel.measured.any(axis=0).argmax())
     offsets = np.zeros((times_of_day, len(levels), panel.n, horizon), dtype=np.float32)
-    shares = []
+    shares, stretch = [], 1.0
+    unusual = unusual_slots(panel, end + horizon)
     for time in range(times_of_day):
         origin = end - (end - round((time + 0.5) * m / times_of_day)) % m
         anchors = origins_before(origin, m, first)
@@ -55,10 +59,14 @@ def learn(panel: Panel, horizon: int, levels: Sequence[float], *, seed: int = 0,
         then = [np.where(_may(model, is_root)[:, None, None], trials.then(model, anchors), np.nan) for model in models]
         share, past = weigh(came, then)
         off = link(came, is_root) - link(past, is_root)
+        if time == 0:
+            stretch, _ = stretch_of(panel, off, np.array(anchors, dtype=np.intp))
+        was_unusual = unusual[np.array(anchors, dtype=np.intp)[:, None] + np.arange(horizon)]
+        off /= np.where(was_unusual, stretch, 1.0)
         offsets[time] = Errors(off, (origin - np.array(anchors)) / m).offsets(levels, m)
         shares.append(share)
     fitted = {model.name: model.fit(panel, Ask(horizon, end % m, seed)) for model in models}
-    return Learnt(fitted, np.mean(shares, axis=0), tuple(levels), offsets, is_root)
+    return Learnt(fitted, np.mean(shares, axis=0), tuple(levels), offsets, is_root, stretch)
 
 
 def refresh(learnt: Learnt, panel: Panel, horizon: int, width: Width | None = None) -> Floats:
@@ -72,6 +80,7 @@ def refresh(learnt: Learnt, panel: Panel, horizon: int, width: Width | None = No
     path = np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
     times_of_day = len(learnt.offsets)
     offsets = learnt.offsets[(origin % m) * times_of_day // m].astype(float)
+    offsets[:, :, unusual_slots(panel, origin + horizon)[origin:]] *= learnt.stretch
     if width is not None:
         offsets = offsets * width.scale[None, :, None]
     offsets[[k for k, level in enumerate(learnt.levels) if level == 0.5]] = 0.0

@@ -17,6 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Degrees = NDArray[np.float64]
 
+#: Metres in a degree of latitude, on a sphere of 6,371 km.
+METRES_PER_DEGREE = 111_195.0
 #: West, south, east, north of the area in which GCJ-02 differs from WGS-84.
 CHINA = (72.004, 0.8293, 137.8347, 55.8271)
 #: Krasovsky 1940: semi-major axis in metres and first eccentricity squared, as the published formula uses them.

@@ -20,7 +20,7 @@ from contourpy import FillType, contour_generator
 from scipy.ndimage import minimum_filter
 
 from gis_data.city import RoadGraph
-from gis_data.road_times import METRES_PER_DEGREE
+from gis_data.crs import METRES_PER_DEGREE
 from gis_data.travel_times import Bools, Floats
 
 CELL_M = 120.0

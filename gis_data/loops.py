@@ -18,11 +18,10 @@ import numpy as np
 import shapely
 
 from gis_data.city import City
+from gis_data.crs import METRES_PER_DEGREE
 
 NEAR_M = 40.0
 REACH_M = 1200.0
-METRES_PER_DEGREE = 111_195.0
-"""Of latitude, on a sphere of 6,371 km."""
 TOLERANCE_M = 6.0
 """How far a drawn line may lie from the road."""
 

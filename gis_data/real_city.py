@@ -31,6 +31,7 @@ import shapely
 from gis_data import crs as systems
 from gis_data import layers as layer_files
 from gis_data.city import ROAD_CLASSES
+from gis_data.crs import METRES_PER_DEGREE
 from gis_data.layers import Layer
 
 #: What each layer is made of: dimension of its geometries, columns it must name, columns it may name.
@@ -465,7 +466,7 @@ def _area(config: Path, area: Mapping[str, Any], city: Mapping[str, Any], found:
     points = shapely.get_coordinates(found["places"].shapes)
     stretch = np.cos(np.radians(points[:, 1].mean()))  # a degree of longitude in degrees of latitude, so that the margin is even
     flat = shapely.MultiPoint(points * [stretch, 1.0])
-    hull = flat.convex_hull.buffer(margin_m / 111_200.0, quad_segs=12)
+    hull = flat.convex_hull.buffer(margin_m / METRES_PER_DEGREE, quad_segs=12)
     shape = shapely.transform(hull, lambda xy: xy / [stretch, 1.0])
     names = {"name_zh": city["name_zh"], "name_en": city["name_en"]}
     return Layer("districts", np.array([shape], dtype=object), [{"code": code, **names, "population": None}])

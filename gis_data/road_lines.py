@@ -18,7 +18,7 @@ import numpy as np
 import shapely
 
 from gis_data.city import City, RoadGraph
-from gis_data.road_times import METRES_PER_DEGREE
+from gis_data.crs import METRES_PER_DEGREE
 from gis_data.travel_times import Bools, Floats, Ints
 
 NEAR_M = 60.0

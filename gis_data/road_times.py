@@ -20,10 +20,9 @@ import shapely
 from scipy.spatial import cKDTree
 
 from gis_data.city import RoadGraph
+from gis_data.crs import METRES_PER_DEGREE
 from gis_data.travel_times import Bools, Floats, Ints, TravelNetwork
 
-METRES_PER_DEGREE = 111_195.0
-"""Of latitude, on a sphere of 6,371 km."""
 SLOWEST = 0.1
 """Of the free speed: slower is a closure, and has to be said as one."""
 

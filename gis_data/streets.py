@@ -18,11 +18,10 @@ import numpy as np
 import shapely
 
 from gis_data.city import ROAD_CLASSES, City, Place
+from gis_data.crs import METRES_PER_DEGREE
 
 REACH_M = 300.0
 """Farther from every named road than this, a place stands on none (an island, a reservoir)."""
-METRES_PER_DEGREE = 111_195.0
-"""Of latitude, on a sphere of 6,371 km."""
 TOLERANCE_M = 15.0
 """How far a drawn line may lie from the road: less than the width of the line itself where a whole street is shown."""
 

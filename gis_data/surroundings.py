@@ -13,7 +13,8 @@ import shapely
 
 from gis_data.areas import within
 from gis_data.city import City, Place
-from gis_data.streets import METRES_PER_DEGREE, nearest_street
+from gis_data.crs import METRES_PER_DEGREE
+from gis_data.streets import nearest_street
 
 EARTH_M = 6_371_000.0
 OUTLINE_M = 20.0

@@ -166,6 +166,17 @@ class StandByCommand(Struct, kw_only=True):
     expires: Instant
 
 
+class WindowCommand(Struct, omit_defaults=True, kw_only=True):
+    """From us to a hall's queue: what a window shall be. Without `items` an open window keeps those it has."""
+
+    id: Word
+    ts: Instant
+    cmd: str
+    window: int
+    state: str
+    items: list[str] = []
+
+
 def encode(payload: Struct | list[Any]) -> bytes:
     return msgspec.json.encode(payload)
 

@@ -68,6 +68,9 @@ class PageFacts:
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     acts: Sequence[str] = ()
     """What whoever looks may do, by name; whether they may do it here, the act itself says."""
+    reads: Sequence[str] = ()
+    """What whoever looks may read, by name: a page leaves out the views of which there would be nothing."""
+    sees_all_halls: bool = True
     freshness: Scale = field(default_factory=Scale)
     qualities: Sequence[str] = tuple(quality.value for quality in sorted(Quality, key=lambda quality: quality.code))
     """By the code that rows of values carry."""
@@ -88,6 +91,10 @@ SWITCH: dict[str, Any] = {"data-text": "large", "aria-pressed": "false"}
 
 FULL_SCREEN: dict[str, Any] = {"data-screen": "full"}
 """The switch of the full screen, which the key F is too."""
+
+
+SOUNDING = ("screen.cockpit", "screen.warnings")
+"""Screens on which a new grave warning is heard."""
 
 
 def icon(name: str) -> Component:
@@ -154,6 +161,7 @@ def header(words: Words, facts: PageFacts) -> Component:
                     html.A(role, className="actor", title=actor, **way_out),
                     *([_waiting(words)] if facts.has_requests and facts.tabs else []),
                     *[_tab(words(tab.key), tab) for tab in facts.tabs],
+                    *([_sound(words)] if active and active.key in SOUNDING else []),
                     html.Button(
                         icon("full-screen"),
                         id="full-screen",
@@ -182,6 +190,15 @@ def header(words: Words, facts: PageFacts) -> Component:
             ),
         ]
     )
+
+
+def _sound(words: Words) -> Component:
+    """The switch of the sound; the browser says how it stands and remembers it."""
+    stands: dict[str, Any] = {"aria-pressed": "true"}
+    return html.Button(
+        icon("sound"), id="sound", className="screen-tab screen-tab-small", title=words("sound.on"),
+        **labelled(words("sound.on")), **stands,
+    )  # fmt: skip
 
 
 def _waiting(words: Words) -> Component:

@@ -13,7 +13,12 @@ from layouts.words import Words
 
 
 def layout(words: Words, facts: PageFacts) -> list[Component]:
-    return framed(words, facts, html.Main([_list(words), _chosen(words, facts)], className="board", id="board"))
+    return framed(words, facts, html.Main([_list(words), _chosen(words, facts), _keys(words)], className="board", id="board"))
+
+
+def _keys(words: Words) -> Component:
+    """The help of the keyboard, closed until it is asked for."""
+    return html.Dialog(id="keys", className="keys-help", **labelled(words("keys.title")))
 
 
 def _list(words: Words) -> Component:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from domain.anomalies import Lane, Oddity
 from domain.approvals import ApprovalState
-from domain.halls import ServiceItem, WindowState
+from domain.halls import ServiceItem, WindowAnswer, WindowState
 from domain.incidents import HAZARD_CLASSES, Grade, IncidentState, ReportChannel, ResponseLevel, SourceKind
 from domain.labels import Labelled
 from domain.observations import Freshness, Quality, RejectionCode
@@ -23,9 +23,12 @@ from domain.rights import Action, Role
 from domain.rules import Acceptance, CityIndex, Days, HallFigure, Happening, Subject
 from domain.segments import SegmentKind
 from domain.sensors import PROPERTIES, DeviceMode, DeviceState, SensorKind
+from domain.staffing import AbsenceKind, FollowUpState, ProposalState, RosterState, StepState
 from domain.units import CAPABILITIES, UnitKind, UnitStatus
 from domain.warnings import SeriesMeasure, WarningLevel, WarningMode, WarningSource, WarningState
 from layouts.access_words import ACCESS
+from layouts.hall_words import HALL_WORDS
+from layouts.warning_words import WARNING_WORDS
 
 Lang = Literal["zh", "en"]
 LANGUAGES: tuple[Lang, ...] = ("zh", "en")
@@ -44,6 +47,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "header.person": ("{name} · {role}", "{name} · {role}"),
     "header.person_short": ("{role} · {name}", "{role} · {name}"),
     **ACCESS,
+    **HALL_WORDS,
+    **WARNING_WORDS,
     "header.large_text": ("大字", "A+"),
     "header.large_text_long": ("大字显示，本浏览器记住选择", "A+ · large text, remembered by this browser"),
     "header.full_screen": ("全屏（F 键）", "Full screen (F)"),
@@ -1105,7 +1110,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "plan.arrives": ("还需 {time}", "{time} to go"),
     "plan.unanswered": ("{unit} → {incident}", "{unit} → {incident}"),
     "plan.unanswered_waiting": ("未接令", "no answer yet"),
-    "plan.unanswered_lapsed": ("派单失效", "lapsed"),
+    "plan.unanswered_lapsed": ("已失效", "lapsed"),
     "plan.moves": ("备勤调整建议", "Where to stand by"),
     "plan.moves_sub": ("按预期覆盖", "by expected coverage"),
     "plan.move": ("移防", "Move"),
@@ -1130,7 +1135,14 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "impact.roads": ("道路公里", "km of roads"),
     "impact.roads_m": ("道路米数", "m of roads"),
     "impact.nothing": ("其内没有登记的设施", "No registered place is inside"),
-    "impact.draw": ("绘制影响范围", "Draw the area"),
+    "impact.draw_ring": ("绘制影响范围", "Draw the area"),
+    "impact.draw_line": ("沿线绘制", "Draw a line"),
+    "impact.draw_point": ("定点", "Set a point"),
+    "impact.reach": ("外扩米", "metres"),
+    "impact.reach_long": (
+        "所绘图形向四周外扩的米数；点和线不填则按规定",
+        "How many metres it reaches to all sides; a point or a line without a number: by the policy",
+    ),
     "impact.undraw": ("取消绘制的范围", "Take the drawn area back"),
     "impact.and": ("、", ", "),
     # what a person says of an incident
@@ -1187,6 +1199,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "supply.used": ("已用", "used"),
     "supply.used_long": ("其中已用掉多少", "How much of it was used up"),
     "supply.reserved": ("已预留", "Reserved"),
+    "supply.left": ("已结束事件未归还的资源", "Still held for incidents that have ended"),
+    "supply.left_sub": ("请写明消耗并释放", "say what was used up, and release it"),
     "supply.amount": ("数量", "How many"),
     "supply.requests": ("增援请求", "Requests for help"),
     "supply.no_requests": ("尚无请求", "none yet"),
@@ -2001,7 +2015,9 @@ class Words:
         enumerations: dict[str, Iterable[Labelled]] = {
             "freshness": Freshness, "quality": Quality, "device_state": DeviceState, "device_mode": DeviceMode,
             "rejection": RejectionCode, "cause": Cause, "suspicion": Suspicion,
-            "service_item": ServiceItem, "window_state": WindowState,
+            "service_item": ServiceItem, "window_state": WindowState, "window_answer": WindowAnswer,
+            "proposal_state": ProposalState, "step_state": StepState, "absence_kind": AbsenceKind,
+            "roster_state": RosterState, "follow_up_state": FollowUpState,
             "unit_kind": UnitKind, "unit_status": UnitStatus, "grade": Grade, "response": ResponseLevel,
             "incident_state": IncidentState, "level": WarningLevel, "warning_state": WarningState,
             "warning_source": WarningSource, "warning_mode": WarningMode, "order_state": OrderState, "role": Role,

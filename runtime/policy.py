@@ -7,6 +7,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import time
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from domain.rule_specs import SpecError, faults_among, read_spec
 from domain.segments import Targets
 from domain.warnings import ThresholdRule, WarningLevel
 from runtime.outward import TABLES, read_outward
+from staffing.practice import HallPractice, Shift
 
 if TYPE_CHECKING:
     from forecasting.calendar import Calendar
@@ -55,6 +57,7 @@ class Policy:
     impact_radii: Radii
     segment_targets: Targets
     hall_target_s: float
+    hall_practice: HallPractice
     index: IndexPolicy
     warning_agency: str
     warning_silence: Silence
@@ -147,6 +150,33 @@ def _causes(value: Any) -> bool:
     return isinstance(value, dict) and all(_text(name) and _text(cause) and name != cause for name, cause in value.items())
 
 
+def _shifts(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_shift, value)) and len({s["id"] for s in value}) == len(value)
+
+
+def _shift(value: Any) -> bool:
+    """One kind of working day: its break lies within it, and its bounds leave room for it."""
+    needed, breaks = {"id", "zh", "en", "start", "end"}, {"lunch_from", "lunch_until", "lunch_min"}
+    if not isinstance(value, dict) or value.keys() not in (needed, needed | breaks):
+        return False
+    if not all(_text(value[name]) for name in ("id", "zh", "en")):
+        return False
+    times = [value[name] for name in ("start", "lunch_from", "lunch_until", "end") if name in value]
+    if not all(type(at) is time for at in times) or not all(early < late for early, late in pairwise(times)):
+        return False
+    room = _minutes(value["lunch_until"]) - _minutes(value["lunch_from"]) if "lunch_min" in value else 0
+    return "lunch_min" not in value or _whole(1, room)(value["lunch_min"])
+
+
+def _minutes(at: time) -> int:
+    return 60 * at.hour + at.minute
+
+
+_EXPECTED_SHIFTS = (
+    "a table for each shift with id (each once), zh, en, start and end, and where there is a break lunch_from, lunch_until and "
+    "lunch_min, which fits between them"
+)
+_EXAMPLE_SHIFTS = '[{ id = "day", zh = "全天班", en = "full day", start = 08:45:00, end = 17:15:00 }]'
 _PARTS = tuple(Parts.__slots__)
 _EXPECTED_PART = (
     "a weight from 0 to 100 and two anchors [value, score] or more, values rising, scores 0 to 100 only rising or only falling"
@@ -205,6 +235,21 @@ _KEYS = (
     _Key("segments", "turnout_s", _amounts(1, 3600), "seconds from 1 to 3600 by kind of unit", "{ engine = 80, ambulance = 60 }"),
     _Key("segments", "travel_s", _amounts(1, 7200), "seconds from 1 to 7200 by kind of unit", "{ engine = 240 }"),
     _Key("hall", "target_p90_min", _number(1, 240), "a number of minutes from 1 to 240", "15"),
+    _Key("hall", "waits_every_min", _number(1, 60), "a number of minutes from 1 to 60", "5"),
+    _Key("hall", "advice_every_min", _number(1, 60), "a number of minutes from 1 to 60", "5"),
+    _Key("hall", "advice_horizon_h", _number(1, 4), "a number of hours from 1 to 4", "4"),
+    _Key("hall", "gain_min", _number(0, 120), "a number of minutes from 0 to 120", "2"),
+    _Key("hall", "valid_min", _number(1, 120), "a number of minutes from 1 to 120", "15"),
+    _Key("hall", "least_open_min", _number(0, 240), "a number of minutes from 0 to 240", "30"),
+    _Key("hall", "move_cost_min", _number(0, 240), "a number of minutes from 0 to 240", "10"),
+    _Key("hall", "answer_s", _number(5, 3600), "a number of seconds from 5 to 3600", "60"),
+    _Key("hall", "rating_days", _whole(1, 90), "a whole number of working days from 1 to 90", "15"),
+    _Key("hall", "demand_quantile", _number(0.5, 0.99), "a share from 0.5 to 0.99", "0.7"),
+    _Key("hall", "solve_s", _number(1, 600), "a number of seconds from 1 to 600", "60"),
+    _Key("hall", "week_h", _number(1, 60), "a number of hours from 1 to 60", "40"),
+    _Key("hall", "rest_h", _number(0, 24), "a number of hours from 0 to 24", "11"),
+    _Key("hall", "days_in_a_row", _whole(1, 14), "a whole number of days from 1 to 14", "6"),
+    _Key("hall", "shift", _shifts, _EXPECTED_SHIFTS, _EXAMPLE_SHIFTS),
     _Key(
         "warning",
         "agency",
@@ -229,6 +274,7 @@ _KEYS = (
     _Key("situation", "causes", _causes, "the cause of each hazard, a hazard too", '{ flood = "rainstorm" }'),
     _Key("situation", "apart_min", _number(1, 1440), "a number of minutes from 1 to 1440", "60"),
     _Key("situation", "reach_m", _number(1, 100_000), "a number of metres from 1 to 100000", "2000"),
+    _Key("situation", "reaches_m", _amounts(1, 100_000), "metres from 1 to 100000 by hazard", "{ rainstorm = 10000 }"),
     _Key("situation", "causal_reach_m", _number(1, 100_000), "a number of metres from 1 to 100000", "5000"),
     _Key("situation", "least", _whole(2, 1000), "a whole number of warnings from 2 to 1000", "3"),
     *(_Key("risk", name, _part, _EXPECTED_PART, _EXAMPLE_PART) for name in NAMES),
@@ -325,6 +371,7 @@ def load_policy(path: Path) -> Policy:
             _floats(values["segments", "turnout_s"]), _floats(values["segments", "travel_s"]),
         ),
         hall_target_s=values["hall", "target_p90_min"] * 60.0,
+        hall_practice=_hall_practice({name: value for (table, name), value in values.items() if table == "hall"}),
         index=_index({name: value for (table, name), value in values.items() if table == "index"}),
         warning_agency=values["warning", "agency"],
         warning_silence=Silence(values["warning", "silent_intervals"], values["warning", "silent_at_most_h"] * 3600.0),
@@ -354,6 +401,24 @@ def _practice(said: dict[str, Any], cards: list[RunCard], values: dict[tuple[str
     )  # fmt: skip
 
 
+def _hall_practice(said: dict[str, Any]) -> HallPractice:
+    return HallPractice(
+        target_s=said["target_p90_min"] * 60.0, waits_every_s=said["waits_every_min"] * 60.0,
+        advice_every_s=said["advice_every_min"] * 60.0, advice_horizon_s=said["advice_horizon_h"] * 3600.0,
+        gain_s=said["gain_min"] * 60.0, valid_s=said["valid_min"] * 60.0, least_open_s=said["least_open_min"] * 60.0,
+        move_cost_s=said["move_cost_min"] * 60.0, answer_s=float(said["answer_s"]), rating_days=said["rating_days"],
+        demand_quantile=float(said["demand_quantile"]), solve_s=float(said["solve_s"]), week_h=float(said["week_h"]),
+        rest_h=float(said["rest_h"]), days_in_a_row=said["days_in_a_row"],
+        shifts=tuple(
+            Shift(
+                shift["id"], shift["zh"], shift["en"], shift["start"], shift["end"],
+                (shift["lunch_from"], shift["lunch_until"]) if "lunch_min" in shift else None, shift.get("lunch_min", 0),
+            )
+            for shift in said["shift"]
+        ),
+    )  # fmt: skip
+
+
 def _warning_practice(values: dict[tuple[str, str], Any]) -> WarningPractice:
     said = {name: value for (table, name), value in values.items() if table == "warning"}
     bonds = {name: value for (table, name), value in values.items() if table == "situation"}
@@ -365,7 +430,8 @@ def _warning_practice(values: dict[tuple[str, str], Any]) -> WarningPractice:
         ),
         shelving=ShelvingPolicy(float(said["shelve_most_h"]), float(said["dismissed_rest_h"])),
         bonds=Bonds(
-            bonds["causes"], bonds["apart_min"] * 60.0, float(bonds["reach_m"]), float(bonds["causal_reach_m"]), bonds["least"]
+            bonds["causes"], bonds["apart_min"] * 60.0, float(bonds["reach_m"]), float(bonds["causal_reach_m"]), bonds["least"],
+            _floats(bonds["reaches_m"]),
         ),
         risk=RiskPolicy(
             {name: _scaled(risk[name]) for name in NAMES},

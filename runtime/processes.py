@@ -25,6 +25,7 @@ PROCESSES = (
     Process("dispatcher", "调度", "Dispatch", "heartbeat"),
     Process("planner", "派单规划", "Planner", "heartbeat"),
     Process("notifier", "预警发布", "Publication", "heartbeat"),
+    Process("halls", "大厅调度", "Halls", "heartbeat"),
     Process("dashboard", "界面", "Dashboard", "http"),
     Process("simulator", "仿真", "Simulator", "heartbeat", demo_only=True),
 )

@@ -6,14 +6,16 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from domain.rights import Actor, Role, Scope
 from iot.mqtt import BrokerAddress, parse_address
 from runtime.policy import Policy, load_calendar, load_policy
 from runtime.settings import Settings
+from storage.connection import Connection
 
 log = logging.getLogger(__name__)
 
@@ -154,7 +156,20 @@ def _notifier(settings: Settings, policy: Policy, stop: threading.Event, is_demo
         log.warning("%s; warnings from outside are not told apart by district until then", fault)
         city = None
     inbox = Inbox(policy.outward.issuer.sender, city)
-    notifier.run(_database(settings), means, inbox, stop=stop, clock=lambda: datetime.now(UTC))
+    notifier.run(_database(settings), means, inbox, stop=stop, clock=lambda: datetime.now(UTC), zone=settings.zone)
+
+
+def _halls(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:
+    import numpy as np
+
+    from staffing import service
+
+    os.nice(GIVES_WAY)
+    calendar = load_calendar(settings.config)
+    service.run(
+        _database(settings), practice=policy.hall_practice, zone=settings.zone,
+        is_worked=lambda day: bool(calendar.are_worked(np.array([calendar.kind(day)]))[0]), stop=stop,
+    )  # fmt: skip
 
 
 def _dashboard(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:
@@ -177,6 +192,7 @@ def _dashboard(settings: Settings, policy: Policy, stop: threading.Event, is_dem
         unit_speed_kmh=policy.unit_speed_kmh,
         road_detour=policy.road_detour,
         hall_target_s=policy.hall_target_s,
+        hall_practice=policy.hall_practice,
         index=policy.index,
         targets=policy.segment_targets,
         calendar=load_calendar(settings.config),
@@ -192,22 +208,29 @@ def _dashboard(settings: Settings, policy: Policy, stop: threading.Event, is_dem
 
 
 def _simulator(settings: Settings, policy: Policy, stop: threading.Event, is_demo: bool) -> None:
+    from gis_data.city import load_city
     from iot import service
+    from iot.simulated.halls import halls_of
     from runtime.duty import DutyDesk
+    from runtime.hall_staff import StaffOffice
     from storage.ticking import run_ticks
 
     faults: list[Exception] = []
 
     desk = DutyDesk(policy, settings.zone)
+    office = StaffOffice(halls_of(load_city(settings.city), DEMONSTRATION_SEED), policy.hall_practice)
+
+    def tick(conn: Connection, now: datetime) -> Mapping[str, Any]:
+        return {**desk.tick(conn, now), **office.tick(conn, now)}
 
     def beat() -> None:
         try:
-            run_ticks(_database(settings), "simulator", desk.tick, period_s=2.0, stop=stop, clock=lambda: datetime.now(UTC))
+            run_ticks(_database(settings), "simulator", tick, period_s=2.0, stop=stop, clock=lambda: datetime.now(UTC))
         except Exception as fault:  # raised below, in the thread that ends the process
             faults.append(fault)
             stop.set()
 
-    # The simulator speaks MQTT alone, like real devices; its heartbeat is kept from here, and the duty desk has its place.
+    # The simulator speaks MQTT alone, like real devices; its heartbeat is kept from here, and the city's people have their place.
     heart = threading.Thread(target=beat, name="heartbeat", daemon=True)
     heart.start()
     service.run(broker_of(settings), city_dir=settings.city, seed=DEMONSTRATION_SEED, stop=stop)
@@ -223,6 +246,7 @@ _WORKERS: dict[str, Callable[[Settings, Policy, threading.Event, bool], None]] =
     "dispatcher": _dispatcher,
     "planner": _planner,
     "notifier": _notifier,
+    "halls": _halls,
     "dashboard": _dashboard,
     "simulator": _simulator,
 }

@@ -13,8 +13,11 @@ from zoneinfo import ZoneInfo
 
 from domain.halls import HallEvent
 from domain.moments import Moment
+from staffing.day_tables import DayTable, day_table
+from staffing.demand import Demand
 from staffing.figures import HallNow, hall_now, next_opening
-from staffing.floor import Book, Day, day_of, local_day
+from staffing.floor import Book, Day, Floor, day_of, local_day
+from staffing.profiles import Profile
 from storage import halls
 from storage.connection import Connection, one_view
 from storage.halls import HallPlace, QueueValue
@@ -29,13 +32,15 @@ OPENINGS_DAYS = 28
 @dataclass(frozen=True, slots=True)
 class Hall:
     """A hall as it is: `now` is None where no event of the day is known, `queues` are the snapshots of one that tells no events,
-    `place` is None for one that never introduced itself. `opens` is when it usually opens next."""
+    `place` is None for one that never introduced itself. `opens` is when it usually opens next, `table` its
+    day by item and window."""
 
     hall_id: str
     place: HallPlace | None
     now: HallNow | None
     queues: tuple[QueueValue, ...]
     opens: datetime | None
+    table: DayTable | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,23 @@ class HallsNow:
         return next((hall for hall in self.halls if hall.hall_id == hall_id), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the desks of the process of the halls look at: the halls as they are, the floors behind them, what is usual there
+    and who is expected, by hall; `day_kind` is what kind of day (`staffing.profiles.DAY_KINDS`) it is. A hall may lack any of
+    these."""
+
+    now: HallsNow
+    floors: Mapping[str, Floor]
+    profiles: Mapping[str, Profile]
+    demands: Mapping[str, Demand]
+    day_kind: str
+
+    @property
+    def day(self) -> Day:
+        return self.now.day
+
+
 class Books:
     """The books of a local day. Asked again, it reads what is new; a day that ends is forgotten."""
 
@@ -57,9 +79,15 @@ class Books:
         self._zone = zone
         self._day: Day | None = None
         self._books: dict[str, Book] = {}
+        self._tables: dict[str, tuple[int, DayTable]] = {}
         self._openings: dict[str, dict[date, datetime]] = {}
         self._read_at: datetime | None = None
         self._counted_at: datetime | None = None
+
+    @property
+    def floors(self) -> dict[str, Floor]:
+        """The floors of the day as they were read last, by hall."""
+        return {hall_id: book.floor for hall_id, book in self._books.items()}
 
     def read(self, conn: Connection, moment: Moment) -> HallsNow:
         """The halls at `moment`, which is not before the one asked for last."""
@@ -77,7 +105,7 @@ class Books:
         return HallsNow(moment, day, tuple(self._halls(day, moment, places, queues)))
 
     def _open(self, conn: Connection, day: Day, moment: Moment, places: Iterable[str]) -> None:
-        self._day, self._books, self._counted_at = day, {}, moment.at
+        self._day, self._books, self._tables, self._counted_at = day, {}, {}, moment.at
         self._take(halls.list_hall_events(conn, day.start, day.end, moment))
         before = [day_of(day.date - timedelta(days=back), self._zone) for back in range(1, OPENINGS_DAYS + 1)]
         dates = {earlier.start: earlier.date for earlier in before}
@@ -107,4 +135,12 @@ class Books:
             place, book = places.get(hall_id), self._books.get(hall_id)
             now = hall_now(hall_id, book.floor, day, moment.at, place.items if place else ()) if book else None
             opens = next_opening(self._openings.get(hall_id, {}), moment.at, self._zone)
-            yield Hall(hall_id, place, now, tuple(by_hall.get(hall_id, ())), opens)
+            yield Hall(hall_id, place, now, tuple(by_hall.get(hall_id, ())), opens, self._table(hall_id, book) if book else None)
+
+    def _table(self, hall_id: str, book: Book) -> DayTable:
+        """Made anew when something has happened."""
+        n, table = self._tables.get(hall_id, (-1, None))
+        if table is None or n != len(book):
+            table = day_table(book.floor)
+            self._tables[hall_id] = len(book), table
+        return table

@@ -13,7 +13,7 @@ clocks; time aside and the way to the window are not in it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
@@ -400,6 +400,11 @@ class Book:
     def __len__(self) -> int:
         """How many different events it holds."""
         return len(self._events)
+
+    @property
+    def events(self) -> Sequence[HallEvent]:
+        """In their order."""
+        return self._events
 
     def take(self, events: Iterable[HallEvent]) -> bool:
         """Takes events in, in whatever order and however often they come. Returns whether the day had to be folded anew."""

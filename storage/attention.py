@@ -9,8 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from domain.approvals import ApprovalState
 from domain.moments import Moment
-from domain.warnings import OPEN_WARNING_STATES, AssigneeKind, Assignment, Reminder, WarningLevel, WarningState, WarningVerdict
+from domain.rights import Action
+from domain.warnings import (
+    OPEN_WARNING_STATES,
+    AssigneeKind,
+    Assignment,
+    Reminder,
+    WarningLevel,
+    WarningMode,
+    WarningState,
+    WarningVerdict,
+)
 from storage.connection import Connection
 
 
@@ -107,6 +118,40 @@ def list_reminders(conn: Connection, warning_id: str, moment: Moment) -> list[Re
         (warning_id, moment.at),
     )
     return [Reminder(*row) for row in rows]
+
+
+def list_reminded(conn: Connection, since: datetime, now: datetime) -> dict[str, set[str]]:
+    """Of which warnings that really happen each role was reminded after `since`."""
+    rows = conn.execute(
+        "SELECT role, warning_id FROM warning_reminder JOIN warning USING (warning_id) "
+        "WHERE reminded_at > %s AND reminded_at <= %s AND exercise_id IS NULL AND mode = ANY(%s)",
+        (since, now, [WarningMode.ACTUAL.value, WarningMode.SYSTEM.value]),
+    )
+    found: dict[str, set[str]] = {}
+    for role, warning_id in rows:
+        found.setdefault(role, set()).add(str(warning_id))
+    return found
+
+
+def list_asked_to_publish(conn: Connection, now: datetime, since: datetime) -> dict[str, str]:
+    """The warnings of whose publication a second person is to decide, or has agreed to after `since` and which is about to be
+    carried out; each with who asked."""
+    rows = conn.execute(
+        "SELECT payload ->> 'warning', initiator FROM approval WHERE action = %s AND exercise_id IS NULL AND NOT is_break_glass "
+        "AND (state = %s AND expires_at > %s OR state = %s AND decided_at > %s) ORDER BY requested_at",
+        (Action.PUBLISH_WARNING.value, ApprovalState.PENDING.value, now, ApprovalState.APPROVED.value, since),
+    )
+    return dict(rows.fetchall())
+
+
+def find_state_before(conn: Connection, warning_id: str, state: WarningState) -> WarningState | None:
+    """The state that a warning had before it came to this one; None where it never had another."""
+    row = conn.execute(
+        "SELECT state FROM warning_history WHERE warning_id = %s AND state <> %s "
+        "ORDER BY valid_from DESC, recorded_at DESC LIMIT 1",
+        (warning_id, state.value),
+    ).fetchone()
+    return WarningState.of(row[0]) if row else None
 
 
 def list_assigned_for_update(conn: Connection, account: str, exercise_id: str | None) -> list[str]:

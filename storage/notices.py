@@ -19,6 +19,8 @@ from domain.publications import Audience, Notice, NoticeState
 from domain.warnings import WarningMode
 from storage.connection import Connection
 
+_REMINDING_LOCK = 7_205_021
+
 
 def put(conn: Connection, notices: Iterable[Notice], *, urgency: int) -> None:
     """Writes what has to leave. What waited to say an older version to the same recipient need not be said any more. Call in the
@@ -41,6 +43,34 @@ def put(conn: Connection, notices: Iterable[Notice], *, urgency: int) -> None:
                 Jsonb(dict(notice.facts)), notice.created_at, notice.due_at, notice.state.value, notice.said_zh, notice.said_en,
             ),
         )  # fmt: skip
+
+
+REMINDER = "reminder"
+"""What the facts of a notice say of its `step` that reminds somebody of what waits; `role` says whom."""
+
+
+def take_reminding(conn: Connection) -> bool:
+    """Whether this transaction is the one that writes reminders: another one's has to end first."""
+    return conn.execute("SELECT pg_try_advisory_xact_lock(%s)", (_REMINDING_LOCK,)).fetchone() == (True,)
+
+
+def newest_reminders(conn: Connection, since: datetime) -> dict[str, tuple[datetime, tuple[str, ...]]]:
+    """When each role was last written a reminder, after `since`, and of which warnings."""
+    rows = conn.execute(
+        "SELECT DISTINCT ON (facts ->> 'role') facts ->> 'role', created_at, facts -> 'warnings' FROM notice "
+        "WHERE created_at > %s AND facts ->> 'step' = %s ORDER BY facts ->> 'role', created_at DESC",
+        (since, REMINDER),
+    )
+    return {role: (at, tuple(named)) for role, at, named in rows}
+
+
+def supersede_reminders(conn: Connection, role: str, *, zh: str, en: str) -> int:
+    """Reminders of a role that have not left yet need not any more; returns how many."""
+    return conn.execute(
+        "UPDATE notice SET state = %s, said_zh = %s, said_en = %s WHERE state = %s AND facts ->> 'step' = %s "
+        "AND facts ->> 'role' = %s",
+        (NoticeState.SUPERSEDED.value, zh, en, NoticeState.WAITING.value, REMINDER, role),
+    ).rowcount
 
 
 @dataclass(frozen=True, slots=True)

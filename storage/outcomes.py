@@ -15,6 +15,7 @@ from domain.incidents import IncidentState
 from domain.moments import Moment
 from domain.observations import USABLE_QUALITY_CODES
 from domain.warnings import OPEN_WARNING_STATES, ThresholdRule, WarningLevel, WarningMode, WarningVerdict
+from gis_data.crs import METRES_PER_DEGREE
 from storage.connection import Connection
 from storage.lifelines import IN_SERVICE
 
@@ -117,7 +118,7 @@ def list_incidents_near(
     before, or was warning."""
     said = {
         "rule": rule.rule_id, "property": rule.property, "hazard": rule.hazard_class, "since": since, "at": moment.at,
-        "reach": reach_m / 111_195.0, "ahead": ahead, "limit": limit, "false": IncidentState.FALSE_ALARM.value,
+        "reach": reach_m / METRES_PER_DEGREE, "ahead": ahead, "limit": limit, "false": IncidentState.FALSE_ALARM.value,
     }  # fmt: skip
     return [Event(*row) for row in conn.execute(_INCIDENTS, said)]
 
@@ -142,7 +143,7 @@ def list_neighbours(
 ) -> list[Neighbour]:
     """Sensors of a property within a distance of a place, nearest first, with what they measured last."""
     said = {
-        "property": name, "lon": lon, "lat": lat, "reach": reach_m / 111_195.0, "at": moment.at, "limit": limit,
+        "property": name, "lon": lon, "lat": lat, "reach": reach_m / METRES_PER_DEGREE, "at": moment.at, "limit": limit,
     }  # fmt: skip
     return [Neighbour(*row) for row in conn.execute(_NEIGHBOURS, said)]
 

@@ -231,14 +231,21 @@ def list_requests(
     exercise_id: str | None = None,
     *,
     incident_ids: Sequence[str] | None = None,
+    states: Collection[RequestState] | None = None,
     limit: int = 500,
 ) -> list[ResourceRequest]:
-    """Requests made by the moment, newest first; all, or those for incidents."""
+    """Requests made by the moment, newest first; all, or those for incidents, or those in some states."""
     condition = (
-        "exercise_id IS NOT DISTINCT FROM %(exercise)s AND (%(incidents)s::text[] IS NULL OR incident_id = ANY(%(incidents)s))"
+        "exercise_id IS NOT DISTINCT FROM %(exercise)s AND (%(incidents)s::text[] IS NULL OR incident_id = ANY(%(incidents)s)) "
+        "AND (%(states)s::text[] IS NULL OR (SELECT state FROM resource_request_history h "
+        "WHERE h.request_id = resource_request.request_id AND valid_from <= %(at)s AND recorded_at <= %(known_at)s "
+        "ORDER BY valid_from DESC, recorded_at DESC LIMIT 1) = ANY(%(states)s))"
     )
-    incidents = None if incident_ids is None else list(incident_ids)
-    return _requests(conn, moment, condition, {"exercise": exercise_id, "incidents": incidents, "limit": limit})
+    said = {
+        "exercise": exercise_id, "incidents": None if incident_ids is None else list(incident_ids),
+        "states": None if states is None else [state.value for state in states], "limit": limit,
+    }  # fmt: skip
+    return _requests(conn, moment, condition, said)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,12 +23,17 @@ _BY_RETENTION = {
     "outbox": "sent_at",
     "incident_text": "recorded_at",
     "forecast_score": "day",
+    "wait_score": "day",
+    "wait_forecast": "issued_at",
     "anomaly": "detected_at",
     "rival_forecast": "issued_at",
     "stand_by": "issued_at",
     "notice": "created_at",
     "external_alert": "received_at",
     "external_refusal": "received_at",
+    "hall_day": "day",
+    "hall_surge": "raised_at",
+    "rating_follow_up_step": "at",
 }
 _BY_SIGN_IN = {"sign_in_attempt": "attempted_at", "session": "created_at"}
 """Table → the time that says its row is old. Warnings, incidents, orders and the audit are never deleted here; what was said

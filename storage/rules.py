@@ -6,7 +6,7 @@ Beside them stands what judging by them remembers: since when levels wait to cha
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +20,7 @@ from domain.observations import USABLE_QUALITY_CODES, Quality
 from domain.rule_specs import SpecError, read_spec, write_spec
 from domain.warnings import ThresholdRule, Wait, WarningLevel
 from storage.connection import Connection
-from storage.lifelines import VOICES
+from storage.lifelines import VOICES, VOICES_OF_FEW
 from storage.observations import Value
 
 _BENCH_LOCK = 7_205_016
@@ -83,6 +83,21 @@ def list_live(conn: Connection) -> list[LiveRule]:
         "ORDER BY rule_id"
     )
     return [_live(*row) for row in rows]
+
+
+class LiveRules:
+    """The live rules, of which those are read again that changed since the last look."""
+
+    def __init__(self) -> None:
+        self._read: dict[tuple[str, int, str], LiveRule] = {}
+
+    def list_live(self, conn: Connection) -> list[LiveRule]:
+        """As `list_live`."""
+        heads = [tuple(row) for row in conn.execute(_HEADS)]
+        if {head[0] for head in heads if head not in self._read}:
+            found = {live.rule_id: live for live in list_live(conn)}
+            self._read = {head: found[head[0]] for head in heads if head[0] in found}
+        return [self._read[head] for head in heads if head in self._read]
 
 
 def _live(rule_id: str, version: int, spec: Mapping[str, Any], *rest: Any) -> LiveRule:
@@ -250,11 +265,9 @@ def save_waiting(conn: Connection, rule_id: str, changed: Mapping[int, Mapping[W
 
 
 class Newest(NamedTuple):
-    """The newest reading of a datastream: when it was measured, whether it has been judged as it stands, and what its freshness
-    follows from beside its age."""
+    """The newest reading of a datastream: when it was measured, and what its freshness follows from beside its age."""
 
     measured: datetime
-    is_judged: bool
     interval_s: float
     mode: str
     state: str
@@ -262,9 +275,16 @@ class Newest(NamedTuple):
     """The last word of its device, of any kind."""
 
 
-def list_newest(conn: Connection, properties: Sequence[str]) -> dict[int, Newest]:
-    """The newest reading of each datastream of these properties."""
-    rows = conn.execute(_NEWEST, {"properties": list(properties)})
+def list_to_judge(conn: Connection, properties: Sequence[str]) -> dict[int, datetime]:
+    """The datastreams of these properties whose newest reading has not been judged as it stands, and when that was received."""
+    return dict(conn.execute(_TO_JUDGE, {"properties": list(properties)}).fetchall())
+
+
+def list_newest(conn: Connection, numbers: Collection[int]) -> dict[int, Newest]:
+    """The newest reading of each of these datastreams."""
+    if not numbers:
+        return {}
+    rows = conn.execute(_NEWEST_OF_FEW if len(numbers) <= FEW else _NEWEST, {"numbers": sorted(numbers)})
     return {number: Newest(*newest) for number, *newest in rows}
 
 
@@ -307,14 +327,24 @@ def note_judged(conn: Connection, newest: Iterable[Value]) -> None:
     conn.execute(_NOTE_JUDGED, columns)
 
 
-_NEWEST = f"""
-SELECT datastream_id, latest.phenomenon_time,
-       (latest.phenomenon_time, latest.received_time) <= (judged.phenomenon_time, judged.received_time) IS TRUE,
-       device.interval_s, device.mode, voice.state, voice.heard_at
-FROM datastream JOIN device USING (device_id) JOIN latest USING (datastream_id) JOIN ({VOICES}) voice USING (device_id)
-LEFT JOIN judged_reading judged USING (datastream_id)
+_HEADS = "SELECT rule_id, version, xmin::text FROM rule WHERE retired_at IS NULL ORDER BY rule_id"
+
+# What was judged tells what is new, so that nothing has to be assumed of who commits when. Read from start to end: three tables
+# of one row a series.
+_TO_JUDGE = """
+SELECT datastream_id, latest.received_time
+FROM latest JOIN datastream USING (datastream_id) LEFT JOIN judged_reading judged USING (datastream_id)
 WHERE property = ANY(%(properties)s)
+  AND (latest.phenomenon_time, latest.received_time) <= (judged.phenomenon_time, judged.received_time) IS NOT TRUE
 """
+
+FEW = 1_000
+_NEWEST_BY = """
+SELECT datastream_id, latest.phenomenon_time, device.interval_s, device.mode, voice.state, voice.heard_at
+FROM datastream JOIN device USING (device_id) JOIN latest USING (datastream_id) JOIN ({voices}) voice USING (device_id)
+WHERE datastream_id = ANY(%(numbers)s)
+"""
+_NEWEST, _NEWEST_OF_FEW = _NEWEST_BY.format(voices=VOICES), _NEWEST_BY.format(voices=VOICES_OF_FEW)
 
 _LAST_HEARD = f"""
 SELECT datastream_id, greatest(latest.received_time, CASE WHEN mode = 'on_change' THEN voice.heard_at END), interval_s

@@ -102,18 +102,6 @@ def list_kinds(conn: Connection, unit_ids: Sequence[str]) -> dict[str, str]:
     return dict(conn.execute("SELECT unit_id, kind FROM unit WHERE unit_id = ANY(%s)", (list(unit_ids),)).fetchall())
 
 
-def write_stand_by(
-    conn: Connection, command_id: str, unit_id: str, base: tuple[str, float, float], *, actor: str, now: datetime,
-    proposal: str | None, exercise_id: str | None,
-) -> None:  # fmt: skip
-    """Records that a free unit was told to wait at a base (place id, lon, lat)."""
-    conn.execute(
-        "INSERT INTO stand_by (command_id, exercise_id, unit_id, place_id, lon, lat, actor, issued_at, recommendation_id) "
-        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        (command_id, exercise_id, unit_id, *base, actor, now, proposal),
-    )
-
-
 def list_departments(conn: Connection) -> dict[str, str]:
     """Whose each unit is, by id; without those that did not say."""
     return dict(conn.execute("SELECT unit_id, department FROM unit WHERE department IS NOT NULL ORDER BY unit_id").fetchall())

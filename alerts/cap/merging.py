@@ -19,11 +19,10 @@ import shapely
 from alerts.cap.document import Alert, Area, Category, Info, MsgType, ResponseType, Status
 from domain.publications import Relation
 from domain.warnings import OPEN_WARNING_STATES, Warning, WarningLevel, WarningSource
+from gis_data.crs import METRES_PER_DEGREE
 
 SOON = timedelta(hours=6)
 """A message about something further off than this is not about what one of our warnings is about now."""
-METRES_A_DEGREE = 111_320.0
-"""Of latitude, on the sphere of WGS-84's equator."""
 
 LEVELS: Mapping[str, WarningLevel] = MappingProxyType({level.cap_severity: level for level in WarningLevel})
 WORDS: tuple[tuple[str, str], ...] = (
@@ -142,7 +141,7 @@ def shape_of(areas: Iterable[Area]) -> Any:
 
 def _circle(lon: float, lat: float, radius_m: float) -> Any:
     """A circle on the ground as it lies in degrees, where a degree of longitude is shorter than one of latitude."""
-    high = max(radius_m, 1.0) / METRES_A_DEGREE
+    high = max(radius_m, 1.0) / METRES_PER_DEGREE
     round_one = shapely.Point(0, 0).buffer(1.0, quad_segs=16)
     return shapely.transform(round_one, lambda xy: xy * [high / cos(radians(lat)), high] + [lon, lat])
 

@@ -17,6 +17,9 @@ from domain.halls import HallEvent, HallEventKind
 from domain.rules import HallFigure
 
 HOUR_S = 3_600.0
+MOST_AHEAD_MIN = 240.0
+STANDS_S = 900.0
+"""A forecast of waits that was issued longer ago no longer stands; it is issued every five minutes."""
 _BEGINS = frozenset({HallEventKind.ARRIVE, HallEventKind.TRANSFER})
 _CALLS = frozenset({HallEventKind.CALL, HallEventKind.START})
 _SILENT = frozenset({HallEventKind.RATING, HallEventKind.RECALL})
@@ -78,8 +81,29 @@ def wait_p90_min(of_hall: Waits, at_s: Floats) -> Floats:
     return found
 
 
+def worst_ahead(forecasts: Sequence[Sequence[float]]) -> tuple[Floats, Floats]:
+    """The longest wait, in minutes, that a forecast foresees for nine in ten of those who come at one of its moments, and how
+    many of its moments earlier ones there are; one row of 90 % bounds (seconds) a forecast. Nobody is said to wait longer than
+    `MOST_AHEAD_MIN`, where no window will call him; NaN for a forecast that says nothing."""
+    values, places = np.full(len(forecasts), np.nan), np.zeros(len(forecasts))
+    for k, row in enumerate(forecasts):
+        minutes = np.minimum(np.array(row, float) / 60, MOST_AHEAD_MIN)
+        if np.isfinite(minutes).any():
+            places[k] = int(np.nanargmax(minutes))
+            values[k] = minutes[int(places[k])]
+    return values, places
+
+
+def in_force(issued_s: Floats, values: Floats, at_s: Floats) -> Floats:
+    """The newest of values that were issued no longer than `STANDS_S` before; NaN without one."""
+    k = np.searchsorted(issued_s, at_s, side="right") - 1
+    is_known = (k >= 0) & (at_s - issued_s[np.maximum(k, 0)] <= STANDS_S) if len(issued_s) else np.zeros(len(at_s), bool)
+    return np.where(is_known, values[np.maximum(k, 0)], np.nan) if len(issued_s) else np.full(len(at_s), np.nan)
+
+
 FIGURES: dict[HallFigure, Callable[[Waits, Floats], Floats]] = {
     HallFigure.WAITING: people_waiting,
     HallFigure.LONGEST: longest_wait_min,
     HallFigure.WAIT_P90: wait_p90_min,
 }
+"""What follows from the events; waits ahead follow from their forecasts."""

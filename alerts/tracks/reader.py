@@ -28,6 +28,7 @@ from storage.derived import list_derived, load_derived
 from storage.halls import HallPlace, list_hall_events, list_halls
 from storage.health import ScoreBy, list_scores
 from storage.rollups import list_district_hours
+from storage.waits import CLOSED, CLOSED_EARLY, list_wait_forecasts
 
 HOUR = timedelta(hours=1)
 SPEED = "averageVehicleSpeed"
@@ -102,11 +103,7 @@ def _forecasts(conn: Connection, rule: ThresholdRule, stretch: Stretch, setting:
         issues = inputs.read_issues(conn, place.datastream_id, stretch.start, stretch.end, slots)
         if not len(issues.issued_s):
             continue
-        targets = issues.first_s[:, None] + issues.step_s[:, None] * np.arange(issues.q50.shape[1])
-        ahead = targets - issues.issued_s[:, None]
-        is_asked = (ahead > -issues.step_s[:, None]) & (ahead <= (rule.horizon_s or inf)) & ~np.isnan(issues.q50)
-        values = forecasts.foreseen(rule, issues.q10, issues.q50, issues.q90, is_asked)
-        yield Track(_of_series(place, rule), issues.issued_s, values)
+        yield Track(_of_series(place, rule), issues.issued_s, forecasts.told(rule, *issues))
 
 
 def _derived(conn: Connection, rule: ThresholdRule, stretch: Stretch, setting: Setting) -> Iterator[Track]:
@@ -150,6 +147,9 @@ def _matches(pattern: str, key: str) -> bool:
 
 def _halls(conn: Connection, rule: ThresholdRule, stretch: Stretch, setting: Setting) -> Iterator[Track]:
     figure = HallFigure.of(rule.property)
+    if figure is HallFigure.AHEAD:
+        yield from _halls_ahead(conn, rule, stretch)
+        return
     places = {place.hall_id: place for place in list_halls(conn) if place.tells_events}
     day = stretch.start.astimezone(setting.zone).replace(hour=0, minute=0, second=0, microsecond=0)
     found: dict[str, list[hall.Waits]] = {}
@@ -171,6 +171,28 @@ def _halls(conn: Connection, rule: ThresholdRule, stretch: Stretch, setting: Set
             {"hall": hall_id},
         )  # fmt: skip
         yield Track(watched, at_s, hall.FIGURES[figure]((begins, ends, called), at_s))
+
+
+def _halls_ahead(conn: Connection, rule: ThresholdRule, stretch: Stretch) -> Iterator[Track]:
+    """Waits that were foreseen, as they were issued; the evidence is the newest of them and how far ahead its longest wait
+    lies."""
+    at_s = grid(stretch.start_s, stretch.end_s, source_of(rule).period_s)
+    since = stretch.start - timedelta(seconds=hall.STANDS_S)
+    for place in sorted(list_halls(conn), key=lambda place: place.hall_id):
+        issued = list_wait_forecasts(conn, place.hall_id, since, stretch.end, items=[""], with_reasons=True)
+        if not issued:
+            continue
+        values, places = hall.worst_ahead([forecast.p90_s for forecast in issued])
+        values[[forecast.basis in (CLOSED, CLOSED_EARLY) for forecast in issued]] = 0.0  # nobody comes any more
+        newest, lead_s = issued[-1], issued[-1].leads_s[int(places[-1])]
+        evidence = {
+            "hall": place.hall_id, "issued_at": newest.issued_at.isoformat(), "lead_s": lead_s, "basis": newest.basis,
+            "peak_at": (newest.issued_at + timedelta(seconds=lead_s)).isoformat(),
+        }  # fmt: skip
+        zh, en = place.name_zh or place.hall_id, place.name_en or place.hall_id
+        watched = Watched(f"hall/{place.hall_id}", zh, en, HallFigure.AHEAD.unit, *_where(place), evidence)
+        issued_s = np.array([forecast.issued_at.timestamp() for forecast in issued])
+        yield Track(watched, at_s, hall.in_force(issued_s, values, at_s))
 
 
 def _indices(conn: Connection, rule: ThresholdRule, stretch: Stretch, setting: Setting) -> Iterator[Track]:

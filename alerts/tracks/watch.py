@@ -37,6 +37,7 @@ from domain.warnings import (
 )
 from storage import rules, warnings
 from storage.connection import Connection, in_one_line, is_connection_lost
+from storage.rules import LiveRule
 
 log = logging.getLogger(__name__)
 
@@ -81,11 +82,11 @@ class TrackWatch:
             self._failed[rule_id] = (now, said, said)
 
     def judge(
-        self, conn: Connection, standing: Sequence[Warning], now: datetime, identify: Identify,
+        self, conn: Connection, live: Sequence[LiveRule], standing: Sequence[Warning], now: datetime, identify: Identify,
         in_maintenance: InMaintenance = lambda *_: None,
     ) -> Mapping[str, int]:  # fmt: skip
-        """Judges every rule about other things than readings up to now; `standing` are all open warnings. Returns counts."""
-        live = rules.list_live(conn)
+        """Judges every rule about other things than readings up to now; `live` are all of them, `standing` all open warnings.
+        Returns counts."""
         progress, waiting = rules.load_progress(conn), rules.load_object_waiting(conn)
         done: dict[str, datetime] = {}
         counts = {"tracked_rules": 0, "tracks": 0}
@@ -232,19 +233,25 @@ class _Judging:
             self._standing[watched.object_id] = found
 
 
-def take_step(conn: Connection, warning: Warning, after: WarningLevel | None, now: datetime, evidence: dict[str, Any]) -> bool:
-    """Records a step of a warning that stands, unless it was closed or taken further meanwhile: to a level, or to its end."""
+def take_step(
+    conn: Connection, warning: Warning, after: WarningLevel | None, now: datetime, evidence: dict[str, Any], *,
+    probability: float | None = None, lead_time_s: float | None = None, end: WarningState = WarningState.LIFTED,
+) -> bool:  # fmt: skip
+    """Records a step of a warning that stands, unless it was closed or taken further meanwhile: to a level, to what is known of
+    the same one, or (`after` None) to its `end`. Call inside a transaction."""
     current = warnings.find_warning_for_update(conn, warning.warning_id)
     if current is None or current.state not in OPEN_WARNING_STATES or current.level is not warning.level:
         return False
     if after is None:
-        state, transition = WarningState.LIFTED, WarningTransition.LIFTED
+        state, transition = end, None
+    elif after is warning.level:
+        state, transition = current.state, WarningTransition.NOTED
     elif gravity(after) > gravity(warning.level):
         state, transition = state_after_escalation(current.state), WarningTransition.ESCALATED
     else:
         state, transition = current.state, WarningTransition.DOWNGRADED
     warnings.record_step(
-        conn, warning.warning_id, state, after or warning.level, now=max(now, current.updated_at + _INSTANT), evidence=evidence,
-        transition=transition,
+        conn, warning.warning_id, state, after or warning.level, now=max(now, current.updated_at + _INSTANT),
+        probability=probability, lead_time_s=lead_time_s, evidence=evidence, transition=transition,
     )  # fmt: skip
     return True

@@ -20,7 +20,7 @@ async def perform(house: Deployment, action: Action | None, request: object, *, 
     done = await acts.perform(
         house.database, action, request, actor=visitor.current().actor, now=house.clock(), zone=house.zone,
         order_expiry_s=house.order_expiry_s, is_trial=is_trial, city=house.city, shelving=house.practice.shelving,
-        outward=house.outward,
+        outward=house.outward, hall=house.hall_practice,
     )  # fmt: skip
     if action in MENDING and not is_trial:
         house.marks.mended_at = house.clock()

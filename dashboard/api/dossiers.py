@@ -5,18 +5,17 @@ What every viewer of a page asks for alike is read once a second for all of them
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-import orjson
 from fastapi import FastAPI
 from starlette.responses import Response
 
 from dashboard import visitor, warning_figures, wire_dossiers
 from dashboard.api import LONGEST_PATH, answer, failed, missing
+from dashboard.api.shared import Shared
 from dashboard.bodies import LONGEST_ID
 from dashboard.deployment import Deployment
 from dashboard.wire import Json
@@ -28,30 +27,8 @@ from storage import dossiers, incidents, places
 from storage.connection import Connection, DatabaseUnreachable
 from storage.dossiers import IncidentDossier
 
-KEPT = timedelta(seconds=1)
 BOARD_SPAN = timedelta(days=1)
 TIMELINE_SPAN = timedelta(hours=3)
-
-
-class Shared:
-    """One answer for everybody who asks within a second, or for as long as it is kept."""
-
-    def __init__(
-        self, house: Deployment, question: Callable[[Connection, datetime], Json], *, kept: timedelta = KEPT
-    ) -> None:  # fmt: skip
-        self._house, self._question, self._kept = house, question, kept
-        self._lock = asyncio.Lock()
-        self._read_at: datetime | None = None
-        self._encoded = b""
-
-    async def get(self) -> bytes:
-        """Raises DatabaseUnreachable."""
-        async with self._lock:
-            now = self._house.clock()
-            if self._read_at is None or abs(now - self._read_at) > self._kept:
-                self._encoded = await self._house.database.ask(lambda conn: orjson.dumps(self._question(conn, now)))
-                self._read_at = now
-            return self._encoded
 
 
 def _board(conn: Connection, now: datetime) -> Json:

@@ -10,9 +10,9 @@ from starlette.responses import Response
 from dashboard import visitor, wire_halls
 from dashboard.api import LONGEST_PATH, answer, failed, missing
 from dashboard.deployment import Deployment
-from dashboard.halls import Books, HallsNow
 from dashboard.hub import HALLS, PERIOD_S, narrowed
 from domain.moments import Moment
+from staffing.books import Books, HallsNow
 from staffing.figures import SLOT, same_weekdays, usual_arrivals
 from storage import halls
 from storage.connection import Connection, DatabaseUnreachable
@@ -34,18 +34,18 @@ class Halls:
 
     async def all(self) -> wire_halls.Json:
         """Those that are there for who asks. Raises DatabaseUnreachable."""
-        return narrowed(wire_halls.halls(await self._now(), self._house.hall_target_s), visitor.halls())
+        return narrowed(wire_halls.halls(await self.now(), self._house.hall_target_s), visitor.halls())
 
     async def one(self, hall_id: str) -> wire_halls.Json | None:
         """None for a hall that is not known, or not to who asks. Raises DatabaseUnreachable."""
-        own, now = visitor.halls(), await self._now()
+        own, now = visitor.halls(), await self.now()
         hall = now.find(hall_id) if own is None or hall_id in own else None
         if hall is None:
             return None
         usual, n_days = await self._house.database.ask(lambda conn: self._usual_of(conn, hall_id, now))
         return wire_halls.whole(hall, now, self._house.hall_target_s, usual=usual, usual_days=n_days)
 
-    async def _now(self) -> HallsNow:
+    async def now(self) -> HallsNow:
         newest, at = self._house.hub.halls.newest, self._house.clock()
         if newest is not None and abs(at - newest.moment.at) <= RECENT:
             return newest

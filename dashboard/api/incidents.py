@@ -14,7 +14,8 @@ from starlette.responses import Response
 from dashboard import wire
 from dashboard.answers import time
 from dashboard.api import LONGEST_PATH, answer, failed, missing
-from dashboard.api.dossiers import Shared, alike, is_id
+from dashboard.api.dossiers import alike, is_id
+from dashboard.api.shared import Shared
 from dashboard.api.streets import read_point
 from dashboard.bodies import read_body
 from dashboard.deployment import Deployment

@@ -1,12 +1,11 @@
 """Proposals as the command page shows them: who should go where, the way a unit would take, and how far one comes, as JSON.
 
-The newest recommendation is read at most every KEPT for all who ask."""
+The newest recommendation is read at most once a second for all who ask."""
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,8 @@ from starlette.responses import Response
 
 from dashboard import wire_plans
 from dashboard.api import answer, failed, missing
-from dashboard.bodies import LONGEST_ID
+from dashboard.api.dossiers import is_id
+from dashboard.api.shared import Shared
 from dashboard.deployment import Deployment
 from dashboard.ways import RoadState, read_state, ways_of
 from dashboard.wire import Json
@@ -27,63 +27,49 @@ from domain.units import SENDABLE, Unit
 from gis_data.city import City
 from gis_data.city_roads import CityRoads
 from gis_data.isochrones import Reach
-from storage import incidents, proposals
+from gis_data.road_times import FREE
+from storage import incidents, proposals, stand_bys
 from storage.connection import Connection, DatabaseUnreachable
 from storage.heartbeats import ALIVE_WITHIN, list_heartbeats
 from storage.units import list_units
 
-KEPT = timedelta(seconds=1)
 UNANSWERED_SPAN = timedelta(minutes=30)
 ANSWER_WAIT_S = 30.0
 MINUTES = "4,8,12"
 MOST_LIMITS, LONGEST_MIN = 5, 60.0
+WARM_S = 240.0
 
 
-class Board:
-    """What is proposed now, the same for everybody who asks within KEPT."""
-
-    def __init__(self, house: Deployment) -> None:
-        self._house = house
-        self._lock = asyncio.Lock()
-        self._read_at: datetime | None = None
-        self._said: Json = {}
-
-    async def get(self) -> Json:
-        """Raises DatabaseUnreachable."""
-        async with self._lock:
-            now = self._house.clock()
-            if self._read_at is None or abs(now - self._read_at) >= KEPT:
-                self._said = await self._house.database.ask(lambda conn: read_board(conn, now))
-                self._read_at = now
-            return self._said
-
-
-def read_board(conn: Connection, now: datetime) -> Json:
-    """From: recommendation, process_heartbeat, dispatch_order, order_history, unit_status."""
+def read_board(conn: Connection, now: datetime, city: City | None) -> Json:
+    """From: recommendation, process_heartbeat, dispatch_order, order_history, stand_by, unit_status."""
     made = proposals.find_newest(conn, Moment.live(now))
     held_at = proposals.find_held_until(conn, made.recommendation_id) if made is not None else None
     is_alive = any(b.process == proposals.PLANNER and now - b.beat_at <= ALIVE_WITHIN for b in list_heartbeats(conn))
     wait_s = float(made.content.get("answer_wait_s", ANSWER_WAIT_S)) if made is not None else ANSWER_WAIT_S
     unanswered = proposals.list_unanswered(conn, now, waiting_s=wait_s, since=now - UNANSWERED_SPAN)
-    return wire_plans.board(made, held_at, unanswered, now, is_alive=is_alive)
+    moves = stand_bys.list_unanswered(conn, now, waiting_s=wait_s, since=now - UNANSWERED_SPAN)
+    wanted = {move.place_id for move in moves}
+    names = {p.id: (p.name_zh, p.name_en) for p in (city.places if city and wanted else ()) if p.id in wanted}
+    return wire_plans.board(made, held_at, unanswered, moves, now, is_alive=is_alive, names=names)
 
 
 def mount(server: FastAPI, house: Deployment) -> None:
-    board, ways = Board(house), ways_of(house.city, house.unit_speed_kmh)
+    board = Shared(house, partial(read_board, city=house.city))
+    ways = ways_of(house.city, house.unit_speed_kmh)
 
     async def proposed(incident: str | None = None) -> Response:
         """All that is proposed now, or what is about one incident."""
-        if incident is not None and not _is_id(incident):
+        if incident is not None and not is_id(incident):
             return missing("/api/proposals")
         try:
-            whole = await board.get()
+            whole = await board.said()
         except DatabaseUnreachable:
             return failed("api.database_away")
         return answer(whole if incident is None else wire_plans.of_incident(whole, incident))
 
     async def route(unit: str = "", incident: str = "") -> Response:
         """The way that a unit would take to an incident by the roads of now."""
-        if not _is_id(unit) or not _is_id(incident):
+        if not is_id(unit) or not is_id(incident):
             return missing("/api/routes")
         now = house.clock()
 
@@ -115,7 +101,7 @@ def mount(server: FastAPI, house: Deployment) -> None:
             message = f"minutes is {minutes[:40]!r}: expected {expected}"
             return answer({"error": "bad_request", "message": message}, 400)
         asked = {name: said for name, said in (("incident", incident), ("unit", unit), ("kind", kind)) if said}
-        if len(asked) != 1 or not all(map(_is_id, asked.values())):
+        if len(asked) != 1 or not all(map(is_id, asked.values())):
             message = "expected exactly one of incident, unit and kind"
             return answer({"error": "bad_request", "message": message}, 400)
         now = house.clock()
@@ -137,6 +123,22 @@ def mount(server: FastAPI, house: Deployment) -> None:
     server.add_api_route("/api/proposals", proposed, methods=["GET"])
     server.add_api_route("/api/routes", route, methods=["GET"])
     server.add_api_route("/api/isochrones", isochrones, methods=["GET"])
+
+
+async def warm(house: Deployment) -> None:
+    """Asks for one reach that nobody is waiting for, so that the first person who does waits for no road graph to be read."""
+    if house.city is None:
+        return
+    now, centre = house.clock(), house.city.centre
+    try:
+        state = await house.database.ask(lambda conn: read_state(conn, now))
+    except DatabaseUnreachable:
+        state = RoadState((), FREE, 1.0, now)
+
+    def drawn(roads: CityRoads) -> None:
+        wire_plans.isochrones(roads.reach([centre], [WARM_S], is_to=True), {}, now, lambda r: residents(house.city, r))
+
+    await ways_of(house.city, house.unit_speed_kmh).ask(state, drawn)
 
 
 def _places(conn: Connection, asked: dict[str, str], now: datetime) -> list[tuple[float, float]]:
@@ -180,8 +182,3 @@ def _limits_s(said: str) -> tuple[float, ...] | None:
     except ValueError:
         return None
     return found if 1 <= len(found) <= MOST_LIMITS and all(0 < limit <= 60 * LONGEST_MIN for limit in found) else None
-
-
-def _is_id(said: str) -> bool:
-    """Whether an id could be in the database: no text there holds NUL."""
-    return 0 < len(said) <= LONGEST_ID and "\0" not in said

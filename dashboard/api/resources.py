@@ -65,6 +65,24 @@ def mount(server: FastAPI, house: Deployment) -> None:
             return failed("api.database_away")
         return answer({"t": ms(now), "types": wire_resources.types(found, today)})
 
+    async def left() -> Response:
+        """What is still held for incidents that have ended: somebody has to say what was used up of it."""
+        now = house.clock()
+
+        def read(conn: Connection) -> Json:
+            moment = Moment.live(now)
+            held = resources.list_reservations(conn, moment)
+            over = incidents.list_over(conn, sorted({one.incident_id for one in held}), moment)
+            found = [one for one in held if one.incident_id in over]
+            of = {r.resource_id: r for r in resources.list_resources(conn, moment, resource_ids=[r.resource_id for r in found])}
+            return {"t": ms(now), "reservations": [wire_resources.reservation(one, of, over) for one in found]}
+
+        try:
+            return answer(await house.database.ask(read))
+        except DatabaseUnreachable:
+            return failed("api.database_away")
+
+    server.add_api_route("/api/resources/left", left, methods=["GET"])
     server.add_api_route("/api/resources", every, methods=["GET"])
     server.add_api_route("/api/resources/types", types, methods=["GET"])
     _mount_requests(server, house)
@@ -80,9 +98,8 @@ def _mount_requests(server: FastAPI, house: Deployment) -> None:
         def read(conn: Connection) -> Json:
             moment = Moment.live(now)
             wanted = None if incident is None else [incident]
-            found = resources.list_requests(conn, moment, incident_ids=wanted)
-            if said.get("open") == "1":
-                found = [r for r in found if NEXT[r.state]]
+            states = [state for state, after in NEXT.items() if after] if said.get("open") == "1" else None
+            found = resources.list_requests(conn, moment, incident_ids=wanted, states=states)
             held = resources.list_reservations(conn, moment, incident_ids=wanted, with_released=True)
             of_types = _named(conn, moment, {r.type for r in found}, {r.resource_id for r in held})
             rows = [

@@ -15,7 +15,8 @@ from starlette.responses import Response
 
 from dashboard import warning_figures
 from dashboard.api import failed
-from dashboard.api.dossiers import Shared, told
+from dashboard.api.dossiers import told
+from dashboard.api.shared import Shared
 from dashboard.deployment import Deployment
 from dashboard.wire import Json
 from storage.connection import Connection

@@ -39,6 +39,7 @@ window.cityhelm = window.cityhelm || {};
 
   /** Whether whoever looks has the right to an act at all; where, the act itself says. */
   page.may = (action) => page.facts.acts.includes(action);
+  page.reads = (action) => page.facts.reads.includes(action);
 
   /** Who acted, by name where the catalogue knows one; people are known by their account. */
   page.actor = (id) => page.facts.words[`actor.${id}`] ?? id;

@@ -66,11 +66,11 @@
   const HOUR_MS = 3600000;
 
   /** Where the numbers of a fan lie: times and values to shares of its plot. */
-  const frameOf = ({ measured, forecast, target, isFromZero, earlier = null }) => {
+  const frameOf = ({ measured, forecast, target, isFromZero, earlier = null, rival = null }) => {
     const end = (series, n) => series.start + 1000 * series.step_s * (n - 1);
     const from = measured?.values.length ? measured.start : forecast.start;
     const to = Math.max(measured?.values.length ? end(measured, measured.values.length) : -Infinity, forecast ? end(forecast, forecast.q50.length) : -Infinity);
-    const values = known([...(measured?.values ?? []), ...(forecast ? [...(forecast.q05 ?? forecast.q10), ...(forecast.q95 ?? forecast.q90), ...forecast.q50] : []), ...(earlier?.q50 ?? []), target ?? null]);
+    const values = known([...(measured?.values ?? []), ...(forecast ? [...(forecast.q05 ?? forecast.q10), ...(forecast.q95 ?? forecast.q90), ...forecast.q50] : []), ...(earlier?.q50 ?? []), ...(rival ? [...rival.q10, ...rival.q50, ...rival.q90] : []), target ?? null]);
     const [low, high] = [Math.min(...values), Math.max(...values)];
     const scale = rounded(isFromZero ?? (low >= 0 && low < 0.4 * high) ? Math.min(0, low) : low, high, 4);
     return { from, to: to === from ? from + HOUR_MS : to, scale, x: (t) => (t - from) / ((to - from) || HOUR_MS), y: (value) => 1 - (value - scale.from) / (scale.to - scale.from || 1) };
@@ -86,19 +86,21 @@
 
   /** A fan chart. `measured` {start, step_s, values}, `forecast` {start, step_s, q10, q50, q90} or null, `now` (ms), `target` a level
       to stay below or null, `targetWords` its name where it is another. Where the forecast has q05 and q95 the wider band is drawn as well,
-      `earlier` is the forecast of another time, `marks` [{key, time, label}] are moments on it. Values are read by pointing at it, or with the arrow keys: it speaks as a slider over time. */
-  parts.fan = (id, { measured, forecast = null, now, unit = "", label = "", target = null, targetWords = null, digits = 1, isFromZero = undefined, state = "live", source = "", earlier = null, marks = [] }) => {
+      `earlier` is the forecast of another time, `rival` one of the same times under other conditions, in grey with its band; `names` are the
+      keys of the words for either: {median, rival}. `marks` [{key, time, label}] are moments on it. Values are read by pointing at it, or
+      with the arrow keys: it speaks as a slider over time. */
+  parts.fan = (id, { measured, forecast = null, now, unit = "", label = "", target = null, targetWords = null, digits = 1, isFromZero = undefined, state = "live", source = "", earlier = null, rival = null, names = {}, marks = [] }) => {
     const hasData = known([...(measured?.values ?? []), ...(forecast?.q50 ?? [])]).length > 0;
     if (parts.isFace(state) || !hasData) return parts.face(parts.isFace(state) ? state : "empty", { source });
-    const frame = frameOf({ measured, forecast, target, isFromZero, earlier });
+    const frame = frameOf({ measured, forecast, target, isFromZero, earlier, rival });
     const { x, y, scale } = frame;
     if (fans.size > MAX_FANS) for (const other of [...fans.keys()]) if (!document.querySelector(`[data-fan="${CSS.escape(other)}"]`)) fans.delete(other);
-    const model = { measured, forecast, unit, digits, frame, at: fans.get(id)?.at ?? null };
+    const model = { measured, forecast, rival, names, unit, digits, frame, at: fans.get(id)?.at ?? null };
     if (model.at !== null) model.at = nearestOf(model, model.at); // the hours moved on under whoever reads: the nearest one there still is
     fans.set(id, model);
     const points = (series, values) => values.map((value, k) => (value === null || value === undefined ? null : [W * x(series.start + 1000 * series.step_s * k), W * y(value)]));
-    const between = (low, high) => (low && high ? `${lineOf(points(forecast, high))}${lineOf(points(forecast, low).reverse()).replace(/^M/, "L")}Z` : "");
-    const [band, wide] = [between(forecast?.q10, forecast?.q90), between(forecast?.q05, forecast?.q95)];
+    const between = (series, low, high) => (low && high ? `${lineOf(points(series, high))}${lineOf(points(series, low).reverse()).replace(/^M/, "L")}Z` : "");
+    const [band, wide] = [between(forecast, forecast?.q10, forecast?.q90), between(forecast, forecast?.q05, forecast?.q95)];
     const isInside = (t) => t >= frame.from && t <= frame.to;
     const levels = [];
     for (let value = scale.from; value <= scale.to + scale.step / 1e6; value += scale.step) levels.push(value);
@@ -106,11 +108,11 @@
     const reading = readingAt(model, model.at ?? lastMeasured(model));
     const key = (name, words) => span("fan-key", el("i", { class: name, "aria-hidden": "true" }), page.words(words));
     return el("div", { class: `fan is-${state}` },
-      div("fan-keys", key("key-measured", "chart.measured"), forecast ? [key("key-median", "chart.median"), key("key-band", "chart.band"), wide ? key("key-wide", "outlook.band_90") : null] : span("fan-key", page.words("chart.no_forecast")), earlier ? key("key-earlier", "outlook.earlier") : null, marks.length ? key("key-mark", "outlook.odd_mark") : null, span("fan-unit", unit)),
+      div("fan-keys", measured ? key("key-measured", "chart.measured") : null, rival ? key("key-rival", names.rival) : null, forecast ? [key("key-median", names.median ?? "chart.median"), key("key-band", "chart.band"), wide ? key("key-wide", "outlook.band_90") : null] : span("fan-key", page.words("chart.no_forecast")), earlier ? key("key-earlier", "outlook.earlier") : null, marks.length ? key("key-mark", "outlook.odd_mark") : null, span("fan-unit", unit)),
       el("div", { class: "fan-plot", "data-fan": id, "data-lineage": source, tabindex: "0", role: "slider", "aria-label": label, "aria-valuemin": String(frame.from), "aria-valuemax": String(frame.to), "aria-valuenow": String(reading.time), "aria-valuetext": reading.spoken },
         levels.map((value, k) => el("span", { key: `y${k}`, class: "fan-level", style: `top:${at(y(value))}` }, el("b", {}, page.figure(value, scale.step < 1 ? 2 : 0)))),
         hoursOf(frame.from, frame.to, 6).map((t) => el("span", { key: `x${t}`, class: "fan-hour", style: `left:${at(x(t))}` }, el("b", {}, frame.to - frame.from > 36 * HOUR_MS && page.secondOfDay(t) < 1800 ? page.monthDay(t) : page.hour(t)))),
-        drawing("fan-drawing", path(wide, "fan-wide"), path(band, "fan-band"), earlier ? path(lineOf(points(earlier, earlier.q50).filter((_, k) => isInside(earlier.start + 1000 * earlier.step_s * k))), "fan-earlier") : null, forecast ? path(lineOf(points(forecast, forecast.q50)), "fan-median") : null, measured ? path(lineOf(points(measured, measured.values)), "fan-measured") : null),
+        drawing("fan-drawing", rival ? [path(between(rival, rival.q10, rival.q90), "fan-rival-band"), path(lineOf(points(rival, rival.q50)), "fan-rival")] : null, path(wide, "fan-wide"), path(band, "fan-band"), earlier ? path(lineOf(points(earlier, earlier.q50).filter((_, k) => isInside(earlier.start + 1000 * earlier.step_s * k))), "fan-earlier") : null, forecast ? path(lineOf(points(forecast, forecast.q50)), "fan-median") : null, measured ? path(lineOf(points(measured, measured.values)), "fan-measured") : null),
         target === null ? null : el("span", { key: "target", class: "fan-target", style: `top:${at(y(target))}` }, el("b", {}, targetWords ?? page.words("queue.target", { n: page.figure(target, digits) }))),
         now < frame.from || now > frame.to ? null : el("span", { key: "now", class: x(now) > 0.85 ? "fan-now fan-now-late" : "fan-now", style: `left:${at(x(now))}` }, el("b", {}, page.words("chart.now"))),
         marks.filter(({ time }) => isInside(time)).map((mark) => el("i", { key: mark.key, class: "fan-mark", style: `left:${at(x(mark.time))}`, title: mark.label })),
@@ -127,12 +129,13 @@
     const k = model.measured?.values.findLastIndex((value) => value !== null && value !== undefined) ?? -1;
     return k < 0 ? model.frame.from : model.measured.start + 1000 * model.measured.step_s * k;
   };
-  const readingAt = ({ measured, forecast, unit, digits }, time) => {
+  const readingAt = ({ measured, forecast, rival, names, unit, digits }, time) => {
     const of = (series, values) => (series ? (values[Math.round((time - series.start) / 1000 / series.step_s)] ?? null) : null);
     const text = (value) => `${page.figure(value, digits)}${unit ? ` ${unit}` : ""}`;
     const rows = [
       ["chart.measured", of(measured, measured?.values), text],
-      ["chart.median", of(forecast, forecast?.q50), text],
+      [names?.rival, rival ? of(rival, rival.q50) : null, text],
+      [names?.median ?? "chart.median", of(forecast, forecast?.q50), text],
       ["chart.band", of(forecast, forecast?.q10), (low) => `${page.figure(low, digits)}–${text(of(forecast, forecast.q90))}`],
       ["outlook.band_90", forecast?.q05 ? of(forecast, forecast.q05) : null, (low) => `${page.figure(low, digits)}–${text(of(forecast, forecast.q95))}`],
     ].filter(([, value]) => value !== null).map(([key, value, say]) => [page.words(key), say(value)]);

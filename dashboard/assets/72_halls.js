@@ -1,45 +1,54 @@
-/* Halls: one hall in full, asked for again with every frame, beside all halls of the city, which are in the frame itself.
-   Times in ms, waits in seconds; what a hall does not tell is null and has the face of missing data. */
+/* Halls: the page of one hall, in views: today (proposal, windows, waits, plan, what-if), rosters, ratings, the city's halls. The chosen
+   hall is asked for again with every frame; all halls are in the frame itself. Times in ms, waits in seconds; what a hall does not tell
+   is null and has the face of missing data. */
 (() => {
-  const { page, parts } = cityhelm;
+  const { page, parts, hall: halls, hallAhead, hallPlan, hallRoster, hallRatings, hallCity, whatIf, forms } = cityhelm;
   const { el, div, span, number, sentence } = parts;
-  const halls = { chosen: null, whole: null, isFailed: false };
-  const SOURCES = {
-    events: "hall_event · storage.halls.list_hall_events",
-    snapshots: "latest, datastream · storage.halls.list_queue_values",
-    usual: "hall_event · storage.halls.count_arrivals",
-    openings: "hall_event · storage.halls.list_openings",
-  };
-  const TARGET = "config/city.toml · hall.target_p90_min";
+  const { SOURCES, TARGET, frame, name, find, isStale, fromOf } = halls;
   const OF_A_MINUTE = 60;
-
-  const frame = () => cityhelm.stream.halls ?? null;
-  const name = (hall) => (page.facts.lang === "zh" ? hall.name_zh : hall.name_en) || hall.name || hall.id;
-  const itemName = (item) => (item ? page.label("service_item", item) : page.words("halls.item_unknown"));
-  const find = (id) => frame()?.halls.find((hall) => hall.id === id) ?? null;
-  const minutes = (s) => (s / OF_A_MINUTE < 9.95 ? (s / OF_A_MINUTE).toFixed(1) : page.figure(s / OF_A_MINUTE));
-  const isStale = (hall) => !cityhelm.stream.isLive() || hall.freshness === "silent" || hall.freshness === "stale";
-  const fromOf = (hall, made = null) => ({ source: SOURCES[hall.source], measured: hall.measured, asOf: frame().t, made, isStale: isStale(hall) });
+  const itemName = halls.item;
+  const minutes = halls.minutes;
+  const VIEWS = ["today", "roster", "ratings", "city"];
+  const MANY_WINDOWS = 24; // from here on tiles are smaller
   const stateOf = (hall, value) => (value === null || value === undefined ? "empty" : isStale(hall) ? "stale" : "live");
   const opensWhen = (hall) => (hall.opens === null ? null : span("", sentence(page.words("halls.opens", { time: dayHour(hall.opens) }), { source: SOURCES.openings, asOf: frame().t, made: page.words("halls.opens_made") })));
 
   const formats = {};
   const dayHour = (ms) => `${(formats.day ??= new Intl.DateTimeFormat(page.facts.lang === "zh" ? "zh-CN" : "en-GB", { timeZone: page.facts.zone, weekday: "short" })).format(ms)} ${page.hour(ms)}`;
 
-  /* which hall */
-  const remembered = () => new URLSearchParams(location.search).get("hall") ?? page.recall("hall");
-  const choose = (id) => {
+  /* which hall, in which view: the address says it, and the browser remembers */
+  const remembered = (name_) => new URLSearchParams(location.search).get(name_) ?? page.recall(name_);
+  const keep = (name_, value) => {
     const address = new URLSearchParams(location.search);
-    address.set("hall", id);
+    address.set(name_, value);
     history.replaceState(history.state, "", `${location.pathname}?${address}${location.hash}`);
+  };
+  const choose = (id) => {
+    keep("hall", id);
     page.remember("hall", id);
     [halls.chosen, halls.window, halls.whole, halls.isFailed] = [id, null, null, false];
+    hallRoster.forget();
     ask();
     page.beat();
   };
+  const viewsOf = () => VIEWS.filter((view) => (view === "roster" ? page.reads("read.staff") : view === "city" ? page.facts.sees_all_halls : true));
+  const viewOf = () => {
+    const wanted = halls.view ?? new URLSearchParams(location.search).get("view") ?? page.recall("hall_view");
+    return viewsOf().includes(wanted) ? wanted : VIEWS[0];
+  };
+  const turn = (view) => {
+    halls.view = view;
+    keep("view", view);
+    page.remember("hall_view", view);
+    page.beat();
+  };
+  const tabs = (view) => {
+    const there = viewsOf();
+    return there.length > 1 ? parts.segments(page.words("halls.views"), there.map((value) => ({ value, label: page.words(`halls.view_${value}`), attributes: { "data-hall-view": value } })), view) : null;
+  };
   const settle = () => {
     if (halls.chosen && find(halls.chosen)) return;
-    const wanted = remembered();
+    const wanted = remembered("hall");
     const first = find(wanted) ?? [...frame().halls].sort(byWait)[0];
     if (first) [halls.chosen, halls.whole] = [first.id, null];
   };
@@ -68,9 +77,8 @@
     const heard = hall.measured ?? hall.heard;
     return [
       el("label", { class: "hall-select" }, span("unseen", page.words("halls.choose")), el("select", { "data-hall-select": true, "aria-label": page.words("halls.choose") }, ...options)),
-      div("hall-said", said, hall.open === false ? opensWhen(hall) : null, hall.district ? span("quiet", cityhelm.city.district(hall.district)) : null),
-      div("hall-said", span("quiet", page.words("halls.newest")), heard === null ? number(null, { source: SOURCES[hall.source] }) : span("quiet", parts.age(heard, fromOf(hall))),
-        isStale(hall) ? parts.pill(page.words("halls.silent"), "act") : null,
+      div("hall-said", said, isStale(hall) ? parts.pill(page.words("halls.silent"), "act") : null, hall.open === false ? opensWhen(hall) : null, hall.district ? span("quiet", cityhelm.city.district(hall.district)) : null,
+        span("quiet", page.words("halls.newest"), " ", heard === null ? number(null, { source: SOURCES[hall.source] }) : parts.age(heard, fromOf(hall))),
         hall.impossible ? span("quiet", sentence(page.words("halls.impossible", { n: hall.impossible }), fromOf(hall))) : null),
     ];
   };
@@ -105,18 +113,27 @@
     return window.items.map(itemName).join(page.words("halls.and"));
   };
   const tile = (hall, window) => {
+    const step = hallPlan.lit().get(window.number);
     const from = { source: SOURCES.events, measured: window.since, asOf: frame().t, isStale: isStale(hall) };
     const isFree = window.state === "open" && window.ticket === null;
     const word = window.state !== "open" ? page.label("window_state", window.state) : page.words(isFree ? "halls.free" : `halls.stage_${window.stage}`);
     const items = windowItems(hall, window);
-    const there = window.ticket === null
+    const there = step ? [] : window.ticket === null
       ? [window.state === "open" ? null : parts.stopwatch(window.since, {}, from)]
       : [number(window.ticket, { ...from, measured: window.ticket_since }), parts.stopwatch(window.ticket_since, {}, from)];
+    const isChosen = halls.window === window.number;
+    const mayCommand = page.may("window.command");
     const more = [items, window.ticket ? `${window.ticket} ${itemName(window.item)}` : "", page.words("halls.window_served", { n: window.served }), window.presumed ? page.words("halls.presumed") : ""].filter(Boolean).join("\n");
-    return el("div", { key: `w${window.number}`, class: isFree ? "hall-window hall-window-free" : LOOKS[window.state], role: "listitem", tabindex: "0", title: more, "aria-label": `${page.words("halls.window_n", { n: window.number })} ${word} ${items}` },
+    const look = [isFree ? "hall-window hall-window-free" : LOOKS[window.state], step && "hall-window-lit", window.ticket !== null && "hall-window-busy", isChosen && "hall-window-on"].filter(Boolean).join(" ");
+    const turned = step ? `→ ${step.to_state === "open" ? halls.items(step.to_items) || page.label("window_state", "open") : page.label("window_state", step.to_state)}` : "";
+    const inside = [
       span("hall-window-number", number(String(window.number), from)),
-      span("hall-window-line", span("hall-window-items ellipsis", items || word), span("hall-window-state", items ? word : "")),
-      span("hall-window-line", span("hall-window-clerk ellipsis", window.clerk ?? ""), ...there));
+      span("hall-window-line", span("hall-window-items ellipsis", items || word), step ? parts.pill(page.hour(step.at), "act") : span("hall-window-state", items ? word : "")),
+      span("hall-window-line", turned ? span("hall-window-turn ellipsis", turned) : span("hall-window-clerk ellipsis", window.clerk ?? ""), ...there)];
+    const said = { key: `w${window.number}`, class: look, title: more };
+    const piece = mayCommand ? el("button", { ...said, "data-hall-window": String(window.number), "aria-pressed": String(isChosen) }, inside)
+      : el("div", { ...said, role: "group", tabindex: "0", "aria-label": `${page.words("halls.window_n", { n: window.number })} ${word} ${items} ${turned}` }, inside);
+    return el("div", { key: `w${window.number}`, class: "hall-window-place", role: "listitem" }, piece);
   };
   const windows = (hall) => {
     if (hall.source === "snapshots") return [parts.empty("halls.snapshots_long")];
@@ -124,13 +141,15 @@
     if (!halls.whole) return [parts.face("loading")];
     const all = halls.whole.windows;
     if (!all.length) return hall.freshness === "fresh" ? [parts.empty("halls.no_window_yet")] : [parts.face("empty", { source: SOURCES.events })];
-    return [el("div", { class: "hall-board", role: "list" }, all.map((window) => tile(hall, window)))];
+    return [el("div", { key: "board", class: all.length > MANY_WINDOWS ? "hall-board hall-board-many" : "hall-board", role: "list" }, all.map((window) => tile(hall, window))), hallPlan.byHand(hall, all.find((window) => window.number === halls.window))];
   };
   const windowsSub = (hall) => {
     const all = halls.whole?.windows ?? [];
     if (!all.length) return [];
     const count = (state) => all.filter((window) => window.state === state).length;
-    return sentence(["open", "paused", "closed", "fault"].filter((state) => count(state)).map((state) => `${page.label("window_state", state)} ${count(state)}`).join(" · ") + ` · ${page.words("halls.pseudonyms")}`, fromOf(hall));
+    const present = hallPlan.data()?.present;
+    const people = present ? ` · ${page.words("halls.reserve", { n: present.clerks, m: present.in_reserve })}` : "";
+    return sentence(["open", "paused", "closed", "fault"].filter((state) => count(state)).map((state) => `${page.label("window_state", state)} ${count(state)}`).join(" · ") + `${people || ` · ${page.words("halls.pseudonyms")}`}`, fromOf(hall));
   };
 
   /* waits by item */
@@ -223,37 +242,78 @@
     ];
   };
 
-  const draw = () => {
-    if (!page.facts || !frame() || !document.getElementById("hall-windows")) return;
-    settle();
-    const hall = halls.chosen && find(halls.chosen);
-    if (!hall) {
-      parts.draw("hall-choice");
-      parts.draw("hall-figures", parts.headline({ label: page.words("halls.wait_now"), value: null, state: "empty" }, { source: SOURCES.events }));
-      for (const part of ["windows", "waits", "arrivals", "ratings", "all"]) parts.draw(`hall-${part}`, parts.face("empty", { source: SOURCES.events }));
-      page.becomeReady();
-      return;
-    }
-    if (askedFor !== `${hall.id}/${frame().t}`) ask();
-    parts.draw("hall-choice", choice(hall));
-    parts.draw("hall-figures", figures(hall));
+  let revealed = null;
+  /** Brings the first window of a new proposal into sight, once: a large hall has more windows than there is room for. */
+  const reveal = (proposal) => {
+    if (!proposal || proposal.id === revealed) return;
+    const lit = document.querySelector("#hall-windows .hall-window-lit");
+    if (!lit) return;
+    revealed = proposal.id;
+    lit.scrollIntoView({ block: "nearest" });
+  };
+  const today = (hall) => {
+    const proposal = hallPlan.proposal() ?? hallPlan.data()?.running[0] ?? null;
+    hallPlan.drawBanner(hall);
     parts.draw("hall-windows", windows(hall));
     parts.draw("hall-windows-sub", windowsSub(hall));
+    reveal(hallPlan.proposal());
+    hallAhead.draw(hall, proposal);
+    hallPlan.draw(hall);
+    whatIf.draw(hall, hallPlan.proposal());
     parts.draw("hall-waits", waits(hall));
     parts.draw("hall-waits-sub", waitsSub(hall));
     parts.draw("hall-arrivals", arrivals(hall));
     parts.draw("hall-ratings", ratings(hall));
     parts.draw("hall-all", all());
     parts.draw("hall-all-sub", ...sentence(page.words("halls.all_sub", { n: frame().halls.length }), { source: "device · storage.halls.list_halls", asOf: frame().t }), " · ", page.words("halls.all_what"));
+  };
+  const DRAWN = { today, roster: hallRoster.draw, ratings: hallRatings.draw, city: hallCity.draw };
+
+  let lastAnswer = null;
+  /** Draws the page again. */
+  const draw = (beat, answer) => {
+    if (!page.facts || !frame() || !document.getElementById("hall-windows")) return;
+    if (answer && answer !== lastAnswer) {
+      cityhelm.dossiers.refresh();
+      for (const part of [forms, hallPlan, hallRoster, whatIf]) part.told(answer);
+      if (answer.outcome === "done" && answer.act?.action === "window.command") halls.window = null;
+    }
+    lastAnswer = answer;
+    settle();
+    const hall = halls.current();
+    const view = hall ? viewOf() : VIEWS[0];
+    for (const other of VIEWS) {
+      const place = document.getElementById(`hall-view-${other}`);
+      if (place.hidden !== (other !== view)) place.hidden = other !== view;
+    }
+    if (!hall) {
+      parts.draw("hall-choice");
+      parts.draw("hall-figures", parts.headline({ label: page.words("halls.wait_now"), value: null, state: "empty" }, { source: SOURCES.events }));
+      for (const part of ["banner", "windows", "ahead", "plan", "waits", "if", "arrivals", "ratings", "all"]) parts.draw(`hall-${part}`, parts.face("empty", { source: SOURCES.events, isSmall: part === "banner" }));
+      page.becomeReady();
+      return;
+    }
+    if (askedFor !== `${hall.id}/${frame().t}`) ask();
+    parts.draw("hall-choice", choice(hall));
+    parts.draw("hall-tabs", tabs(view));
+    parts.draw("hall-figures", figures(hall));
+    DRAWN[view](hall);
     page.becomeReady();
   };
 
   document.addEventListener("click", ({ target }) => {
-    const row = target.closest("[data-hall]");
-    if (row) choose(row.dataset.hall);
+    const pressed = target.closest("[data-hall],[data-hall-view],[data-hall-window]");
+    if (!pressed) return;
+    const { hall, hallView, hallWindow } = pressed.dataset;
+    if (hall) choose(hall);
+    else if (hallView) turn(hallView);
+    else {
+      halls.window = halls.window === Number(hallWindow) ? null : Number(hallWindow);
+      page.beat();
+    }
   });
   document.addEventListener("change", ({ target }) => target.matches("[data-hall-select]") && choose(target.value));
 
-  cityhelm.halls = Object.assign(halls, { draw, choose });
+  cityhelm.halls = { draw, choose };
   window.dash_clientside = Object.assign({}, window.dash_clientside, { halls: { draw } });
 })();

@@ -218,7 +218,7 @@
     const fleets = [...city.units.values()];
     const source = { source: sources.units, asOf: city.t };
     const { data } = cityhelm.plan.follow(null);
-    const [moves, closed, unanswered] = [cityhelm.plan.moves(data), cityhelm.plan.closed(), cityhelm.plan.unanswered(data)];
+    const [moves, closed, unanswered, left] = [cityhelm.plan.moves(data), cityhelm.plan.closed(), cityhelm.plan.unanswered(data), cityhelm.supply.left()];
     return [
       unanswered.length ? el("div", { key: "unanswered", class: "unanswered-rows" }, unanswered) : null,
       div("overview-title", page.words("command.readiness"), el("small", {}, page.words("command.readiness_sub"))),
@@ -226,6 +226,7 @@
       clocks(),
       moves.length ? part(page.words("plan.moves"), page.words("plan.moves_sub"), moves) : null,
       closed.length ? part(page.words("plan.closed"), "", closed) : null,
+      left.length ? part(page.words("supply.left"), page.words("supply.left_sub"), left) : null,
       div("hint", parts.icon("incident"), page.words("command.choose")),
     ];
   };

@@ -16,8 +16,17 @@
   /** What is counted, as a GeoJSON geometry; null while that is not known. */
   impact.shapeOf = (id) => (known.id === id ? known.shape : null);
 
-  const drawButton = (id) => (page.may("incident.area")
-    ? el("button", { class: "link", "data-draw": JSON.stringify({ incident: id }) }, page.words("impact.draw")) : null);
+  /** What is drawn → how many corners it needs at least is the tool's to know; what of it becomes a shape is here. */
+  const SHAPES = {
+    ring: (corners) => ({ type: "Polygon", coordinates: [[...corners, corners[0]]] }),
+    line: (corners) => ({ type: "LineString", coordinates: corners }),
+    point: ([corner]) => ({ type: "Point", coordinates: corner }),
+  };
+  const [LEAST_M, MOST_M] = [10, 20000];
+  const drawButtons = (id) => (page.may("incident.area") ? [
+    Object.keys(SHAPES).map((kind) => el("button", { key: kind, class: "link", "data-draw": JSON.stringify({ incident: id, kind }) }, page.words(`impact.draw_${kind}`))),
+    el("input", { key: "reach", id: "impact-reach", class: "input supply-n", type: "number", min: LEAST_M, max: MOST_M, placeholder: page.words("impact.reach"), title: page.words("impact.reach_long"), "aria-label": page.words("impact.reach_long") }),
+  ] : null);
 
   /** The figures, and the way to draw the area anew. `dossier` says what was drawn. */
   impact.part = (found, dossier) => {
@@ -37,16 +46,17 @@
       div("around-figures", figure(page.words("command.residents"), data.residents),
         kinds.slice(0, 5).map(([kind, { n, places }]) => figure(cityhelm.marks.placeKind(kind), n, names(places))),
         metres === null ? null : figure(page.words(metres < 1000 ? "impact.roads_m" : "impact.roads"), metres < 1000 ? metres : metres / 1000)),
-      kinds.length ? null : div("quiet", page.words("impact.nothing")), div("impact-acts", drawButton(found.id), back));
+      kinds.length ? null : div("quiet", page.words("impact.nothing")), div("impact-acts", drawButtons(found.id), back));
   };
 
   document.addEventListener("click", ({ target }) => {
     const pressed = target.closest("[data-draw]");
     if (!pressed) return;
-    const { incident } = JSON.parse(pressed.dataset.draw);
-    cityhelm.tools.ask({ kind: "ring", title: page.words("impact.draw"), done: (corners) => {
-      const shape = JSON.stringify({ type: "Polygon", coordinates: [[...corners, corners[0]]] });
-      clicks.act({ action: "incident.area", request: { incident, shape }, about: incident });
+    const { incident, kind } = JSON.parse(pressed.dataset.draw);
+    cityhelm.tools.ask({ kind, title: page.words(`impact.draw_${kind}`), done: (corners) => {
+      const shape = JSON.stringify(SHAPES[kind](corners));
+      const reach = document.getElementById("impact-reach")?.value; // how far a point or a line reaches; none: as the policy says
+      clicks.act({ action: "incident.area", request: { incident, shape, ...(reach ? { reach_m: reach } : {}) }, about: incident });
     } });
   });
 

@@ -164,8 +164,10 @@
 
   /* the whole city: who did not answer, and who would stand better elsewhere */
 
-  plan.unanswered = (data) => (data?.unanswered ?? []).map((row) =>
-    parts.choice("incident", row.incident, "row unanswered", parts.pill(page.words(`plan.unanswered_${row.state}`), "act"), span("row-title ellipsis", page.words("plan.unanswered", { unit: unitName(row.unit), incident: incidentName(row.incident) })), parts.stopwatch(row.since, {}, { source: from.plan, measured: row.since })));
+  plan.unanswered = (data) => (data?.unanswered ?? []).map((row) => {
+    const to = row.to ? page.facts.lang === "zh" ? row.to.zh : row.to.en : incidentName(row.incident);
+    return parts.choice(...(row.to ? ["unit", row.unit] : ["incident", row.incident]), "row unanswered", parts.pill(page.words(`plan.unanswered_${row.state}`), "act"), span("row-title ellipsis", page.words("plan.unanswered", { unit: unitName(row.unit), incident: to })), parts.stopwatch(row.since, {}, { source: from.plan, measured: row.since }));
+  });
 
   plan.moves = (data) => (data?.moves ?? []).filter(({ unit }) => city.units.get(unit)?.status === "available").map((move) => {
     const unit = city.units.get(move.unit);

@@ -42,6 +42,18 @@
     }));
   };
 
+  /** What is still held for incidents that have ended, wherever: a request is ended where it was made. */
+  supply.left = () => {
+    const { data } = dossiers.follow("left", "/api/resources/left", AGAIN_MS);
+    return (data?.reservations ?? []).map((row) => {
+      const source = { source: from.resources, measured: row.at };
+      const about = `left/${row.id}`;
+      return el("div", { key: row.id, class: "supply" }, span("supply-name ellipsis", name(row), " ", number(page.figure(row.amount), source), " ", unitOf(row), el("small", {}, page.actor(row.by), " ", number(page.moment(row.at), source))),
+        parts.choice("incident", row.incident, "quiet ellipsis", row.incident),
+        page.may("resource.release") && row.request === null ? span("supply-act", el("span", { id: `left-${row.id}` }, el("input", { name: "used", class: "input supply-n", type: "number", min: 0, max: row.amount, placeholder: page.words("supply.used"), "aria-label": page.words("supply.used_long") })), button("resource.release", { reservation: row.id }, about, page.words("supply.release"), "button button-plain", `left-${row.id}`)) : null);
+    });
+  };
+
   const LATE = new Set(["committed", "deployed", "released", "returned"]);
   const requests = (found, dossier) => {
     const rows = dossier?.requests ?? [];

@@ -30,7 +30,7 @@
     const from = situations.from(situation);
     const members = situation.members.map((id) => city.warning(id)).filter(Boolean);
     return parts.part(page.words("situation.title", { n: situation.number }), parts.sentence(page.words("situation.sub", { n: page.figure(situation.n), time: page.moment(situation.opened) }), from),
-      div("sentence", situations.words(situation)),
+      div("sentence", situations.words(situation)), cityhelm.steps.promote("situation", String(situation.number)),
       members.slice(0, 12).map((warning) => parts.choice("warning", warning.id, "similar-row", parts.badge(warning.level), span("ellipsis", cityhelm.cards.warningWords(warning)), number(page.moment(warning.raised), { source: FROM, measured: warning.raised }), warning.id === situation.root ? parts.pill(page.words("situation.root"), "on") : span("quiet", page.label("warning_state", warning.state)))),
       members.length > 12 ? parts.empty("situation.others", { n: members.length - 12 }) : null);
   };

@@ -2,14 +2,16 @@
    views: what was measured beside its threshold and how good the rule is, whom it touches, what left the house, every step. What
    ended within a day is listed on request. */
 (() => {
-  const { page, city, parts, cards, dossiers, desk, situations } = cityhelm;
+  const { page, city, parts, cards, dossiers, desk, situations, boards, keys } = cityhelm;
   const { el, div, span, number, sources, fact, part } = parts;
   const LEVELS = ["red", "orange", "yellow", "blue"];
   const NONE = { level: null, state: "", district: "", hazard: "", hasClosed: false };
   const VIEWS = ["why", "whom", "out", "story"];
-  const board = { filter: { ...NONE }, view: VIEWS[0] };
+  const LISTS = ["list", "risk", "upkeep"];
+  const board = { filter: { ...NONE }, view: VIEWS[0], list: LISTS[0] };
   const BOARD_MS = 10000;
   const ALARMS_MS = 30000;
+  const MONTH_MS = 300000;
   const DOSSIER_MS = 10000;
   const CHART_MS = 30000;
   const TICK_S = 6 * 3600;
@@ -43,6 +45,12 @@
     return [...levels, rateCard(dossiers.follow("alarms", "/api/alarms?days=1", ALARMS_MS).data)];
   };
 
+  /** The long run, by which the load is measured: four weeks. */
+  const month = () => {
+    const told = dossiers.follow("alarms_month", "/api/alarms?days=28", MONTH_MS).data;
+    return span("board-rate-figure", page.words("board.rate_month"), " ", number(told && told.load.mean_per_slot !== null ? page.figure(told.load.mean_per_slot, 2) : null, { source: from.alarms, asOf: told?.t }));
+  };
+
   const rateCard = (told) => {
     const source = { source: from.alarms, asOf: told?.t };
     if (!told) return div("card board-rate", parts.empty("loading"));
@@ -51,7 +59,7 @@
     const at = (k) => slots.start + 1000 * slots.step_s * k;
     const ticks = totals.flatMap((_, k) => (page.secondOfDay(at(k)) % TICK_S === 0 && k > MARGIN && k < totals.length - MARGIN ? [[k / totals.length, page.hour(at(k))]] : []));
     const figure = (key, text) => span("board-rate-figure", page.words(key), " ", number(text, source));
-    return div("card board-rate", div("board-rate-head", el("b", {}, page.words("board.rate")), span("quiet", page.words("board.rate_sub")), figure("board.rate_mean", load.mean_per_slot === null ? null : page.figure(load.mean_per_slot, 2)), figure("board.rate_peak", page.figure(load.peak)), figure("board.rate_raised", page.figure(load.raised)), span("quiet board-standard", page.words("board.rate_standard"))),
+    return div("card board-rate", div("board-rate-head", el("b", {}, page.words("board.rate")), span("quiet", page.words("board.rate_sub")), figure("board.rate_mean", load.mean_per_slot === null ? null : page.figure(load.mean_per_slot, 2)), figure("board.rate_peak", page.figure(load.peak)), figure("board.rate_raised", page.figure(load.raised)), month(), span("quiet board-standard", page.words("board.rate_standard"))),
       parts.columns(totals, { label: page.words("board.rate"), now: totals.length - 1, ticks }));
   };
 
@@ -106,7 +114,15 @@
     ];
   };
 
-  const drawList = (chosen, told) => {
+  const lists = () => parts.segments(page.words("board.views"), LISTS.map((value) => ({ value, label: page.words(`board.view_${value}`), attributes: { "data-board-list": value } })), board.list);
+
+  const drawList = (chosen, told, answer) => {
+    if (board.list !== LISTS[0]) {
+      for (const id of ["board-bulk", "board-sub"]) parts.draw(id, null);
+      parts.draw("board-filters", lists());
+      parts.draw("board-table", board.list === "risk" ? boards.risk() : boards.upkeep(told, answer));
+      return;
+    }
     const open = city.warnings;
     const known = new Set(open.map((warning) => warning.id));
     const all = [...open, ...(board.filter.hasClosed ? (told?.closed ?? []).filter((warning) => !known.has(warning.id)) : [])];
@@ -114,7 +130,7 @@
     parts.draw("board-bulk", desk.bulk());
     const rows = situations.folded(shown).map((warning) => ({ ...warning, key: warning.id, choose: { kind: "warning", id: warning.id } }));
     parts.draw("board-sub", cards.hasCity() ? parts.sentence(page.words("board.shown", { n: page.figure(shown.length), all: page.figure(all.length) }), { source: sources.warnings, asOf: city.t }) : "");
-    parts.draw("board-filters", filters(all));
+    parts.draw("board-filters", lists(), filters(all), keys.hint());
     parts.draw("board-table", rows.length ? parts.table("warnings", columns(told), rows, { label: page.words("board.title"), chosen: chosen?.kind === "warning" ? chosen.id : null })
       : parts.empty(!cards.hasCity() ? "no_data" : all.length ? "board.none_match" : "warnings.none"));
   };
@@ -276,7 +292,7 @@
     const { data } = dossiers.follow("board", "/api/warnings", BOARD_MS, JSON.stringify(city.warnings.map((warning) => [warning.id, warning.state])));
     parts.draw("board-figures", figures(data));
     const shown = chosen ?? byDefault();
-    drawList(shown, data);
+    drawList(shown, data, answer);
     drawChosen(shown, answer);
   };
 
@@ -285,8 +301,13 @@
     page.beat();
   };
   document.addEventListener("click", ({ target }) => {
-    const pressed = target.closest("[data-board],[data-board-view]");
+    const pressed = target.closest("[data-board],[data-board-view],[data-board-list]");
     if (!pressed) return;
+    if (pressed.dataset.boardList) {
+      board.list = pressed.dataset.boardList;
+      page.beat();
+      return;
+    }
     if (pressed.dataset.boardView) {
       board.view = pressed.dataset.boardView;
       page.beat();

@@ -21,7 +21,8 @@
     requests: "service_request · storage.overview",
     readiness: "unit_status · storage.overview",
     forecast: "forecast, observation · storage.overview",
-    halls: "hall_event · dashboard.halls.Books",
+    halls: "hall_event · staffing.books.Books",
+    hall_asks: "window_proposal, wait_forecast, hall_surge · dashboard.api.hall_city",
     ground: "places, population · gis_data.surroundings",
     streets: "roads, places · gis_data.streets",
     distance: "unit_latest · cityhelm.drill.metres",
@@ -188,9 +189,27 @@
     })), { unit: "%", digits: 0, label: page.words("card.halls"), longest: Math.max(120, ...rows.map((hall) => 100 * (hall.load ?? 0))) }, from("halls"));
   const hallName = (hall) => hall[`name_${page.facts.lang}`] || hall.name || hall.id;
   const hallsOf = (district) => (halls()?.halls ?? []).filter((hall) => !district || hall.district === district).sort((a, b) => (b.load ?? -1) - (a.load ?? -1) || (b.waiting ?? 0) - (a.waiting ?? 0) || a.id.localeCompare(b.id));
+  /** What the halls ask for, in one line that leads to their page: proposals, breaches of the target ahead, what suddenly many come for. */
+  const HALLS_MS = 30000;
+  const hallAsks = (rows) => {
+    const { data } = page.reads("read.halls") ? cityhelm.dossiers.follow("halls city", "/api/halls/city", HALLS_MS) : {};
+    if (!data) return null;
+    const there = new Map(rows.map((hall) => [hall.id, hall]));
+    const source = { source: SOURCES.hall_asks, asOf: data.t };
+    const asking = data.asking.filter((id) => there.has(id)).length;
+    const late = data.halls.filter(({ id, wait_ahead }) => wait_ahead && wait_ahead.p90_s > (there.get(id)?.target_s ?? Infinity)).length;
+    const [hot] = data.surges.filter((surge) => !surge.ended && (!surge.hall || there.has(surge.hall)));
+    const told = [
+      asking ? parts.pill(page.words("card.hall_proposals", { n: asking }), "act") : null,
+      late ? span("hall-late", parts.sentence(page.words("card.hall_breach", { n: late }), source)) : null,
+      hot ? span("hall-hot ellipsis", page.words("card.hall_hot", { item: hot.item ? page.label("service_item", hot.item) : page.words("halls.all_items") })) : null,
+    ].filter(Boolean);
+    if (!told.length) return null;
+    return cityhelm.cockpit.isWall() ? el("div", { key: "asks", class: "hall-asks" }, told) : el("a", { key: "asks", class: "hall-asks", href: `/halls?lang=${page.facts.lang}` }, told);
+  };
   const hallLoad = () => {
     const rows = hallsOf(drill().path[0]);
-    return card("halls", { icon: "hall", weight: 4, ...faceOf(halls(), rows.length), from: from("halls"), sub: page.words("card.load_sub") }, rows.length ? (rows.every((hall) => hall.open === false && !hall.waiting) ? calm("card.all_closed") : hallRows(rows.slice(0, LONGEST))) : null);
+    return card("halls", { icon: "hall", weight: 4, ...faceOf(halls(), rows.length), from: from("halls"), sub: page.words("card.load_sub") }, rows.length ? (rows.every((hall) => hall.open === false && !hall.waiting) ? calm("card.all_closed") : [hallAsks(rows), hallRows(rows.slice(0, LONGEST))]) : null);
   };
 
   /** Waiting by service over all halls: how many, the longest of them against the target. */

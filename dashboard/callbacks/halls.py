@@ -1,4 +1,5 @@
-"""The halls' callbacks: its cards follow the stream, the chosen hall is asked for by the browser (/api/hall)."""
+"""The halls' callbacks: the page follows the stream and asks the server itself for the chosen hall; its acts are the operations
+page's."""
 
 from __future__ import annotations
 
@@ -9,4 +10,4 @@ from dashboard.deployment import Deployment
 
 
 def register(app: Dash, house: Deployment) -> None:
-    in_browser(app, "halls", "draw", Input("beat", "data"))
+    in_browser(app, "halls", "draw", Input("beat", "data"), Input("answer", "data"))

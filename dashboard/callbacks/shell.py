@@ -44,6 +44,8 @@ def page_facts(house: Deployment, screen: Screen, words: Words) -> PageFacts:
         places={d.code: d.centroid for d in city.districts} if city else {},
         pictures=PICTURES,
         acts=[action.value for action in Action if not action.is_reading and who.may(action)],
+        reads=[action.value for action in Action if action.is_reading and who.may(action)],
+        sees_all_halls=visitor.halls() is None,
         detour=house.road_detour,
         speed_kmh=house.unit_speed_kmh,
         actor=words.of(actor.role) if actor else None,

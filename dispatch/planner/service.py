@@ -39,7 +39,7 @@ from gis_data.city import ROAD_CLASSES, City, Place, load_city
 from gis_data.city_roads import CityRoads, ClosedRoad
 from gis_data.loops import LoopRoad, loop_roads
 from gis_data.road_times import FREE, OFF_ROAD_M, Slowness, slowness_of
-from storage import closures, proposals, speeds
+from storage import closures, proposals, speeds, stand_bys
 from storage.connection import Connection
 from storage.incidents import list_open_incidents
 from storage.proposals import Recommendation
@@ -97,6 +97,7 @@ class _Seen:
     units: list[Unit]
     engaged: list[proposals.Engaged]
     closures: list[Closure]
+    moving: set[str]
 
     @property
     def events(self) -> Any:
@@ -106,6 +107,7 @@ class _Seen:
             [(u.unit_id, u.status, u.order_id) for u in self.units],
             [(e.order_id, e.is_open) for e in self.engaged],
             [c.closure_id for c in self.closures],
+            sorted(self.moving),
         )  # fmt: skip
 
     @property
@@ -152,10 +154,15 @@ class Planner:
             self._look_at_speeds(conn, moment)
         if self._is_due("past", now, PAST_EVERY):
             self._look_at_past(conn, now)
-        seen = _Seen(incidents, list_units(conn, moment), proposals.list_engaged(conn), closures.list_closures(conn, moment))
+        seen = _Seen(
+            incidents, list_units(conn, moment), proposals.list_engaged(conn), closures.list_closures(conn, moment),
+            stand_bys.list_moving(conn, now),
+        )  # fmt: skip
         if self._is_due("mute", now, WATER_EVERY):
             silent = proposals.list_unanswered(conn, now, waiting_s=0, since=now - UNANSWERED_SPAN)
+            moves = stand_bys.list_unanswered(conn, now, waiting_s=0, since=now - UNANSWERED_SPAN)
             self._mute = {each.unit_id for each in silent if each.lapsed_at is not None}
+            self._mute |= {each.unit_id for each in moves if each.lapsed_at is not None}
         is_new_roads = self._roads is not None and self._roads.change(self._slowness, _closed_roads(seen.closures))
         if is_new_roads:
             self._masks.clear()
@@ -351,7 +358,7 @@ class Planner:
         """Where free units should stand by, so that more people are expected to be reached in time."""
         if self._terrain is None or self._city is None or self._roads is None:
             return []
-        asked = {p["unit"] for i in drawn.incidents for p in i["proposals"]}
+        asked = {p["unit"] for i in drawn.incidents for p in i["proposals"]} | seen.moving
         units = {u.unit_id: u for u in seen.units}
         moves: list[Json] = []
         for kind, (place_kind, attribute) in BASES.items():

@@ -5,6 +5,9 @@ fading over some 300 blocks, each block bounded, so that one event does not hide
 follow Gumbel's law after the logarithm (heavy tails) or nearly (light ones), so that one number of deviations means one rarity
 for every series: P(maximum > mean + x · deviation) ≈ exp(−(1.28 x + 0.58)) for large x.
 
+What is known from few blocks that tell something new is rarer by less than it looks: the deviation is widened as Student's law is
+beside the normal one (`_student`; the approximation of D. L. Wallace, Annals of Mathematical Statistics 30, 1959).
+
 Sources: E. J. Gumbel, Statistics of Extremes (1958); the idea of calibrating a stream's alarms by extreme values: Siffer et al.,
 Anomaly detection in streams with extreme value theory, KDD 2017.
 """
@@ -14,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.detectors.shape import TINY, Floats, Moment, State, bounded
+from forecasting.detectors.shape import TINY, Bools, Floats, Moment, State, bounded
 
 BLOCK = 24
 MEMORY_BLOCKS = 300.0
@@ -23,6 +26,8 @@ MOST_ALIKE = 0.95
 RIPE_CHANGES = 48
 """Readings before the first block: widths are not known yet."""
 PRIOR_BLOCKS = 6.0
+RARE = 3.0
+"""Deviations of normal noise that are about as rare as an alarm (one in 700 blocks)."""
 PRIOR_DEVIATION = 0.35
 """Deviation of ln(1 + maximum) that is assumed before there are blocks: two to three times that of normal noise."""
 
@@ -40,10 +45,10 @@ def start(n_detectors: int, n: int) -> State:
     }  # fmt: skip
 
 
-def judge(state: State, strengths: Floats, floors: Floats, m: Moment) -> Floats:
+def judge(state: State, strengths: Floats, floors: Floats, is_level: Bools, m: Moment) -> Floats:
     """Deviations above the mean, 0 where below it: detectors × series, of strengths of that shape. Then the block is carried on.
 
-    `floors` (detectors × 1) are the least deviations."""
+    `floors` (detectors × 1) are the least deviations; `is_level` (detectors × 1) of those that look at a level."""
     s = state
     surprise = np.zeros(strengths.shape, np.float32)
     over = np.flatnonzero(strengths > s["usual"])  # few: the usual is that of maxima
@@ -55,11 +60,11 @@ def judge(state: State, strengths: Floats, floors: Floats, m: Moment) -> Floats:
     s["in_block"] += ripe
     full = np.flatnonzero(s["in_block"] >= BLOCK)
     if len(full):
-        _close_blocks(s, floors, full)
+        _close_blocks(s, floors, is_level, m, full)
     return surprise
 
 
-def _close_blocks(s: State, floors: Floats, full: npt.NDArray[np.intp]) -> None:
+def _close_blocks(s: State, floors: Floats, is_level: Bools, m: Moment, full: npt.NDArray[np.intp]) -> None:
     mean, square, blocks = s["mean"][:, full], s["square"][:, full], s["blocks"][full]
     off = np.log1p(s["peak"][:, full]) - mean
     bound = BOUND * s["deviation"][:, full]
@@ -73,13 +78,23 @@ def _close_blocks(s: State, floors: Floats, full: npt.NDArray[np.intp]) -> None:
     variance = (square * known + PRIOR_BLOCKS * PRIOR_DEVIATION**2) / (known + PRIOR_BLOCKS)
     # blocks that resemble the one before tell less: the mean itself is uncertain by its share of independent blocks
     alike = np.minimum(np.maximum(product, 0.0) / (square + TINY), MOST_ALIKE)
-    deviation = np.sqrt(variance * (1.0 + (1.0 + alike) / (1.0 - alike) / known))
+    lasting = (1.0 + alike) / (1.0 - alike)
+    deviation = np.sqrt(variance * (1.0 + lasting / known))
+    # Student's law beside that of as many independent blocks of a series that always changes, of which the threshold speaks;
+    # blocks of a level are alike because each is a mean over them, which is no lack of knowledge
+    usual = np.where(m.rests[full], 1.0, _student(known + PRIOR_BLOCKS))
+    deviation *= np.where(is_level, 1.0, _student(known / lasting + PRIOR_BLOCKS) / usual)
     s["mean"][:, full], s["square"][:, full], s["product"][:, full], s["before"][:, full] = mean, square, product, off
     s["usual"][:, full] = np.expm1(mean)
     s["deviation"][:, full] = np.maximum(deviation, floors)
     s["peak"][:, full] = 0.0
     s["in_block"][full] = 0.0
     s["blocks"][full] = blocks + 1.0
+
+
+def _student(freedom: Floats) -> Floats:
+    """By how much the rare lies further out where the deviation is known from so many independent blocks."""
+    return np.asarray(np.sqrt(freedom * np.expm1(RARE * RARE / freedom)) / RARE)
 
 
 def usual_reach(state: State, detector: int, i: int, deviations: float) -> float:

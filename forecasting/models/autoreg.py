@@ -72,7 +72,7 @@ def fit(panel: Panel, ask: Ask) -> Fitted:
     standard = (values - centre) / spread
     weights = np.full((n, p), np.nan)
     block = max(CHUNK // max(rows * p, 1), 1)
-    for first in range(0, n, block):
+    for first in range(0, n if rows else 0, block):
         some = slice(first, first + block)
         x = np.empty((len(standard[some]), rows, p))
         x[:, :, : len(lags)] = np.stack([standard[some, longest - lag : panel.slots - lag] for lag in lags], axis=-1)

@@ -5,13 +5,14 @@ For models of arrivals, which foresee the day first and its hours afterwards.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from forecasting.calendar import KINDS
 from forecasting.models.rhythm import usual
-from forecasting.panel import Floats, Mask, Panel
+from forecasting.panel import Floats, Indices, Mask, Panel
 
 WHOLE = 0.8
 """A day counts where at least so much of what it usually brings fell into measured slots; the rest is added in proportion."""
@@ -101,6 +102,21 @@ def so_far(panel: Panel, origin: int, expected: Floats) -> Floats:
     trust = ((early * late).sum(axis=1) + TRUST * belief) / np.maximum(np.square(early).sum(axis=1) + belief, 1e-12)
     today = _ratio(came[:, n_days * m :].sum(axis=1), expected[:, n_days * m :].sum(axis=1), size)
     return np.asarray(1 + np.clip(trust, 0.0, 1.0) * (today - 1))
+
+
+def day_by_day(panel: Panel, origins: Indices, horizon: int, of_days: Callable[[int, range], Floats]) -> Floats:
+    """Paths (series × origins × slots ahead) out of what is foreseen of whole days; the rest of the day of an origin goes by what
+    came of it so far. `of_days(begins, days)`: what is foreseen of days (series × their slots) from the beginning of `begins`."""
+    m = panel.slots_per_day
+    made = np.empty((panel.n, len(origins), horizon))
+    for k, origin in enumerate(np.asarray(origins).tolist()):
+        today, into = divmod(origin, m)
+        path = of_days(today, range(today, (origin + horizon - 1) // m + 1))[:, into : into + horizon]
+        past = [of_days(day, range(day, day + 1)) for day in range(max(today - PAST_D, 0), today + 1)]
+        begun = np.concatenate([*past[:-1], past[-1][:, :into]], axis=1)
+        rest = so_far(panel, origin, begun)[:, None]
+        made[:, k] = np.where(np.arange(horizon) < m - into, path * rest, path)
+    return made
 
 
 def _ratio(came: Floats, expected: Floats, of_a_day: Floats) -> Floats:

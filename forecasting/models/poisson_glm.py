@@ -16,7 +16,7 @@ import numpy as np
 from scipy.linalg import qr
 
 from forecasting.calendar import KINDS
-from forecasting.models.days import PAST_D, idle, regressors, so_far
+from forecasting.models.days import day_by_day, idle, regressors
 from forecasting.models.shape import Ask, Fitted
 from forecasting.panel import Floats, Indices, Panel
 
@@ -39,19 +39,14 @@ class PoissonGlm:
 
     def paths(self, panel: Panel, origins: Indices, horizon: int) -> Floats:
         m, at = panel.slots_per_day, np.asarray(origins)
-        last = int(at.max())
-        expected = np.exp(np.clip(self.weights @ _design(panel, last + horizon).T, -30, 40))
-        expected = np.where(idle(panel, last + horizon), np.where(np.isnan(expected), np.nan, 0.0), expected)
-        made = np.empty((panel.n, len(at), horizon))
-        for k, origin in enumerate(at.tolist()):
-            today = origin // m
-            first = max(today - PAST_D, 0)
-            levels = np.stack([_level(panel, expected, day) for day in range(first, today + 1)], axis=1)
-            past = expected[:, first * m : origin] * np.repeat(levels, m, axis=1)[:, : origin - first * m]
-            path = expected[:, origin : origin + horizon] * levels[:, -1:]
-            path[:, : m - origin % m] *= so_far(panel, origin, past)[:, None]
-            made[:, k] = path
-        return made
+        n_slots = -(-(int(at.max()) + horizon) // m) * m
+        expected = np.exp(np.clip(self.weights @ _design(panel, n_slots).T, -30, 40))
+        expected = np.where(idle(panel, n_slots), np.where(np.isnan(expected), np.nan, 0.0), expected)
+
+        def of_days(begins: int, days: range) -> Floats:
+            return expected[:, days.start * m : days.stop * m] * _level(panel, expected, begins)[:, None]
+
+        return day_by_day(panel, at, horizon, of_days)
 
 
 def _level(panel: Panel, expected: Floats, day: int) -> Floats:

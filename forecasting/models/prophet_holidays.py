@@ -27,7 +27,7 @@ DAY_ORDER = 11
 """Harmonics of the day: as many as hours can tell apart."""
 WORKED = ("worked", "free")
 """The curve of the day is another on days off (seasonalities that depend on a condition)."""
-DAY_OFF = {HOLIDAY: "off", MADE_UP: "worked"}
+DAY_OFF = {HOLIDAY: "off", MADE_UP: "made_up"}
 
 
 @dataclass(frozen=True, slots=True)

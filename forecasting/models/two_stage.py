@@ -9,12 +9,11 @@ The regression is drawn towards the level of the last days by a ridge. While the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.models.days import PAST_D, Days, idle, level_before, regressors, see_days, so_far
+from forecasting.models.days import Days, day_by_day, idle, level_before, regressors, see_days
 from forecasting.models.shape import Ask, Fitted
 from forecasting.panel import WEEK_D, Floats, Indices, Panel
 
@@ -32,26 +31,18 @@ class TwoStage:
 
     def paths(self, panel: Panel, origins: Indices, horizon: int) -> Floats:
         m, at = panel.slots_per_day, np.asarray(origins)
-        ahead = -(-horizon // m) + 1
-        seen = see_days(panel, int(at.max()) + horizon + m, ahead)
+        last = int(at.max()) + horizon
+        seen = see_days(panel, last + m, -(-horizon // m) + 1)
         what = regressors(panel, seen.kinds)
-        made = np.empty((panel.n, len(at), horizon))
-        for k, origin in enumerate(at.tolist()):
-            today = origin // m
-            days = range(today, (origin + horizon - 1) // m + 1)
-            path = self._days(seen, what, [(today, day) for day in days], m)[:, origin - today * m :][:, :horizon]
-            past = self._days(seen, what, [(day, day) for day in range(max(today - PAST_D, 0), today + 1)], m)
-            begun = past[:, : past.shape[1] - m + origin % m]
-            path[:, : m - origin % m] *= so_far(panel, origin, begun)[:, None]
-            made[:, k] = path
-        rests = idle(panel, int(at.max()) + horizon)
+
+        def of_days(begins: int, days: range) -> Floats:
+            return np.concatenate([self._day(seen, what, begins, day, m) for day in days], axis=1)
+
+        made = day_by_day(panel, at, horizon, of_days)
+        rests = idle(panel, last)
         for k, origin in enumerate(at.tolist()):
             made[:, k][rests[:, origin : origin + horizon]] = 0.0
         return made
-
-    def _days(self, seen: Days, what: Floats, days: Sequence[tuple[int, int]], m: int) -> Floats:
-        """What is foreseen of days (series × their slots), each from the beginning of another."""
-        return np.stack([self._day(seen, what, begins, day, m) for begins, day in days], axis=1).reshape(len(self.weights), -1)
 
     def _day(self, seen: Days, what: Floats, today: int, day: int, m: int) -> Floats:
         """What is foreseen of a day (series × slots) from the beginning of `today`."""

@@ -16,7 +16,8 @@ import shapely
 from numpy.typing import NDArray
 
 from gis_data.city import City
-from iot.plane import M_PER_DEG, Floats, metres_from
+from gis_data.crs import METRES_PER_DEGREE
+from iot.plane import Floats, metres_from
 
 LATTICE_M, REACH_M = 1_000.0, 30_000.0
 DRAINS_WITHIN_M, JOINS_WITHIN_M = 3_000.0, 1_500.0
@@ -126,4 +127,4 @@ class Basins:
 
     def _degrees(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         lon, lat = self._centre
-        return np.round(lon + x / (M_PER_DEG * np.cos(np.radians(lat))), 5), np.round(lat + y / M_PER_DEG, 5)
+        return np.round(lon + x / (METRES_PER_DEGREE * np.cos(np.radians(lat))), 5), np.round(lat + y / METRES_PER_DEGREE, 5)

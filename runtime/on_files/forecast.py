@@ -84,6 +84,11 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             "forecasts take the statutory ones; enter the decree in a calendar file and name it with --calendar",
             file=sys.stderr,
         )
+    if rows.n_unbelievable:
+        print(
+            f"cityhelm: {rows.n_unbelievable} values are beyond belief beside those before them: taken as missing",
+            file=sys.stderr,
+        )
     if rows.n_repeated:
         print(f"cityhelm: {rows.n_repeated} rows repeat a time of their series: the last of each counts", file=sys.stderr)
     with Progress("forecast") as progress:
@@ -93,6 +98,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     figures = {
         "series": len(rows.names), "forecasts": len(made), "rows": len(made) * task.horizon,
         "models": dict(Counter(one.model for one in made)), "fallbacks": dict(fallbacks), "repeated_rows": rows.n_repeated,
+        "unbelievable_values": rows.n_unbelievable,
         "seconds": round(time.monotonic() - began, 2),
     }  # fmt: skip
     print(
@@ -195,6 +201,7 @@ class _Rows:
     covariates: Floats
     is_hour_again: np.ndarray[Any, np.dtype[np.bool_]]
     n_repeated: int
+    n_unbelievable: int
 
     @cached_property
     def last_us(self) -> Stamps:
@@ -210,6 +217,9 @@ class _Rows:
 
 
 def _read_rows(path: Path, task: _Task) -> _Rows:
+    from forecasting.belief import beyond_belief
+    from forecasting.outlook import LARGEST
+
     table = read_table(path, ("series", "timestamp", "value"))
     words = table.texts("series")
     at_us, values = table.times("timestamp", task.zone, apart=words), table.numbers("value")
@@ -221,9 +231,12 @@ def _read_rows(path: Path, task: _Task) -> _Rows:
     of, at_us, values, covariates = of[order], at_us[order], values[order], covariates[:, order]
     is_again = _local_s(at_us, task.zone) == _local_s(at_us - HOUR_S * SECOND_US, task.zone)
     is_last = np.append((of[1:] != of[:-1]) | (at_us[1:] != at_us[:-1]), True)
+    of, at_us, values = of[is_last], at_us[is_last], values[is_last]
+    starts = np.flatnonzero(np.diff(of, prepend=-1))
+    doubted = np.concatenate([beyond_belief(one, LARGEST) for one in np.split(values, starts[1:])])
     return _Rows(
-        names, of[is_last], at_us[is_last], _local_s(at_us[is_last], task.zone), values[is_last], covariates[:, is_last],
-        is_again[is_last], int((~is_last).sum()),
+        names, of, at_us, _local_s(at_us, task.zone), np.where(doubted, np.nan, values), covariates[:, is_last],
+        is_again[is_last], int((~is_last).sum()), int(doubted.sum()),
     )  # fmt: skip
 
 

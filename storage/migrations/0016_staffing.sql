@@ -68,7 +68,8 @@ CREATE TABLE window_look (                         -- when the windows of a hall
     hall_id     text PRIMARY KEY,
     looked_at   timestamptz NOT NULL,
     took_ms     integer NOT NULL,
-    said        jsonb                              -- {"zh": …, "en": …}; null: a proposal was made
+    said        jsonb,                             -- {"zh": …, "en": …}; null: a proposal was made
+    windows     integer[] NOT NULL DEFAULT '{}'    -- the numbers of the windows that were heard of in the last weeks
 );
 
 CREATE TABLE window_step (                         -- one command to one window, of an accepted proposal or by hand

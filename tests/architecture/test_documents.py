@@ -20,7 +20,7 @@ from tests.support.source import PACKAGES, ROOT, document, kept_files, told
 
 DOCUMENTS = (
     "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/glossary.md", "docs/operations.md",
-    "docs/performance.md", "docs/city.md", "docs/decisions/README.md",
+    "docs/performance.md", "docs/city.md", "docs/halls.md", "docs/decisions/README.md",
 )  # fmt: skip
 MADE_LATER = re.compile(
     r"NNNN|THIRD_PARTY_NOTICES|^\.env$|^\.venv|^\.cityhelm|dashboard/static/vendor|^/|\.\.\.|…|compose\.override"

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import pytest
 from playwright.sync_api import expect
 
+from dispatch.closing import close
 from dispatch.needs import RunCard
 from dispatch.planner.service import Planner
 from dispatch.planning import Rules
 from dispatch.practice import Practice
+from dispatch.resources import reserve as hold
 from domain.incidents import Grade
 from domain.resources import Holding, ResourceKind
 from domain.units import UnitStatus
 from storage.connection import Connection
 from storage.resources import seed_resources
+from storage.stand_bys import write_stand_by
 from tests.browser.conftest import Serve, Visit
 from tests.browser.test_command import opened
-from tests.support.scenes import NOW, a_position, a_status, a_unit, an_incident, stored
+from tests.support.scenes import COMMANDER, NOW, a_position, a_status, a_unit, an_incident, minutes, stored
 
 pytestmark = pytest.mark.browser
 PRACTICE = Practice((RunCard("fire", Grade.II, {"ambulance": 1, "ladder": 1}),), dict.fromkeys(Grade, 1.0), Rules())
@@ -134,6 +139,53 @@ def test_room_in_a_shelter_is_reserved_and_given_back(serve: Serve, visit: Visit
         expect(page.locator(".supply", has_text="可用 70 人")).to_have_count(1)
         page.get_by_role("button", name="释放").click()
         expect(page.locator(".supply", has_text="可用 100 人")).to_have_count(1)
+
+
+@pytest.mark.long
+def test_a_line_and_a_point_are_drawn_with_how_far_they_reach(
+    serve: Serve, visit: Visit, database_url: str, scene: Connection
+) -> None:
+    with serve(database_url) as server:
+        page = opened(visit, f"{server.url}/command#incident/i-2")
+        page.get_by_role("button", name="情况与影响").click()
+        page.evaluate(
+            "() => { cityhelm.tools.ask = ({ kind, done }) => done(kind === 'line' ? [[113.25, 23.12], [113.26, 23.12]] : [[113.25, 23.12]]); }"
+        )
+        page.locator("#impact-reach").fill("50")
+        page.get_by_role("button", name="沿线绘制").click()
+        expect(page.locator("#dossier")).to_contain_text("沿线外扩 50 米")
+        page.locator("#impact-reach").fill("300")
+        page.get_by_role("button", name="定点").click()
+        expect(page.locator("#dossier")).to_contain_text("300 米")
+    drawn = scene.execute("SELECT shape ->> 'type', reach_m FROM incident_area ORDER BY recorded_at").fetchall()
+    assert drawn == [("LineString", 50), ("Point", 300)]
+
+
+@pytest.mark.long
+def test_what_a_silent_unit_and_an_ended_incident_leave_open_is_on_the_page(
+    serve: Serve, visit: Visit, database_url: str, scene: Connection
+) -> None:
+    """An ambulance that did not answer where it was to stand by; water held for a fire that has been put out."""
+    lot = Holding(
+        "w-1:water", ResourceKind.SUPPLY, "water", "瓶装饮用水", "Bottled water", "箱", "cases", None, "440106", "w-1", "一号库",
+        "Warehouse 1", 113.26, 23.125, 50, 0, None,
+    )  # fmt: skip
+    seed_resources(scene, [lot], NOW)
+    hold(scene, "w-1:water", "i-2", COMMANDER, NOW, amount="5", zone=ZoneInfo("Asia/Shanghai"))
+    closing = {"ending": "closed", "reason": "已扑灭", "zone": ZoneInfo("Asia/Shanghai")}
+    close(scene, "i-2", COMMANDER, NOW, **closing)
+    moving = {"actor": "li", "now": NOW - minutes(3), "expires_at": NOW - minutes(1), "proposal": None, "exercise_id": None}
+    write_stand_by(scene, "s-1", "a-1", ("ems-9", 113.2, 23.1), **moving)
+    with serve(database_url) as server:
+        page = opened(visit, f"{server.url}/command")
+        expect(page.locator(".unanswered")).to_contain_text("急救1车 → ems-9")
+        expect(page.locator(".unanswered")).to_contain_text("未接令")
+        left = page.locator(".supply", has_text="瓶装饮用水")
+        expect(left).to_contain_text("5 箱")
+        left.locator("input").fill("2")
+        left.get_by_role("button", name="释放").click()
+        expect(page.locator(".supply", has_text="瓶装饮用水")).to_have_count(0)
+    assert scene.execute("SELECT used FROM resource_reservation").fetchone() == (2,)
 
 
 @pytest.mark.long

@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 
 from benchmarks import _bare_server, dashboard
-from benchmarks._full_city import DEVICES, FullCity
+from benchmarks._full_city import DEVICES, IDENTIFIER, REPORT, RULE, FullCity, decide, message
 from dashboard.app import create_app
 from dashboard.screens import SCREENS
-from tests.dashboard.conftest import ask
+from domain.warnings import WarningLevel
+from storage.warnings import open_warning
+from tests.dashboard.conftest import ask, call, post
+from tests.support import loops
+from tests.support.scenes import NOW, STATION, a_device, a_request, a_rule, an_incident, stored
 
 FULL = FullCity(
     ("d/a/b/c",), (("d/a/b/c", "pm25"),), (("u-0", "d/e/s/u-0"),), ("hall",), ("i-0", "i-1"), ("w-0",), (0.0, 0.0, 1.0, 1.0)
@@ -21,17 +25,10 @@ FULL = FullCity(
 
 
 def _paths(app: Any) -> set[str]:
-    """What a viewer of the city asks for: not the way in, nor what is asked about people, nor of one thing that an act makes."""
-    others = (
-        "/api/stream", "/api/session", "/api/acts", "/api/approvals", "/api/people", "/api/audit", "/api/cap/{", "/api/requests/{",
-        "/api/incidents/evidence", "/api/rules/",
-    )  # fmt: skip
+    """What a viewer of the city asks for: not the way in, nor what is asked about people."""
+    others = ("/api/stream", "/api/session", "/api/acts", "/api/approvals", "/api/people", "/api/audit")
     paths = {str(getattr(route, "path", "")) for route in app.routes}
-    return {
-        path
-        for path in paths
-        if path.startswith("/api/") and path not in ("/api/cap", "/api/rules/check") and not path.startswith(others)
-    }
+    return {path for path in paths if path.startswith("/api/") and not path.startswith(others)}
 
 
 @pytest.fixture
@@ -51,6 +48,28 @@ def test_every_address_of_the_open_interface_is_asked(answers: Any) -> None:
     asked = {question.name for question in dashboard._addresses("", city, FULL)}
     assert sorted(_paths(answers) - asked) == []
     assert asked <= _paths(answers) | {"/api/overview?at="}
+
+
+def test_what_people_have_done_in_the_full_city_can_be_asked_for(
+    monkeypatch: pytest.MonkeyPatch, house: Any, database_url: str, conn: Any, small_city: Any
+) -> None:
+    stored(conn, an_incident("i-0"), a_request(REPORT), a_device())
+    warning = open_warning(
+        conn, a_rule(), WarningLevel.YELLOW, identifier=IDENTIFIER, object_id=STATION, device_id=STATION, now=NOW, evidence={}
+    )
+    decide(conn, small_city, "i-0", warning, NOW)
+    app = create_app(house(database_url, city=small_city))
+    said = {"/api/map": {"devices": [{"streams": [{"id": 1}]}], "orders": []}, "/api/letters": [{"id": 1}]}
+    monkeypatch.setattr(dashboard, "_get", lambda url: json.dumps(said[url]).encode())
+    parts = ("/api/rules", "/api/requests/", "/api/cap/{", "/api/incidents/evidence", "/api/halls/city", "/api/resources/left")
+    asked = [q for q in dashboard._addresses("", small_city, FULL) if q.name.startswith(parts) and q.say is None]
+    replies = {q.name: (post(app, q.path, q.body) if q.body is not None else ask(app, q.path)).status for q in asked}
+    assert {name: status for name, status in replies.items() if status != 200} == {}
+    assert len(replies) == 13
+    assert ask(app, f"/api/rules/{RULE}/diff?a=1&b=2").json["changes"] != []
+    told = message(NOW).encode()
+    headers = {"content-type": "application/cap+xml", "content-length": str(len(told))}
+    assert loops.run(call(app, "POST", "/api/cap", headers=headers, body=told)).status == 200
 
 
 def test_every_callback_that_the_server_answers_is_asked_for_every_screen(answers: Any) -> None:

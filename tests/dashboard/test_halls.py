@@ -10,11 +10,11 @@ import pytest
 
 from dashboard import wire_halls
 from dashboard.app import create_app
-from dashboard.halls import CENSUS_EVERY, OVERLAP, Books
 from dashboard.hub import HallsTaker
 from domain.halls import HallEventKind
 from domain.moments import Moment
 from domain.observations import PropertySpec
+from staffing.books import CENSUS_EVERY, OVERLAP, Books
 from storage.connection import Connection
 from tests.dashboard.conftest import House, ask
 from tests.support.halls import a_visit, at, said

@@ -10,16 +10,21 @@ from typing import Any
 import pytest
 import shapely
 
+from dashboard.api.proposals import warm
 from dashboard.app import create_app
+from dashboard.ways import ways_of
 from dispatch import orders
 from dispatch.planner.service import Planner
 from dispatch.practice import Practice, RunCard
 from domain.incidents import Grade
 from domain.rights import Actor, Role
 from gis_data.city import City
-from storage import heartbeats
+from gis_data.road_lines import RoadLines
+from gis_data.road_times import FREE
+from storage import heartbeats, speeds
 from storage.connection import Connection
 from tests.dashboard.conftest import SHANGHAI, House, ask, post
+from tests.support import loops
 from tests.support.scenes import COMMANDER, NOW, a_position, a_status, a_unit, an_incident, minutes, stored
 
 PRACTICE = Practice(
@@ -119,6 +124,25 @@ def test_how_far_one_comes_in_some_minutes_with_the_people_there(app: Any) -> No
     free = shapely.geometry.shape(ask(app, "/api/isochrones?kind=ambulance&minutes=4").json["features"][0]["geometry"])
     alone = shapely.geometry.shape(ask(app, "/api/isochrones?unit=a-1&minutes=4").json["features"][0]["geometry"])
     assert free.area > alone.area
+
+
+def test_a_process_that_has_warmed_up_reads_no_roads_for_who_asks_first(
+    scene: Connection, house: House, database_url: str, small_city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither then nor when the planner says how much faster emergency units are."""
+    ways_of.cache_clear()
+    built = house(database_url, city=small_city)
+    loops.run(warm(built))
+    monkeypatch.setattr(RoadLines, "of", lambda city: pytest.fail("the roads are read"))
+    before = ask(create_app(built), "/api/isochrones?incident=i-1&minutes=4").json
+    content = {**FREE.as_json(), "emergency_factor": 2.0}
+    speeds.write_road_speed(scene, speeds.RoadSpeed(NOW - minutes(0.05), 0, content))
+    after = ask(create_app(built), "/api/isochrones?incident=i-1&minutes=4").json
+    near, far = (shapely.geometry.shape(said["features"][0]["geometry"]).area for said in (before, after))
+    assert far > 1.2 * near
+    monkeypatch.undo()
+    loops.run(warm(house(city=small_city)))  # without a database it warms up all the same
+    loops.run(warm(house()))
 
 
 @pytest.mark.parametrize(

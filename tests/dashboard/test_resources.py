@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from dashboard.app import create_app
-from domain.resources import Holding, ResourceKind
+from domain.moments import Moment
+from domain.resources import NEXT, Holding, ResourceKind
 from domain.rights import Actor, Role
 from storage import resources
 from storage.connection import Connection
@@ -194,6 +195,46 @@ def test_a_request_is_followed_to_its_end(house: House, database_url: str, scene
     )
     assert ask(app, "/api/resource_requests?open=1").json["requests"] == []
     assert ask(app, "/api/resource_requests?incident=" + "x" * 300).status == 404
+
+
+def test_open_requests_are_found_behind_any_number_of_those_that_have_ended(
+    house: House, database_url: str, scene: Connection
+) -> None:
+    """Of many requests the newest are told; whether they are open is asked before they are counted off."""
+    clock = [NOW]
+    app = create_app(house(database_url, clock=lambda: clock[0]))
+    first = act(app, "request.create", incident="i-1", type="water", amount="1", send="yes")["object_id"]
+    for n in range(1, 4):
+        clock[0] = NOW + minutes(n)
+        later = act(app, "request.create", incident="i-1", type="water", amount="1", send="yes")["object_id"]
+        clock[0] += minutes(0.5)
+        assert act(app, "request.advance", request=later, state="cancelled")["outcome"] == "done"
+    moment = Moment.live(clock[0])
+    states = [state for state, after in NEXT.items() if after]
+    assert [r.request_id for r in resources.list_requests(scene, moment, states=states, limit=2)] == [first]
+    assert len(resources.list_requests(scene, moment, limit=2)) == 2
+    assert [r["id"] for r in ask(app, "/api/resource_requests?open=1").json["requests"]] == [first]
+
+
+def test_what_is_held_for_an_incident_that_has_ended_is_told_until_it_is_released(
+    house: House, database_url: str, scene: Connection
+) -> None:
+    clock = [NOW]
+    app = create_app(house(database_url, clock=lambda: clock[0]))
+    held = act(app, "resource.reserve", resource="w-2:water", incident="i-1", amount="5")["object_id"]
+    clock[0] = NOW + minutes(1)
+    assert ask(app, "/api/resources/left").json["reservations"] == []
+    assert post(app, "/api/incidents/i-1/closing", {"ending": "closed", "reason": "已扑灭"}).status == 200
+    clock[0] = NOW + minutes(2)
+    (left,) = ask(app, "/api/resources/left").json["reservations"]
+    assert (left["id"], left["resource"], left["zh"], left["incident"], left["amount"], left["is_over"]) == (
+        held, "w-2:water", "瓶装饮用水", "i-1", 5, True,
+    )  # fmt: skip
+    assert act(app, "resource.release", reservation=held, used="2")["outcome"] == "done"
+    clock[0] = NOW + minutes(3)
+    assert ask(app, "/api/resources/left").json["reservations"] == []
+    (lot,) = [r for r in ask(app, "/api/resources?type=water").json["resources"] if r["id"] == "w-2:water"]
+    assert (lot["capacity"], lot["reserved"]) == (48, 0)
 
 
 def test_somebody_s_words_are_for_those_who_answer_for_the_incident(house: House, database_url: str, scene: Connection) -> None:

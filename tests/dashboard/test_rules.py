@@ -135,4 +135,9 @@ def test_the_editor_is_told_every_choice_in_both_languages(house: House, databas
         "property", "derived", "hall", "index", "quality", "silence", "events", "anomaly", "combination",
     ]  # fmt: skip
     assert all(row["zh"] and row["en"] for subject in said["subjects"] for row in subject["metrics"])
-    assert {row["metric"] for row in said["subjects"][2]["metrics"]} == {"waiting", "wait_p90_min", "longest_wait_min"}
+    assert {row["metric"] for row in said["subjects"][2]["metrics"]} == {
+        "waiting",
+        "wait_p90_min",
+        "longest_wait_min",
+        "wait_ahead_p90_min",
+    }

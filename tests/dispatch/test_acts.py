@@ -8,16 +8,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dispatch import acts, orders
+from dispatch import acts, orders, service
 from dispatch.acts import Base
 from domain.closures import Closure
 from domain.moments import Moment
 from domain.refusals import Refused
 from domain.rights import Actor, Role, Scope
-from storage import closures, outbox
+from storage import closures, outbox, stand_bys
 from storage.audit import list_entries
 from storage.connection import Connection
-from tests.support.scenes import AMBULANCE, COMMANDER, NOW, a_status, a_unit, an_incident, minutes, stored
+from tests.support.scenes import AMBULANCE, COMMANDER, NOW, a_status, a_unit, an_ack, an_incident, minutes, stored
 
 ZONE = ZoneInfo("Asia/Shanghai")
 LINE = {"type": "LineString", "coordinates": [[113.25, 23.12], [113.26, 23.12]]}
@@ -122,3 +122,68 @@ def test_a_unit_is_not_sent_to_a_place_that_the_city_does_not_have(scene: Connec
     with pytest.raises(Refused) as refused:
         acts.stand_by(scene, "a-1", "ems-9", None, COMMANDER, NOW, zone=ZONE, order_expiry_s=120)
     assert refused.value.en == "there is no place ems-9: expected the id of a place of the city"
+
+
+def stand_bys_now(conn: Connection) -> list[tuple[Any, ...]]:
+    return conn.execute("SELECT state, why, settled_at FROM stand_by ORDER BY issued_at").fetchall()
+
+
+def settled(conn: Connection, later: float) -> list[tuple[Any, ...]]:
+    """What the dispatcher makes of stand-bys so many minutes after they were given."""
+    for open_one in stand_bys.list_open(conn):
+        service.settle_move(conn, open_one, NOW + minutes(later))
+    return stand_bys_now(conn)
+
+
+def silent(conn: Connection, later: float, waiting_s: float = 30) -> list[tuple[str, bool]]:
+    now = NOW + minutes(later)
+    found = stand_bys.list_unanswered(conn, now, waiting_s=waiting_s, since=now - minutes(30))
+    return [(each.unit_id, each.lapsed_at is not None) for each in found]
+
+
+@pytest.mark.parametrize(("answer", "state", "why"), [("accepted", "accepted", None), ("declined", "declined", "declined")])
+def test_the_answer_of_a_unit_settles_where_it_stands_by(scene: Connection, answer: str, state: str, why: str | None) -> None:
+    command_id = move(scene)
+    assert settled(scene, 0.1) == [("issued", None, None)]
+    assert silent(scene, 0.4) == []
+    assert silent(scene, 0.6) == [("a-1", False)]
+    stored(scene, an_ack(command_id, answer, minutes_ago=-0.7))
+    assert settled(scene, 1) == [(state, why, NOW + minutes(0.7))]
+    assert silent(scene, 1) == []
+    assert stand_bys.list_moving(scene, NOW + minutes(1)) == ({"a-1"} if answer == "accepted" else set())
+    assert stand_bys.list_moving(scene, NOW + minutes(2)) == set()
+
+
+def test_a_unit_that_does_not_answer_where_it_stands_by_is_raised_until_it_speaks(scene: Connection) -> None:
+    move(scene)
+    assert settled(scene, 1.9) == [("issued", None, None)]
+    assert settled(scene, 2) == [("expired", "not_sent", NOW + minutes(2))]
+    assert outbox.list_sendable(scene) == []
+    assert silent(scene, 5) == [("a-1", True)]
+    (entry, *_) = list_entries(scene)
+    assert (entry.actor, entry.action, entry.object, entry.detail["lapsed"]) == (
+        "dispatcher",
+        "unit.stand_by",
+        "a-1 → ems-002",
+        "not_sent",
+    )
+    assert silent(scene, 40) == []
+    stored(scene, a_status("available", minutes_ago=-6))
+    assert silent(scene, 7) == []
+
+
+def test_a_unit_that_is_sent_to_an_incident_need_not_answer_where_it_stands_by(scene: Connection) -> None:
+    move(scene)
+    orders.issue(scene, "i-1", "a-1", COMMANDER, NOW + minutes(1), zone=ZONE, order_expiry_s=120)
+    assert settled(scene, 1.1) == [("cancelled", "sent", NOW + minutes(1.1))]
+    assert [command.payload["cmd"] for command in outbox.list_sendable(scene)] == ["dispatch"]
+    assert silent(scene, 5) == []
+
+
+def test_what_somebody_else_has_settled_stays_so(scene: Connection) -> None:
+    move(scene)
+    (open_one,) = stand_bys.list_open(scene)
+    settled(scene, 3)
+    service.settle_move(scene, open_one, NOW + minutes(4))
+    assert stand_bys_now(scene) == [("expired", "not_sent", NOW + minutes(3))]
+    assert len([e for e in list_entries(scene) if e.actor == "dispatcher"]) == 1

@@ -25,7 +25,7 @@ from domain.incidents import Grade, IncidentReport
 from domain.moments import Moment
 from domain.observations import PropertySpec
 from gis_data.city import City
-from storage import closures, proposals, speeds
+from storage import closures, proposals, speeds, stand_bys
 from storage import orders as stored_orders
 from storage.audit import list_entries
 from storage.connection import Connection, connect
@@ -319,6 +319,12 @@ def test_free_units_are_advised_where_they_would_cover_more(conn: Connection, pl
     assert (first["kind"], first["from"]["place"]) == ("ambulance", home.id)
     assert first["to"]["place"] != home.id
     assert first["coverage_after"] > first["coverage_before"]
+    moving = {"actor": "li", "now": NOW, "expires_at": NOW + timedelta(minutes=2), "proposal": None, "exercise_id": None}
+    stand_bys.write_stand_by(conn, "s-1", first["unit"], (first["to"]["place"], first["to"]["lon"], first["to"]["lat"]), **moving)
+    planner.tick(conn, NOW + timedelta(seconds=1))
+    assert first["unit"] not in [move["unit"] for move in newest(conn).content["moves"]], "it has been told already"
+    planner.tick(conn, NOW + timedelta(minutes=2, seconds=1))
+    assert first["unit"] in [move["unit"] for move in newest(conn).content["moves"]]
 
 
 def test_the_process_starts_plans_and_stops(scene: Connection, database_url: str, small_city: City, tmp_path: Path) -> None:

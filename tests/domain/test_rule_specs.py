@@ -99,7 +99,7 @@ def test_all_faults_are_told_at_once() -> None:
         ({"levels": {"red": {"raise": float("nan"), "clear": 1}}}, "levels.red", "expected two numbers"),
         ({"measure": "sum"}, "window_s", "window_s is missing: expected a window of more than 0 s"),
         ({"window_s": 60}, "window_s", "expected no window"),
-        ({"subject": "hall"}, "metric", "expected one of waiting, wait_p90_min, longest_wait_min"),
+        ({"subject": "hall"}, "metric", "expected one of waiting, wait_p90_min, longest_wait_min, wait_ahead_p90_min"),
         ({"subject": "derived"}, "metric", "the key of a derived series"),
         ({"subject": "silence", "metric": "*", "direction": "below", "levels": {"red": {"raise": 1, "clear": 2}}}, "direction", "as more is worse here"),
         ({"subject": "events", "metric": "incidents"}, "window_s", "expected a window"),

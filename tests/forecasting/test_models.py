@@ -9,7 +9,7 @@ import pytest
 from statsmodels.tsa.ar_model import AutoReg
 
 from forecasting.calendar import Calendar
-from forecasting.models import arx, autoreg, flat, poisson_glm, profile, projection, seasonal_naive, two_stage
+from forecasting.models import arx, autoreg, flat, poisson_glm, profile, projection, prophet_holidays, seasonal_naive, two_stage
 from forecasting.models.days import idle, so_far
 from forecasting.models.rhythm import usual
 from forecasting.models.shape import Ask
@@ -137,6 +137,16 @@ def test_an_arrival_day_twice_as_busy_is_foreseen_busier_by_noon() -> None:
         assert 14 < said[0] < 18, "at one o'clock"
         quiet = panel(np.concatenate([np.tile(week, 6), day[:13]]), WORK)
         assert say(model, quiet)[0][0] == pytest.approx(10, rel=0.05)
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore")  # what the package says of pandas is its own
+def test_prophet_goes_through_a_weekend_day_that_is_worked() -> None:
+    """27 April to 9 May 2025: a Sunday worked, five days off; the horizon ends after it."""
+    first = 20_165  # 18 March 2025
+    known = Panel(noise(40)[None], DAY, first, Calendar("CN"))
+    assert Calendar("CN").kinds(first, 60).tolist().count(8) >= 1
+    assert np.isfinite(say(prophet_holidays, known)).all()
 
 
 def test_mondays_twice_as_busy_are_learnt_by_the_two_stages() -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from threading import Event
-from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain.halls import HallEvent, HallEventKind
 from forecasting.rehearsal import APART, Held, Rehearsal
 from forecasting.service import Forecaster
 from forecasting.workshop import Workshop
@@ -17,23 +15,10 @@ from storage.champions import list_champions
 from storage.connection import Connection
 from storage.outlook import find_number
 from storage.scores import list_scores, scored_until
-from tests.support.scenes import COUNTER, NOW, minutes, stored
+from tests.forecasting.arrivals import SHANGHAI, office_arrivals
+from tests.support.scenes import NOW, minutes, stored
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 DAYS, NAME = 26, "contest of a test"
-
-
-def arrivals() -> list[HallEvent]:
-    """Two to four people an hour from nine to five on Shanghai's clock, in no order that a day repeats."""
-    began = NOW - timedelta(days=DAYS)
-    events = []
-    for hour in range(DAYS * 24):
-        time = began + timedelta(hours=hour)
-        local = time.astimezone(SHANGHAI)
-        for k in range(2 + hour * 7919 % 97 % 3 if 9 <= local.hour < 17 else 0):
-            at = time + minutes(14 * k + 1)
-            events.append(HallEvent("hall-1", COUNTER, f"e{hour}-{k}", at, at, HallEventKind.ARRIVE, ticket="A", item="tax"))
-    return events
 
 
 def a_rehearsal() -> Rehearsal:
@@ -45,7 +30,7 @@ def a_rehearsal() -> Rehearsal:
 
 @pytest.fixture
 def begun(conn: Connection) -> Connection:
-    stored(conn, *arrivals())
+    stored(conn, *office_arrivals(DAYS, every_min=60, least=2))
     backfills.begin(conn, NAME, NOW)
     return conn
 

@@ -52,13 +52,14 @@ def crowned(before: str = "", **errors: float) -> Champion:
     ("before", "errors", "model", "code"),
     [
         ("", {"autoreg": 0.8, "profile": 0.9}, "autoreg", "least_error"),
+        ("", {"autoreg": 0.87, "profile": 0.9}, "autoreg", "least_by_little"),
         ("", {"autoreg": 1.2, "profile": 1.1}, "seasonal_naive", "none_better"),
         ("profile", {"autoreg": 0.88, "profile": 0.9}, "profile", "not_clearly_beaten"),
         ("profile", {"autoreg": 0.7, "profile": 0.9}, "autoreg", "least_error"),
         ("profile", {"autoreg": 1.2, "profile": 1.01}, "seasonal_naive", "none_better"),
         ("prophet", {"autoreg": 0.9}, "autoreg", "least_error"),
     ],
-    ids=["first", "nobody", "stays", "beaten", "steps down", "not tried any more"],
+    ids=["first", "level", "nobody", "stays", "beaten", "steps down", "not tried any more"],
 )
 def test_who_errs_least_speaks(before: str, errors: dict[str, float], model: str, code: str) -> None:
     champion = crowned(before, **errors)

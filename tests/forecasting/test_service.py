@@ -8,7 +8,6 @@ from itertools import chain
 from threading import Event, Thread
 from time import monotonic
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -16,7 +15,6 @@ import pytest
 from domain.anomalies import Oddity
 from domain.derived import CITY
 from domain.forecasts import Forecast
-from domain.halls import HallEvent, HallEventKind
 from domain.moments import Moment
 from domain.observations import PropertySpec, Reading
 from domain.scores import ScoreKey, Tally
@@ -33,10 +31,10 @@ from storage.outlook import find_number
 from storage.partitions import DayPartitions
 from storage.rules import seed_rules
 from storage.scores import add_scores, list_scores, scored_until
-from tests.support.scenes import COUNTER, NOW, STATION, a_device, a_forecast, a_reading, a_rule, minutes, stored, the_stream
+from tests.forecasting.arrivals import SHANGHAI, office_arrivals
+from tests.support.scenes import NOW, STATION, a_device, a_forecast, a_reading, a_rule, minutes, stored, the_stream
 
 STEP_S = 900
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 def a_forecaster(stop: Event | None = None, issue_s: int = STEP_S) -> Forecaster:
@@ -286,21 +284,8 @@ def a_whole_forecaster(**more: Any) -> Forecaster:
     )
 
 
-def people(n_days: int) -> list[HallEvent]:
-    """One to three arrivals a quarter of an hour from nine to five on Shanghai's clock, in no order that a day repeats."""
-    began = NOW - timedelta(days=n_days)
-    events = []
-    for quarter in range(n_days * 96):
-        time = began + quarter * minutes(15)
-        hour = time.astimezone(SHANGHAI).hour
-        for k in range(1 + quarter * 7919 % 97 % 3 if 9 <= hour < 17 else 0):
-            at = time + minutes(k + 1)
-            events.append(HallEvent("hall-1", COUNTER, f"e{quarter}-{k}", at, at, HallEventKind.ARRIVE, ticket="A", item="tax"))
-    return events
-
-
 def test_halls_and_the_city_are_foreseen(conn: Connection) -> None:
-    stored(conn, *people(5))
+    stored(conn, *office_arrivals(5, every_min=15, least=1))
     figures = a_whole_forecaster().tick(conn, NOW + minutes(1))
     number = find_number(conn, "hall/hall-1/arrivals")
     assert number is not None
@@ -334,7 +319,7 @@ def test_what_was_foreseen_is_scored_once_it_has_been_measured(conn: Connection)
 
 
 def test_series_that_matter_are_contested_and_the_best_model_speaks(conn: Connection) -> None:
-    stored(conn, *people(5))
+    stored(conn, *office_arrivals(5, every_min=15, least=1))
     forecaster = a_whole_forecaster(workshop=Workshop(workers=0))
     forecaster.tick(conn, NOW - minutes(10))
     for k in range(40):

@@ -214,7 +214,7 @@ def test_what_is_asked_wrongly_of_letters_is_said_in_a_sentence(ask: Ask, argume
 
 
 def test_the_status_tells_of_each_process_and_of_the_newest_reading(conn: Connection, ask: Ask) -> None:
-    names = ("ingest", "forecaster", "alerts", "dispatcher", "planner", "notifier", "dashboard")
+    names = ("ingest", "forecaster", "alerts", "dispatcher", "planner", "notifier", "halls", "dashboard")
     assert ask("status")[1].splitlines() == [*(f"{name:13} has never beaten" for name in names), "newest reading: none yet"]
     heartbeats.beat(conn, "ingest", "host:1", started_at=NOW, now=NOW, metrics={"stored_total": 5, "subscribed": True})
     code, said, _ = ask("status", "--json")

@@ -144,6 +144,25 @@ def test_what_cannot_carry_a_model_falls_back_and_says_so(tmp_path: Path, rows: 
     assert all(np.isfinite(quantiles(row)).all() for row in made)
 
 
+def test_of_one_value_nothing_else_is_known(tmp_path: Path) -> None:
+    made = run(tmp_path, [("a", "2026-03-02T09:00", "5")])
+    assert {value for row in made for value in quantiles(row)} == {5.0}
+
+
+@pytest.mark.parametrize("n_days", [3, 9, 28])
+def test_weeks_by_the_day_are_few_values_and_no_fault(tmp_path: Path, n_days: int) -> None:
+    made = run(tmp_path, hourly(n_days), "--step", "1d", "--horizon", "7d", "--aggregate", "sum")
+    assert len(made) == 7
+    assert all(np.isfinite(quantiles(row)).all() for row in made)
+
+
+def test_a_slip_of_the_sensor_is_no_measurement(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = hourly(20)
+    once = run(tmp_path, [*rows[:-1], (*rows[-1][:2], "")])
+    assert run(tmp_path, [*rows[:-1], (*rows[-1][:2], "99999999")]) == once
+    assert "1 values are beyond belief" in capsys.readouterr().err
+
+
 def test_a_long_gap_before_the_origin_is_named(tmp_path: Path) -> None:
     made = run(tmp_path, hourly(20), origins="origin\n2026-03-01T12:00\n")
     assert {(row["model"], row["note"]) for row in made} == {("profile", "no value for 13 h")}

@@ -12,6 +12,7 @@ from domain.units import CAPABILITIES
 from domain.warnings import WarningLevel, WarningSource
 from forecasting.calendar import ALWAYS
 from runtime.policy import Policy, PolicyError, load_calendar, load_policy
+from staffing.practice import HallPractice
 
 DELIVERED = Path(__file__).parents[2] / "config/city.toml"
 
@@ -51,6 +52,38 @@ def test_the_delivered_policy_is_well_formed() -> None:
         (WarningLevel.RED, 250, 235), (WarningLevel.ORANGE, 150, 140),
     ]  # fmt: skip
     assert {rule.source for rule in policy.rules} == {WarningSource.RULE, WarningSource.FORECAST}
+
+
+def test_the_delivered_practice_of_halls_is_what_they_have_without_a_file() -> None:
+    """In the file in minutes and hours, in the halls' process in seconds."""
+    practice = load_policy(DELIVERED).hall_practice
+    assert practice == HallPractice()
+    assert (practice.target_s, practice.advice_horizon_s, practice.least_open_s) == (900, 4 * 3600, 1800)
+    assert [(shift.id, shift.paid_h) for shift in practice.shifts] == [("day", 7.75), ("morning", 4), ("afternoon", 4)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("lunch_min = 45", "lunch_min = 200"),  # longer than the time between its bounds
+        ("lunch_from = 11:15:00", "lunch_from = 08:15:00"),  # before the day begins
+        ('id = "morning"', 'id = "day"'),  # twice the same
+        ("end = 12:45:00", "end = 08:45:00"),  # over before it begins
+        ("end = 12:45:00", 'end = "12:45"'),  # no time of the day
+        ("lunch_until = 13:45:00\n", ""),  # a break without an end
+    ],
+)
+def test_a_shift_that_nobody_can_work_is_named(changed: Path, before: str, after: str) -> None:
+    (fault,) = spoil(changed, (before, after))
+    assert fault.startswith("hall.shift is [")
+    assert "expected a table for each shift with id (each once)" in fault
+
+
+def test_a_key_of_the_halls_is_checked_as_all_others(changed: Path) -> None:
+    faults = spoil(changed, ("answer_s = 60  ", "answer_s = 1  "), ("days_in_a_row = 6  ", "days_a_row = 6  "))
+    assert [fault.partition(":")[0] for fault in sorted(faults)] == [
+        "hall.answer_s is 1", "hall.days_a_row is not a key of the policy", "hall.days_in_a_row is missing",
+    ]  # fmt: skip
 
 
 def test_the_delivered_run_cards_ask_only_for_what_units_can_do() -> None:

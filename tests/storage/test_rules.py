@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from domain.warnings import Wait, WarningLevel
 from storage import rules
 from storage.connection import Connection, connect
@@ -52,14 +56,11 @@ def test_readings_wait_to_be_judged_in_order_of_measurement(conn: Connection) ->
 
 def test_a_reading_that_was_judged_waits_no_longer(conn: Connection) -> None:
     stored(conn, a_device(), a_reading(1, minutes_ago=3))
-    assert rules.list_newest(conn, ["pm25"]) == {
-        the_stream(conn): (NOW - minutes(3), False, 60, "periodic", "unknown", NOW - minutes(3))
-    }
+    number = the_stream(conn)
+    assert rules.list_to_judge(conn, ["pm25"]) == {number: NOW - minutes(3)}
     note(conn)
     assert unjudged(conn) == []
-    assert rules.list_newest(conn, ["pm25"]) == {
-        the_stream(conn): (NOW - minutes(3), True, 60, "periodic", "unknown", NOW - minutes(3))
-    }
+    assert rules.list_to_judge(conn, ["pm25"]) == {}
     stored(conn, a_reading(2, minutes_ago=2), a_reading(0, minutes_ago=4))
     assert unjudged(conn) == [2], "what was measured before is late"
 
@@ -69,13 +70,41 @@ def test_a_judged_reading_that_is_corrected_waits_again(conn: Connection) -> Non
     note(conn)
     stored(conn, a_reading(7, minutes_ago=3, delay_minutes=1, corrects=True))
     assert unjudged(conn) == [7]
-    assert rules.list_newest(conn, ["pm25"])[the_stream(conn)].is_judged is False
+    assert rules.list_to_judge(conn, ["pm25"]) == {the_stream(conn): NOW - minutes(2)}
 
 
 def test_only_what_rules_look_at_is_listed(conn: Connection) -> None:
     stored(conn, a_device(), a_reading(1), a_reading(2, prop="pm10"))
-    assert list(rules.list_newest(conn, ["pm10"])) == [the_stream(conn, STATION, "pm10")]
+    assert list(rules.list_to_judge(conn, ["pm10"])) == [the_stream(conn, STATION, "pm10")]
+    assert rules.list_to_judge(conn, []) == {}
+
+
+def test_the_newest_reading_says_how_fresh_it_is_asked_of_few_or_of_many(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    stored(conn, a_device(), a_reading(1, minutes_ago=3))
+    newest = {the_stream(conn): (NOW - minutes(3), 60, "periodic", "unknown", NOW - minutes(3))}
+    assert rules.list_newest(conn, newest.keys()) == newest
+    monkeypatch.setattr(rules, "FEW", 0)
+    assert rules.list_newest(conn, newest.keys()) == newest
     assert rules.list_newest(conn, []) == {}
+
+
+def test_live_rules_are_read_again_when_they_change_and_not_before(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules.seed_rules(conn, [a_rule("a"), a_rule("b")], now=NOW)
+    live = rules.LiveRules()
+    assert [one.rule for one in live.list_live(conn)] == [a_rule("a"), a_rule("b")]
+    with monkeypatch.context() as patch:
+        patch.setattr(rules, "list_live", lambda conn: pytest.fail("nothing has changed"))
+        assert len(live.list_live(conn)) == 2
+    conn.execute("UPDATE rule SET spec = jsonb_set(spec, '{zh}', '\"浓度\"') WHERE rule_id = 'b'")
+    assert live.list_live(conn)[1].spec["zh"] == "浓度", "a row that was changed by hand is seen too"
+    rules.retire_rule(conn, "a", NOW)
+    assert [one.rule_id for one in live.list_live(conn)] == ["b"]
+    rules.write_version(
+        conn, replace(a_rule("b"), version=2), author="li", approver="wang", reason=None, backtest_id=None, now=NOW
+    )  # fmt: skip
+    assert [one.version for one in live.list_live(conn)] == [2]
 
 
 def test_one_transaction_at_a_time_judges(conn: Connection, database_url: str) -> None:

@@ -18,8 +18,8 @@ EACH = 4
 GRACE_S = 2 * 3_600
 """An alarm so soon after a fault still speaks of it: silence is told by the first reading after it."""
 INVISIBLE = {("rain", "spike"): "a spike of rain is no larger than a shower"}
-LEAST_PRECISION = {"air": 0.65}
-"""Air wanders by factors within days: what is rare in three weeks is called odd (docs/anomalies.md)."""
+LEAST_PRECISION = {"air": 0.75}
+"""Air wanders by factors within days: what is rare in ten weeks of hours is called odd (docs/anomalies.md)."""
 SAMPLINGS = pytest.mark.parametrize(("step_s", "days"), [(300, 21), (900, 28), (3_600, 70)], ids=["5 min", "15 min", "1 h"])
 
 

@@ -92,6 +92,22 @@ def test_a_slow_drift_is_found_before_it_is_as_large_as_the_daily_wave() -> None
     assert drift[said[0]] < 10
 
 
+def test_a_quantity_that_is_multiplied_by_chance_may_tremble_more_when_there_is_more_of_it() -> None:
+    """A level of ten to a hundred within days, and steps of a twentieth of it: rare ones of the highest days are none of the
+    lowest, where the same step is four times the usual."""
+    rng = np.random.default_rng(8)
+    rows = 21 * DAY
+    slow = np.zeros(rows)
+    for k in range(1, rows):
+        slow[k] = 0.997 * slow[k - 1] + 0.045 * rng.normal()
+    level = 30 * np.exp(slow)
+    assert [a.cause for _, a in said_of((level * (1 + 0.05 * rng.normal(size=rows)))[:, None])] == []
+    low = int(np.argmin(level[14 * DAY :])) + 14 * DAY
+    values = level * (1 + 0.05 * rng.normal(size=rows))
+    values[low] += level.max() * 0.3
+    assert [row for row, _ in said_of(values[:, None])] == [low]
+
+
 @pytest.mark.long
 def test_rain_may_fall() -> None:
     """Dry for a day or two, then a shower: rest is no level that rain departs from."""
@@ -156,6 +172,6 @@ def test_days_of_a_changed_clock_are_days_like_others() -> None:
     assert said == [[]]
 
 
-@pytest.mark.parametrize("n", [0.0, 3.14159, -12.5, 1234.56, 0.00012, float("inf"), float("-inf")])
+@pytest.mark.parametrize("n", [0.0, 3.14159, -12.5, 1234.56, 0.00012, 1.234e99, -4e20, float("inf"), float("-inf")])
 def test_a_figure_is_short(n: float) -> None:
-    assert len(figure(n)) <= 7
+    assert len(figure(n)) <= 8

@@ -1,0 +1,1 @@
+"""Advice to hall managers: which windows to open or turn to other items in the next hours, and what that would do."""
