@@ -111,7 +111,7 @@ def _date(said: str) -> date:
 def _kind(said: str) -> AbsenceKind:
     known = AbsenceKind.known(said)
     if known is None:
-        raise _refused("answer.no_absence_kind", said, known="、".join(AbsenceKind), names=", ".join(AbsenceKind))
+        raise _refused("answer.no_absence_kind", said, names=", ".join(AbsenceKind))
     return known
 
 
@@ -119,7 +119,7 @@ def _relaxation(said: str) -> Relaxation:
     known = Relaxation.known(said)
     if known is None or known is Relaxation.SKILL:
         kinds = [kind for kind in Relaxation if kind is not Relaxation.SKILL]
-        raise _refused("answer.no_relaxation", said, known="、".join(kinds), names=", ".join(kinds))
+        raise _refused("answer.no_relaxation", said, names=", ".join(kinds))
     return known
 
 

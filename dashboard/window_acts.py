@@ -86,8 +86,9 @@ def _command(conn: Connection, request: Request, at: Circumstances) -> Answer:
         conn, request["hall"], window, wanted, at.actor, at.now, reason=request["reason"], items=items, minutes=minutes,
         known=material.hall if material.floor.windows else None,
     )  # fmt: skip
-    zh, en = _said("answer.window_commanded", window=window, zh_state=wanted.zh, en_state=wanted.en)
-    return Answer("done", "window_commanded", zh, en, step.step_id)
+    zh, en = CATALOGUE["answer.window_commanded"]
+    said = zh.format(window=window, state=wanted.zh), en.format(window=window, state=wanted.en)
+    return Answer("done", "window_commanded", *said, step.step_id)
 
 
 def _said(key: str, **fillings: object) -> tuple[str, str]:

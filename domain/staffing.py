@@ -1,4 +1,5 @@
-"""Staffing of halls: what becomes of a proposal to move windows, of each command to a window, of rosters, absences and bad ratings."""
+"""Staffing of halls: what becomes of a proposal to move windows, of each command to a window, of rosters, of absences and of bad
+ratings."""
 
 from __future__ import annotations
 

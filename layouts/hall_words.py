@@ -302,7 +302,7 @@ HALL_WORDS: dict[str, tuple[str, str]] = {
         "方案已中止，取消 {n} 条未下发的指令；已调整的窗口按时恢复",
         "Plan stopped; {n} commands that had not left are cancelled, windows that were moved go back in time",
     ),
-    "answer.window_commanded": ("已向 {window} 号窗口下发指令：{zh_state}", "Window {window} was told: {en_state}"),
+    "answer.window_commanded": ("已向 {window} 号窗口下发指令：{state}", "Window {window} was told: {state}"),
     "answer.window_state": (
         "窗口状态 {value} 无效：应为 open、paused 或 closed",
         "No window state {value}: expected open, paused or closed",
@@ -337,10 +337,10 @@ HALL_WORDS: dict[str, tuple[str, str]] = {
         "It says {value}: expected a date such as 2026-03-02",
     ),
     "answer.no_absence_kind": (
-        "缺勤种类为 {value}\uff1a应为 {known} 之一",
+        "缺勤种类为 {value}\uff1a应为 {names} 之一",
         "The kind of absence is {value}: expected one of {names}",
     ),
-    "answer.no_relaxation": ("放宽条件为 {value}\uff1a应为 {known} 之一", "The relaxation is {value}: expected one of {names}"),
+    "answer.no_relaxation": ("放宽条件为 {value}\uff1a应为 {names} 之一", "The relaxation is {value}: expected one of {names}"),
     # answers of acts on ratings
     "answer.rating_answered": ("{ticket} 的差评回访\uff1a{state}", "Follow-up of {ticket}: {state}"),
     "answer.no_follow_up_state": (

@@ -18,7 +18,7 @@ def layout(words: Words, facts: PageFacts) -> list[Component]:
 
 def _keys(words: Words) -> Component:
     """The help of the keyboard, closed until it is asked for."""
-    return html.Dialog(id="keys", className="keys-help", **labelled(words("keys.title")))
+    return html.Aside(id="keys", className="keys-help", hidden=True, **labelled(words("keys.title")))
 
 
 def _list(words: Words) -> Component:

@@ -26,8 +26,10 @@ BUDGET_S = 0.4
 STALE, OVERDUE = timedelta(hours=18), timedelta(hours=36)
 """In the small hours a profile older than the first is learned anew, at any hour one older than the second."""
 NIGHT_ENDS_H = 5
-AGAIN = timedelta(hours=1)
-"""A hall of which too little is known is looked at again."""
+FIRST_AGAIN, LAST_AGAIN = timedelta(minutes=2), timedelta(hours=1)
+"""A hall of which fewer open days are known than WHOLE is looked at again after the first, then after twice as long each time, up
+to the last: its past may be being written."""
+WHOLE = 15
 KEPT = 7
 
 
@@ -46,6 +48,7 @@ class ProfileDesk:
         self.profiles: dict[str, Profile] = {}
         self._conn: Connection | None = None
         self._asked_at: dict[str, datetime] = {}
+        self._pauses: dict[str, timedelta] = {}
         self._learning: _Learning | None = None
         self._n_learned, self._took_s, self._spent_s = 0, 0.0, 0.0
 
@@ -85,14 +88,20 @@ class ProfileDesk:
         due = []
         for hall_id in hall_ids:
             profile = self.profiles.get(hall_id)
-            if abs(now - self._asked_at.get(hall_id, datetime.min.replace(tzinfo=now.tzinfo))) < AGAIN:
+            asked_at, pause = self._asked_at.get(hall_id), self._pauses.get(hall_id, FIRST_AGAIN)
+            if asked_at is not None and abs(now - asked_at) < pause:
                 continue
             age = now - profile.learned_at if profile is not None else OVERDUE
-            if abs(age) >= (STALE if local.hour < NIGHT_ENDS_H else OVERDUE):
+            limit = STALE if local.hour < NIGHT_ENDS_H else OVERDUE
+            if profile is not None and profile.n_days < WHOLE:
+                limit = pause
+            if abs(age) >= limit:
                 due.append((-age, hall_id))
         if not due:
             return None
         hall_id = min(due)[1]
+        if hall_id in self._asked_at:
+            self._pauses[hall_id] = min(2 * self._pauses.get(hall_id, FIRST_AGAIN), LAST_AGAIN)
         self._asked_at[hall_id] = now
         return _Learning(hall_id, [day_of(local.date() - timedelta(days=back), self._zone) for back in range(1, DAYS + 1)])
 

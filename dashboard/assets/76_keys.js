@@ -11,7 +11,8 @@
   };
   const HELP = [[["↑", "↓", "Home", "End"], "keys.move"], [["Enter"], "keys.choose"], [["A"], "keys.acknowledge"], [["V"], "keys.verify"], [["H"], "keys.handle"], [["X"], "keys.pick"], [["M"], "keys.sound"], [["?", "Esc"], "keys.title"]];
 
-  const dialog = () => document.getElementById("keys");
+  const panel = () => document.getElementById("keys");
+  const isOpen = () => panel() !== null && !panel().hidden;
   const rows = () => [...document.querySelectorAll("#board-table tr[data-row='warnings']")];
   /** The warning that the keys are about: of the row in focus, else the one that is chosen. */
   const aimed = () => {
@@ -21,16 +22,13 @@
   };
 
   keys.help = () => {
-    const place = dialog();
+    const place = panel();
     if (!place) return;
-    if (place.open) {
-      place.close();
-      return;
-    }
+    place.hidden = !place.hidden;
+    if (place.hidden) return;
     parts.draw("keys", el("h2", {}, page.words("keys.title")),
       el("dl", { class: "keys-list" }, HELP.flatMap(([names, words]) => [el("dt", { key: `${words}/t` }, names.map((name) => el("kbd", { key: name }, name))), el("dd", { key: words }, page.words(words))])),
       el("button", { class: "button", "data-keys": "close" }, page.words("keys.close")));
-    place.showModal();
   };
 
   document.addEventListener("keydown", (event) => {
@@ -38,8 +36,7 @@
     const key = event.key.toLowerCase();
     const act = ACTS[key];
     const warning = aimed();
-    if (event.key === "?") keys.help();
-    else if (dialog()?.open) return;
+    if (event.key === "?" || (event.key === "Escape" && isOpen())) keys.help();
     else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && !event.target.closest("tr[data-row], .map, canvas")) (rows().find((row) => row.getAttribute("aria-selected") === "true") ?? rows()[0])?.focus();
     else if (key === "m" && !event.repeat) cityhelm.chime.toggle();
     else if (key === "x" && warning) {

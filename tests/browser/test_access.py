@@ -37,6 +37,7 @@ def an_account(conn: Connection, name: str, *roles: Role, must_change: bool = Fa
         accounts.create_grant(conn, name, role, EVERYWHERE, granted_by="test", approval_id=None, now=NOW)
 
 
+@pytest.mark.long
 def test_who_comes_from_a_page_signs_in_and_goes_on_to_it(
     serve: Serve, visit: Visit, database_url: str, conn: Connection
 ) -> None:
@@ -54,6 +55,7 @@ def test_who_comes_from_a_page_signs_in_and_goes_on_to_it(
         expect(page.get_by_role("link", name="审计")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_a_first_password_a_role_and_an_authenticator_come_one_after_the_other(
     serve: Serve, visit: Visit, database_url: str, conn: Connection
 ) -> None:

@@ -19,6 +19,7 @@ def requests_today(page: Page) -> int | None:
     return found
 
 
+@pytest.mark.long
 def test_a_page_follows_all_its_channels_and_is_live_by_its_own(
     serve: Serve, visit: Visit, database_url: str, conn: Connection
 ) -> None:

@@ -140,6 +140,7 @@ def test_scenes_follow_one_another_every_half_minute_unless_held_or_touched(
         assert page.evaluate("cityhelm.scenes.begin(0, 'nonsense').scene") == "overall"
 
 
+@pytest.mark.long
 def test_a_scene_changes_cards_and_map_and_stops_at_a_touch(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
     with serve(database_url) as server:
         page = visit.open(f"{server.url}/")
@@ -226,6 +227,7 @@ def test_what_is_grave_and_which_event_the_page_turns_to(serve: Serve, visit: Vi
         assert turned(None, ["a"], [("c", 2), ("a", 2)]) == "c"  # something new
 
 
+@pytest.mark.long
 def test_down_to_a_place_and_back_by_keys_address_and_the_browser(
     serve: Serve, visit: Visit, database_url: str, scene: int
 ) -> None:
@@ -286,6 +288,7 @@ def test_the_ranking_leads_down_and_shows_how_the_index_is_made(
         expect(page.locator(".card-district .index-score")).to_contain_text("61")
 
 
+@pytest.mark.long
 def test_what_is_chosen_stands_beside_the_map_and_is_not_acted_on(
     serve: Serve, visit: Visit, database_url: str, scene: int
 ) -> None:
@@ -300,6 +303,7 @@ def test_what_is_chosen_stands_beside_the_map_and_is_not_acted_on(
         expect(page.locator("#cards-right")).to_be_visible()
 
 
+@pytest.mark.long
 def test_the_wall_has_neither_acts_nor_tabs_and_comes_back_to_the_city(
     serve: Serve, visit: Visit, database_url: str, conn: Connection, scene: int
 ) -> None:
@@ -317,6 +321,7 @@ def test_the_wall_has_neither_acts_nor_tabs_and_comes_back_to_the_city(
         soon(lambda: page.evaluate("cityhelm.cockpit.scenes.turns && cityhelm.drill.path.length === 0"), "the city again")
 
 
+@pytest.mark.long
 def test_an_empty_database_says_so_in_every_place(serve: Serve, visit: Visit, database_url: str) -> None:
     with serve(database_url) as server:
         page = visit.open(f"{server.url}/")

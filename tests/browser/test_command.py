@@ -87,6 +87,7 @@ def unreached(page: Page) -> list[str]:
     return controls
 
 
+@pytest.mark.long
 def test_what_is_urgent_comes_first(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
     with serve(database_url) as server:
         page = opened(visit, f"{server.url}/command")
@@ -145,6 +146,7 @@ def test_a_unit_is_sent_and_called_back_in_two_clicks_and_the_log_says_so(
         expect(page.locator(".log-row")).to_have_count(2)
 
 
+@pytest.mark.long
 def test_segments_run_end_and_are_all_in_the_story(
     serve: Serve, visit: Visit, database_url: str, conn: Connection, scene: int
 ) -> None:
@@ -230,6 +232,7 @@ def test_an_empty_city_says_no_data(serve: Serve, visit: Visit, database_url: st
         assert page.locator(".dossier .num").count() == 0
 
 
+@pytest.mark.long
 def test_an_incident_that_nobody_knows_is_said(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
     with serve(database_url) as server:
         page = opened(visit, f"{server.url}/command#incident/i-99")
@@ -237,6 +240,7 @@ def test_an_incident_that_nobody_knows_is_said(serve: Serve, visit: Visit, datab
     visit.complaints[:] = [said for said in visit.complaints if "404" not in said]
 
 
+@pytest.mark.long
 def test_who_may_not_act_sees_no_act_and_no_words_of_callers(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
     with serve(database_url, acts_as=Actor("zhao", Role.LEADER, Scope(districts=frozenset({"440107"})))) as server:
         page = opened(visit, f"{server.url}/command#incident/i-2")

@@ -69,6 +69,7 @@ def opened(visit: Visit, server: Server, address: str = "") -> Page:
     return page
 
 
+@pytest.mark.long
 def test_the_manager_accepts_a_proposal_and_stops_it_with_a_reason(
     serve: Serve, visit: Visit, database_url: str, conn: Connection
 ) -> None:
@@ -98,6 +99,7 @@ def test_the_manager_accepts_a_proposal_and_stops_it_with_a_reason(
         assert found.reason == "客流已回落"
 
 
+@pytest.mark.long
 def test_a_proposal_is_declined_with_a_reason_in_place_and_a_window_commanded_by_hand(
     serve: Serve, visit: Visit, database_url: str, conn: Connection
 ) -> None:
@@ -175,6 +177,7 @@ def test_sliders_ask_what_would_be_and_redraw_the_fan(serve: Serve, visit: Visit
         expect(page.locator("#hall-if .refusal")).to_have_text("没有人员")
 
 
+@pytest.mark.long
 def test_who_may_not_act_sees_no_buttons_and_a_manager_no_city(
     serve: Serve, visit: Visit, database_url: str, conn: Connection
 ) -> None:
@@ -225,6 +228,7 @@ def test_rosters_ratings_and_the_city_have_views_with_addresses(
         assert untold == [], "every number says where it comes from"
 
 
+@pytest.mark.long
 def test_a_hall_of_which_nothing_is_foreseen_has_sentences_for_it(
     serve: Serve, visit: Visit, database_url: str, conn: Connection
 ) -> None:

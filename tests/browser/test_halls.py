@@ -55,6 +55,7 @@ def figures(page: Page) -> dict[str, str]:
     }
 
 
+@pytest.mark.long
 def test_a_hall_s_morning_is_on_one_screen(serve: Serve, visit: Visit, database_url: str, conn: Connection) -> None:
     halls_of_a_morning(conn)
     with serve(database_url) as server:

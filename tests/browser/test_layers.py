@@ -65,6 +65,7 @@ def test_lengths_areas_and_gatherings(serve: Serve, visit: Visit, database_url: 
         assert page.evaluate("things => cityhelm.places.thinned(things, 18, 20).length", things) == 50
 
 
+@pytest.mark.long
 def test_a_scene_brings_its_layers_and_keeps_what_was_changed(
     serve: Serve, visit: Visit, database_url: str, conn: Connection
 ) -> None:
@@ -148,6 +149,7 @@ def test_an_area_drawn_with_keys_says_what_is_inside(serve: Serve, visit: Visit,
         expect(result).to_be_hidden()
 
 
+@pytest.mark.long
 def test_a_distance_is_measured_with_the_mouse_and_facts_make_room_for_it(
     serve: Serve, visit: Visit, database_url: str, conn: Connection
 ) -> None:

@@ -38,6 +38,7 @@ def devices(conn: Connection, n: int, type_name: str = "AirQualityObserved") -> 
     stored(conn, *rows)
 
 
+@pytest.mark.long
 def test_the_list_of_layers_is_made_of_the_kinds_that_are_there(
     serve: Serve, visit: Visit, database_url: str, conn: Connection
 ) -> None:
@@ -145,6 +146,7 @@ def test_the_names_of_districts_are_drawn_above_the_sensors(
         assert "district-name" not in page.evaluate("cityhelm.map.view.getStyle().layers.map(l => l.id)")
 
 
+@pytest.mark.long
 def test_names_are_written_where_they_cover_least(serve: Serve, visit: Visit, database_url: str) -> None:
     """A name of 40 × 25 pixels in a frame of 400 × 300; marks are boxes with what it costs to cover them."""
     with serve(database_url) as server:
@@ -176,6 +178,7 @@ def test_names_are_written_where_they_cover_least(serve: Serve, visit: Visit, da
         assert not any(a[0] < b[2] and a[2] > b[0] and a[1] < b[3] and a[3] > b[1] for a, b in combinations(boxes, 2))
 
 
+@pytest.mark.long
 def test_a_wall_s_map_has_letters_of_a_wall(serve: Serve, visit: Visit, database_url: str) -> None:
     layer = {
         "id": "road", "minzoom": 12, "paint": {"line-color": "#fff", "line-width": ["interpolate", ["linear"], ["zoom"], 10, 1, 12, 2]},

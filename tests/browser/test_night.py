@@ -29,6 +29,7 @@ def is_new(page: Page) -> bool:
         return False
 
 
+@pytest.mark.long
 def test_each_page_has_its_moment_in_the_hour_after_three(serve: Serve, visit: Visit, database_url: str) -> None:
     with serve(database_url) as server:
         page = visit.open(f"{server.url}/map")

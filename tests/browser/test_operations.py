@@ -158,6 +158,7 @@ def test_freshness_is_the_domain_s(serve: Serve, visit: Visit, database_url: str
         )  # it repeats no number of its own
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("heartbeat_s", "chip", "number"), [(3600, "实时", "num"), (5, "失联", re.compile("stale"))])
 def test_a_device_that_speaks_on_change_is_live_while_it_is_heard(
     heartbeat_s: int, chip: str, number: str | re.Pattern[str], serve: Serve, visit: Visit, database_url: str, conn: Connection
@@ -210,6 +211,7 @@ def test_a_refusal_is_shown_word_for_word_beside_the_button(
         expect(page.locator(".refusal")).to_have_text(re.compile("^急救1车 处置中.09:00 起$"))
 
 
+@pytest.mark.long
 def test_a_warning_is_acknowledged_by_a_click(serve: Serve, visit: Visit, database_url: str, scene: int) -> None:
     with serve(database_url) as server:
         page = visit.open(f"{server.url}/map")
@@ -220,6 +222,7 @@ def test_a_warning_is_acknowledged_by_a_click(serve: Serve, visit: Visit, databa
         expect(page.locator("#warnings .button")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_an_incident_is_closed_with_a_reason_that_nobody_takes_from_under_one_s_hand(
     serve: Serve, visit: Visit, database_url: str, conn: Connection, scene: int
 ) -> None:
@@ -251,6 +254,7 @@ def test_who_may_not_act_sees_no_button(serve: Serve, visit: Visit, database_url
         expect(page.locator(".actor")).to_have_text("大屏 · wall1")
 
 
+@pytest.mark.long
 def test_the_chart_shows_what_was_measured_and_the_forecast_s_band(
     serve: Serve, visit: Visit, database_url: str, scene: int
 ) -> None:

@@ -42,6 +42,7 @@ def test_nothing_overflows_on_any_wall_in_either_language(visit: Visit, server: 
     assert faults == {wall: [] for wall in WALLS}
 
 
+@pytest.mark.long
 def test_large_letters_cut_nothing_off(visit: Visit, server: Server) -> None:
     page = opened(visit, server)
     page.set_viewport_size({"width": 1920, "height": 1080})
@@ -50,6 +51,7 @@ def test_large_letters_cut_nothing_off(visit: Visit, server: Server) -> None:
     assert overflowing(page) == []
 
 
+@pytest.mark.long
 def test_what_is_cut_or_small_or_outside_is_found(visit: Visit, server: Server) -> None:
     """The finder itself: three faults put there by hand."""
     page = opened(visit, server)
@@ -90,6 +92,7 @@ def test_every_part_is_there_in_every_state_and_marked_as_an_example(visit: Visi
     assert [row for row in sources if " · " not in row[0] or not row[1]] == []
 
 
+@pytest.mark.long
 def test_no_word_is_missing_in_english(visit: Visit, server: Server) -> None:
     page = opened(visit, server, "?lang=en")
     said = page.evaluate(
@@ -100,6 +103,7 @@ def test_no_word_is_missing_in_english(visit: Visit, server: Server) -> None:
     assert [text for text in said if "undefined" in text or "{" in text or re.fullmatch(r"[a-z]+\.[a-z_]+", text)] == []
 
 
+@pytest.mark.long
 def test_digits_roll_to_a_new_value_and_stop(chromium: Browser, visit: Visit, server: Server) -> None:
     """For someone who wants motion: wheels turn while a value changes, and nothing moves after that."""
     signed_in = visit.page.context.storage_state()
@@ -126,6 +130,7 @@ def test_digits_roll_to_a_new_value_and_stop(chromium: Browser, visit: Visit, se
         context.close()
 
 
+@pytest.mark.long
 def test_nothing_moves_for_those_who_want_no_motion(visit: Visit, server: Server) -> None:
     page = opened(visit, server)
     page.wait_for_timeout(1500)
@@ -134,6 +139,7 @@ def test_nothing_moves_for_those_who_want_no_motion(visit: Visit, server: Server
     assert page.locator("#parts-ticker .ticker-moving").count() == 0
 
 
+@pytest.mark.long
 def test_keys_reach_every_control_and_the_focus_is_seen(visit: Visit, server: Server) -> None:
     page = opened(visit, server)
     wanted = page.evaluate(
@@ -171,6 +177,7 @@ def test_a_table_is_sorted_by_its_heads_and_walked_by_arrow_keys(visit: Visit, s
     assert page.evaluate("[...document.activeElement.parentElement.children].indexOf(document.activeElement)") == 1
 
 
+@pytest.mark.long
 def test_a_fan_is_read_by_arrow_keys(visit: Visit, server: Server) -> None:
     page = opened(visit, server)
     plot = page.locator("[data-fan='example-live']")
@@ -184,6 +191,7 @@ def test_a_fan_is_read_by_arrow_keys(visit: Visit, server: Server) -> None:
     expect(page.locator(".fan-tip")).to_be_hidden()
 
 
+@pytest.mark.long
 def test_pointing_at_a_number_says_where_it_comes_from(visit: Visit, server: Server) -> None:
     page = opened(visit, server)
     number = page.locator("#parts-headlines .num").first
@@ -231,6 +239,7 @@ def test_controls_and_pictures_have_names(visit: Visit, server: Server) -> None:
     )
 
 
+@pytest.mark.long
 def test_the_whole_screen_is_asked_for_by_button_and_key(visit: Visit, server: Server) -> None:
     page = opened(visit, server)
     page.evaluate("() => { window.asked = 0; document.documentElement.requestFullscreen = async () => { window.asked += 1; }; }")

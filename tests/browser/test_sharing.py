@@ -23,6 +23,7 @@ def value(page: Page, stream: int) -> float:
     return read
 
 
+@pytest.mark.long
 def test_two_tabs_share_one_stream_and_the_last_one_takes_it_along(
     serve: Serve, visit: Visit, database_url: str, conn: Connection, stream: int
 ) -> None:

@@ -225,6 +225,7 @@ def test_a_machine_that_slept_for_an_hour_says_so_and_finds_its_server_again_on_
     forgive_unanswered(visit)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shift_ms", [3 * HOUR_MS, -24 * HOUR_MS], ids=["three hours ahead", "a day behind"])
 def test_a_viewer_whose_clock_is_wrong_sees_the_time_and_the_ages_of_the_server(
     serve: Serve, visit: Visit, database_url: str, scene: int, shift_ms: int

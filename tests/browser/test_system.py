@@ -58,6 +58,7 @@ def test_figures_come_by_themselves_and_say_where_from(serve: Serve, visit: Visi
         assert len(page.screenshot()) > 50_000
 
 
+@pytest.mark.long
 def test_devices_are_counted_by_kind_and_freshness(serve: Serve, visit: Visit, database_url: str, conn: Connection) -> None:
     for n, minutes_ago in enumerate((0, 2.5, 5, 60)):
         device_id = f"440106/environment/north/air-{n}"
@@ -72,6 +73,7 @@ def test_devices_are_counted_by_kind_and_freshness(serve: Serve, visit: Visit, d
         assert texts[1] == ["停车场", "1", "0", "0", "0", "0", "1", "暂无数据"]
 
 
+@pytest.mark.long
 def test_an_empty_database_has_nothing_to_count(serve: Serve, visit: Visit, database_url: str) -> None:
     with serve(database_url) as server:
         page = visit.open(f"{server.url}/system")
@@ -83,6 +85,7 @@ def test_an_empty_database_has_nothing_to_count(serve: Serve, visit: Visit, data
         expect(page.locator("#database")).to_contain_text(re.compile("设备\\s*暂无数据"))
 
 
+@pytest.mark.long
 def test_a_broker_without_guarantees_is_said_to_be_one(serve: Serve, visit: Visit, database_url: str, conn: Connection) -> None:
     trouble = {"waiting_bytes": 3 * 2**20, "database_away_s": 61.0, "lost_sessions_total": 1, "rate_limited_total": 0}
     beat(conn, "ingest", metrics={**INGEST, **trouble, "protocol": 4})

@@ -38,6 +38,7 @@ def test_an_officer_works_through_the_list_by_the_keyboard_alone(
         assert number in set(scene.values())
 
 
+@pytest.mark.long
 def test_maintenance_is_planned_seen_and_ended_beside_the_risk_of_districts(
     serve: Serve, visit: Visit, database_url: str, conn: Connection, scene: dict[str, str]  # noqa: F811
 ) -> None:  # fmt: skip
@@ -61,6 +62,7 @@ def test_maintenance_is_planned_seen_and_ended_beside_the_risk_of_districts(
     assert conn.execute("SELECT reason, ended_at IS NOT NULL FROM maintenance").fetchall() == [("更换传感器", True)]
 
 
+@pytest.mark.long
 def test_a_new_grave_warning_rings_unless_it_is_muted_which_is_remembered(
     serve: Serve, visit: Visit, database_url: str, conn: Connection, scene: dict[str, str]  # noqa: F811
 ) -> None:  # fmt: skip

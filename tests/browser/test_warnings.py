@@ -86,6 +86,7 @@ def test_levels_rate_and_list_come_from_the_store(serve: Serve, visit: Visit, da
         expect(page.locator(".board-rate")).to_contain_text("峰值 2")
 
 
+@pytest.mark.long
 def test_filters_narrow_the_list_and_say_so(serve: Serve, visit: Visit, database_url: str, scene: dict[str, str]) -> None:
     with serve(database_url) as server:
         page = opened(visit, f"{server.url}/warnings")
@@ -125,6 +126,7 @@ def test_the_chosen_warning_has_its_evidence_rule_steps_and_earlier_ones(
         assert [words[2] for words in told] == ["触发", "升级", "已解除"]
 
 
+@pytest.mark.long
 def test_a_foreseen_warning_shows_the_band_it_rests_on(
     serve: Serve, visit: Visit, database_url: str, scene: dict[str, str]
 ) -> None:
@@ -145,6 +147,7 @@ def test_a_warning_is_acknowledged_and_said_by_whom(serve: Serve, visit: Visit, 
         expect(page.locator(".story li")).to_have_count(2)
 
 
+@pytest.mark.long
 def test_many_are_taken_on_at_once(serve: Serve, visit: Visit, database_url: str, scene: dict[str, str]) -> None:
     with serve(database_url) as server:
         page = opened(visit, f"{server.url}/warnings")

@@ -159,7 +159,7 @@ def test_every_act_bounds_every_field() -> None:
             < field.longest
             <= (
                 LONGEST_PAYLOAD
-                if field.name in ("payload", "shape", "geometry", "area", "cap", "devices", "warnings", "spec")
+                if field.name in ("payload", "shape", "geometry", "area", "cap", "devices", "warnings", "spec", "steps")
                 else LONGEST_TEXT
             )
             for field in fields

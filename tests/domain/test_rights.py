@@ -18,7 +18,7 @@ ACTS = {
     Role.DUTY_OFFICER: f"rule.draft rule.retire rule.enable rule.disable notice.replay cap.receive {HANDLE} {CARE} incident.command resource.add warning.acknowledge incident.close warning.publish warning.raise warning.lower warning.cancel rule.change notice.mass incident.response approval.decide approval.break_glass approval.review",
     Role.COMMANDER: f"rule.draft rule.retire rule.enable rule.disable notice.replay cap.receive {HANDLE} {CARE} incident.command resource.add order.issue order.issue_all unit.stand_by order.cancel warning.acknowledge incident.close data.replay data.replay_many warning.publish warning.raise warning.lower warning.cancel rule.change notice.mass incident.response approval.decide approval.break_glass approval.review",
     Role.DISPATCHER: f"{HANDLE} order.issue order.issue_all unit.stand_by order.cancel incident.close",
-    Role.HALL_MANAGER: "",
+    Role.HALL_MANAGER: "windows.accept windows.decline windows.withdraw window.command clerk.set clerk.retire absence.note absence.cancel roster.ask roster.adopt roster.withdraw rating.answer",
     Role.OPERATOR: "rule.draft notice.replay cap.receive maintenance.plan maintenance.end device.retire device.restore data.replay data.replay_many data.delete approval.decide approval.break_glass approval.review",
     Role.AUDITOR: "approval.review",
     Role.ADMINISTRATOR: "device.retire device.restore data.replay data.replay_many data.delete account.create account.reset account.disable account.enable access.grant access.revoke key.create key.revoke policy.change approval.decide approval.break_glass approval.review",
@@ -27,11 +27,11 @@ ACTS = {
     Role.VISITOR: "",
 }
 READS = {
-    Role.LEADER: "city halls log text system data requests audit people",
+    Role.LEADER: "city halls staff log text system data requests audit people",
     Role.DUTY_OFFICER: "city halls log text system data requests",
     Role.COMMANDER: "city halls log text system data payload requests",
     Role.DISPATCHER: "city halls log text",
-    Role.HALL_MANAGER: "halls",
+    Role.HALL_MANAGER: "halls staff",
     Role.OPERATOR: "city halls system data payload requests",
     Role.AUDITOR: "system requests audit people",
     Role.ADMINISTRATOR: "system data payload requests people",

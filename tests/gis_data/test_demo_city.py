@@ -27,6 +27,7 @@ def _fingerprint(folder: Path) -> dict[str, str]:
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir())}
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_bytes_in_another_process_with_other_hashes(small_city: City, tmp_path: Path) -> None:
     order = (
         f"from gis_data.city import build_demo_city; build_demo_city({str(tmp_path / 'again')!r}, {SEED}, {DETAIL}, {MAX_ZOOM})"

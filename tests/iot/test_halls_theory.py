@@ -75,6 +75,7 @@ def test_every_wait_is_that_of_the_recursion_of_kiefer_and_wolfowitz(is_patient:
     assert is_patient or len(left) > 500
 
 
+@pytest.mark.long
 def test_three_windows_without_impatience_are_erlang_c() -> None:
     """Load a = 1.8 on c = 3. P(wait) = (aᶜ/c! · c/(c−a)) ÷ (Σ aᵏ/k! + the same) = 0.355, mean wait P ÷ (c μ − λ). Taken at the
     rates that were drawn, over 80,000 customers the mean of the waits scatters by 1.4 %."""
@@ -107,6 +108,7 @@ def test_five_windows_with_impatience_are_erlang_a(load: float) -> None:
     assert np.mean(waits_ms) == pytest.approx(queue / load * MEAN_MS, rel=0.03)
 
 
+@pytest.mark.long
 def test_one_window_with_lognormal_services_is_pollaczek_khinchine() -> None:
     """W = ρ ÷ (1 − ρ) · (1 + cv²) ÷ 2 · mean: with ρ = 0.6 and cv = 0.7, 1.12 means of the service."""
     arrives_ms, _, rng = drawn(80_000, MEAN_MS / 0.6, 4)

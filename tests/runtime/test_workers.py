@@ -18,13 +18,17 @@ from storage.migrate import SchemaMismatch
 from tests.support.source import ROOT
 
 
-def run_simulator(tmp_path: Path, stop: threading.Event) -> None:
-    environ = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "MQTT_URL": "mqtt://127.0.0.1:1"}
+def run_simulator(city: City, tmp_path: Path, stop: threading.Event) -> None:
+    environ = {
+        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "MQTT_URL": "mqtt://127.0.0.1:1", "CITYHELM_CITY": str(city.path),
+    }  # fmt: skip
     policy = load_policy(ROOT / "config/city.toml")
     workers._simulator(load_settings(environ, tmp_path), policy, stop, True)
 
 
-def test_a_simulator_whose_heartbeat_fails_ends_with_the_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_simulator_whose_heartbeat_fails_ends_with_the_fault(
+    monkeypatch: pytest.MonkeyPatch, small_city: City, tmp_path: Path
+) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise SchemaMismatch("the schema is another program's")
 
@@ -32,15 +36,17 @@ def test_a_simulator_whose_heartbeat_fails_ends_with_the_fault(monkeypatch: pyte
     monkeypatch.setattr(ticking, "run_ticks", fail)
     monkeypatch.setattr(service, "run", lambda *_, stop, **__: left_by.append(stop.wait(10)))
     with pytest.raises(SchemaMismatch, match="another program's"):
-        run_simulator(tmp_path, threading.Event())
+        run_simulator(small_city, tmp_path, threading.Event())
     assert left_by == [True], "the devices were told to stop, and could say good-bye"
 
 
-def test_a_simulator_that_is_told_to_stop_ends_in_peace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_simulator_that_is_told_to_stop_ends_in_peace(
+    monkeypatch: pytest.MonkeyPatch, small_city: City, tmp_path: Path
+) -> None:
     stop = threading.Event()
     monkeypatch.setattr(ticking, "run_ticks", lambda *_, stop, **__: stop.wait(10))
     monkeypatch.setattr(service, "run", lambda *_, **__: stop.set())
-    run_simulator(tmp_path, stop)
+    run_simulator(small_city, tmp_path, stop)
     assert stop.is_set()
 
 

@@ -119,6 +119,17 @@ def test_a_hall_is_learned_foreseen_and_judged(conn: Connection) -> None:
     assert figures["waits_judged_total"] >= sum(score.n for score in scores.values())
 
 
+def test_a_hall_of_which_few_days_are_known_is_learned_again_soon_and_then_ever_less_often(conn: Connection) -> None:
+    """Its past may be being written: after two minutes, four more, eight more; not every minute."""
+    process = a_process()
+    now = learned(process, conn, clock(9, 30))
+    learned_at = set()
+    for minute in range(16):
+        figures = ticks(process, conn, now + timedelta(minutes=minute), now + timedelta(minutes=minute, seconds=50), 10)
+        learned_at.add(figures["learned_total"])
+    assert learned_at == {1, 2, 3, 4}
+
+
 def test_of_two_processes_one_works_and_the_next_goes_on_where_it_died(conn: Connection, four_days: str) -> None:
     heard(conn, TODAY.start, clock(11))
     first = a_process()
