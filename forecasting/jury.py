@@ -32,8 +32,8 @@ from storage.scores import delete_rivals, list_scores, newest_rivals, write_riva
 
 DEFAULT = "combination"
 """Who speaks by itself (`forecasting.outlook`)."""
-CONTEST_BEGINS = timedelta(minutes=10)
-"""After a first start: the past may be on its way."""
+CONTEST_BEGINS = timedelta(hours=1)
+"""After a first start: who has no past has nothing to contest with, and a past that is written at once has its own contests."""
 SPOKEN_FOR = timedelta(minutes=100)
 """A champion that has not spoken for so long leaves its series to the refresh."""
 DECIDED_EVERY = timedelta(minutes=10)

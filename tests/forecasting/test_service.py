@@ -19,6 +19,7 @@ from domain.moments import Moment
 from domain.observations import PropertySpec, Reading
 from domain.scores import ScoreKey, Tally
 from domain.warnings import WarningSource
+from forecasting.jury import CONTEST_BEGINS
 from forecasting.reader import READ_AGAIN
 from forecasting.service import BATCH, Forecaster, run
 from forecasting.workshop import Workshop
@@ -321,7 +322,7 @@ def test_what_was_foreseen_is_scored_once_it_has_been_measured(conn: Connection)
 def test_series_that_matter_are_contested_and_the_best_model_speaks(conn: Connection) -> None:
     stored(conn, *office_arrivals(5, every_min=15, least=1))
     forecaster = a_whole_forecaster(workshop=Workshop(workers=0))
-    forecaster.tick(conn, NOW - minutes(10))
+    forecaster.tick(conn, NOW - CONTEST_BEGINS)
     for k in range(40):
         forecaster.tick(conn, NOW + minutes(1) + k * timedelta(seconds=1))
     number = find_number(conn, "hall/hall-1/arrivals")
