@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from domain.moments import Moment
 from storage.connection import Connection
 
-_LOCK = 7_205_016
+_LOCK = 7_205_022
 """Held by the process that looks after the halls, for as long as its connection lasts: of two at once one looks on."""
 
 

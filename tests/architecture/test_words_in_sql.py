@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 
@@ -95,3 +96,11 @@ def test_causes_in_sql_are_those_of_domain() -> None:
     assert f"THEN 0 ELSE {Cause.DOUBTED.code} END AS cause" in counted
     assert {int(mask) for text in SQL.values() for mask in re.findall(r"doubt & (\d+)", text)} == {(1 << CAUSE_BITS) - 1}
     assert set(re.findall(r"doubt & 15 >= (\d)", SQL["storage/series.py"])) == {str(FIRST_OF_NEIGHBOURS)}
+
+
+def test_every_advisory_lock_has_a_number_of_its_own() -> None:
+    """Of two that share one, one would wait for what it knows nothing of."""
+    places = [(number, path) for path, text in SQL.items() for number in re.findall(r"LOCK\w* = (7_205_\d{3})", text)]
+    assert len(places) > 10
+    numbers = Counter(number for number, _ in places)
+    assert [place for place in places if numbers[place[0]] > 1] == []
