@@ -18,7 +18,8 @@ from starlette.responses import Response
 
 from dashboard import visitor
 from dashboard.api import LONGEST_PATH, answer, failed, missing
-from dashboard.bodies import LONGEST_ID, Malformed, read_body
+from dashboard.api.dossiers import is_id
+from dashboard.bodies import Malformed, read_body
 from dashboard.deployment import Deployment
 from dashboard.wire import Json, ms
 from domain.refusals import Refused
@@ -130,7 +131,7 @@ class WhatIf:
 def _with_plan(conn: Connection, asked: Asked, proposal_id: object, hall_id: str, ground: Ground) -> Asked:
     if proposal_id is None:
         return asked
-    made = window_plans.find_proposal(conn, proposal_id) if isinstance(proposal_id, str) and _is_id(proposal_id) else None
+    made = window_plans.find_proposal(conn, proposal_id) if isinstance(proposal_id, str) and is_id(proposal_id) else None
     if made is None or made.hall_id != hall_id:
         raise Refused(
             "what_if", *(said.format(proposal=str(proposal_id)[:60]) for said in CATALOGUE["answer.no_window_proposal"])
@@ -153,7 +154,7 @@ def mount(server: FastAPI, house: Deployment) -> None:
 
     async def windows(hall: str = "") -> Response:
         own = visitor.halls()
-        if not _is_id(hall) or (own is not None and hall not in own):
+        if not is_id(hall) or (own is not None and hall not in own):
             return missing(f"/api/hall/windows?hall={hall}"[:LONGEST_PATH])
         now = house.clock()
         day = local_day(now, house.zone)
@@ -173,7 +174,7 @@ def mount(server: FastAPI, house: Deployment) -> None:
         if not isinstance(said, dict) or not isinstance(said.get("hall"), str) or not set(said) <= ASKED_FIELDS:
             return failed("api.what_if_fields", 400)
         hall, own = said["hall"], visitor.halls()
-        if not _is_id(hall) or (own is not None and hall not in own):
+        if not is_id(hall) or (own is not None and hall not in own):
             return missing("/api/hall/what_if")
         try:
             return answer(await what_if.ask(hall, said))
@@ -190,8 +191,3 @@ def mount(server: FastAPI, house: Deployment) -> None:
 
 def _refused(zh: str, en: str) -> Json:
     return {"before": None, "after": None, "n": 0, "took_ms": 0, "said": None, "refused": {"zh": zh, "en": en}}
-
-
-def _is_id(said: str) -> bool:
-    """Whether an id could be in the database: no text there holds NUL."""
-    return 0 < len(said) <= LONGEST_ID and "\0" not in said
